@@ -1,0 +1,99 @@
+"""Names of classes, and predictions turned into them."""
+
+import functools
+from collections.abc import Sequence
+from importlib import resources
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from kerazoo._errors import invalid, unknown
+
+# One text file per set, a class a line. "imagenet": the 1000 sorted wnids of ILSVRC 2012, without
+# background, as in keras.applications and timm.
+LABEL_SETS = {"imagenet": 1000, "cifar10": 10}
+
+
+class Prediction(NamedTuple):
+    """One class that a model named for one picture."""
+
+    index: int
+    name: str
+    score: float
+
+
+@functools.cache
+def label_names(label_set: str) -> tuple[str, ...]:
+    """Class names of `"imagenet"` (1000) or `"cifar10"` (10), in the order of the outputs."""
+    if label_set not in LABEL_SETS:
+        raise unknown("labels", label_set, LABEL_SETS)
+    file = resources.files("kerazoo") / "label_data" / f"{label_set}.txt"
+    return tuple(file.read_text("utf-8").splitlines())
+
+
+def decode_predictions(
+    preds: Any,
+    top: int = 5,
+    *,
+    model: Any = None,
+    labels: str | Sequence[str] | None = None,
+) -> list[list[Prediction]]:
+    """The best classes of each picture, best first.
+
+    Args:
+        preds: Scores `(batch, classes)`, array or tensor. Scores are returned as they are, so
+            pass probabilities where probabilities are wanted.
+        top: How many classes a picture, at least 1; a model with fewer classes gives all it has.
+        model: A kerazoo model that carries its own labels.
+        labels: `"imagenet"`, `"cifar10"` or the names themselves. Without `model` and `labels`,
+            1000 classes are ImageNet's and 10 are CIFAR-10's.
+
+    Returns:
+        For each picture a list of `Prediction(index, name, score)`.
+
+    Raises:
+        ValueError: A wrong shape, NaN scores, or no labels for this number of classes.
+
+    >>> decode_predictions(np.eye(1000)[[285]], top=1)[0][0].name
+    'Egyptian cat'
+    """
+    scores = np.asarray(preds if isinstance(preds, np.ndarray | list) else _to_numpy(preds))
+    if scores.ndim != 2 or scores.dtype.kind not in "fiu":
+        raise invalid("preds", scores.shape, "scores of shape (batch, classes)")
+    if np.isnan(scores).any():
+        raise invalid("preds", "an array with NaN", "free of NaN")
+    classes = scores.shape[1]
+    if isinstance(top, bool) or not isinstance(top, int) or top < 1:
+        raise invalid("top", top, "a positive int")
+    names = _names(classes, model, labels)
+    best = np.argsort(-scores.astype("float64"), axis=1, kind="stable")[:, :top]
+    return [
+        [Prediction(int(i), names[i], float(row[i])) for i in order]
+        for row, order in zip(scores, best, strict=True)
+    ]
+
+
+def _names(classes: int, model: Any, labels: str | Sequence[str] | None) -> Sequence[str]:
+    if model is not None and labels is not None:
+        raise invalid("labels", labels, "None where `model` is given")
+    if model is not None:
+        labels = getattr(getattr(model, "info", None), "labels", None)
+        if not labels:
+            name = getattr(model, "name", model)
+            raise invalid("model", name, "a kerazoo model that carries labels (or pass `labels`)")
+    if labels is None:
+        labels = next((name for name, count in LABEL_SETS.items() if count == classes), None)
+        if labels is None:
+            known = " or ".join(f"{count} ({name})" for name, count in LABEL_SETS.items())
+            rule = f"scores for {known} classes, or given together with `model` or `labels`"
+            raise invalid("preds", f"{classes} classes", rule)
+    names = label_names(labels) if isinstance(labels, str) else tuple(labels)
+    if len(names) != classes:
+        raise invalid("labels", f"{len(names)} names", f"as many names as classes, {classes}")
+    return names
+
+
+def _to_numpy(tensor: Any) -> np.ndarray:
+    from keras import ops
+
+    return ops.convert_to_numpy(tensor)

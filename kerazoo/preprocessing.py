@@ -1,0 +1,301 @@
+"""From a picture to what a network was trained on: one description, several forms of it.
+
+`Preprocessing` says how a checkpoint wants its pictures. The same frozen record resizes and
+normalises with Pillow (`from_pil`), inside a tf.data graph (`tf_image`, `tf_decode`), on arrays of
+the right size already (`normalise`) and inside a model (`keras_layers`).
+"""
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kerazoo._errors import invalid
+
+INTERPOLATIONS = ("bilinear", "bicubic", "lanczos", "nearest")
+ROUNDINGS = ("floor", "round")
+
+# A strip 16 times longer than wide holds every crop that a sensible target asks for, while a
+# 1x20000 picture scaled whole to a short side of 256 would take 4 GB.
+_LONGEST_ASPECT = 16
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How pictures are made ready for one checkpoint.
+
+    The picture is scaled, keeping its aspect ratio, so that it just covers `size /
+    crop_fraction`; the centre of `size` is cut out, and each channel becomes
+    `(x / 255 - mean) / std`. Pictures smaller than the crop are scaled up. For square sizes this
+    is what timm and torchvision do at evaluation, to the pixel.
+
+    Args:
+        size: `(height, width)` of the result, in pixels.
+        crop_fraction: Share of the scaled picture's side that the crop keeps, in (0, 1].
+        interpolation: `"bilinear"`, `"bicubic"`, `"lanczos"` (3 lobes) or `"nearest"`.
+        antialias: Widen the filter when scaling down. `False` is for `"bilinear"` alone.
+        rounding: How `size / crop_fraction` becomes whole pixels: `"floor"` as in timm, or
+            `"round"`. Both give 256 for 224 / 0.875; they differ for 160 / 0.875 (182 or 183).
+        mean: Mean of red, green and blue, in units of 0 to 1.
+        std: Standard deviation of red, green and blue, in units of 0 to 1.
+    """
+
+    size: tuple[int, int] = (224, 224)
+    crop_fraction: float = 0.875
+    interpolation: str = "bicubic"
+    antialias: bool = True
+    rounding: str = "floor"
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+
+    def __post_init__(self) -> None:
+        # Lists come from JSON; the record stays hashable and equal to one made from tuples.
+        for field in ("size", "mean", "std"):
+            value = getattr(self, field)
+            if isinstance(value, list | np.ndarray):
+                object.__setattr__(self, field, tuple(value))
+        _check_record(self)
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> "Preprocessing":
+        """The inverse of `to_dict`; missing keys take their defaults, unknown keys raise."""
+        known = {field.name for field in dataclasses.fields(cls)}
+        extra = sorted(set(record) - known)
+        if extra:
+            raise invalid("record", extra, f"a dict with keys among {sorted(known)}")
+        return cls(**record)
+
+    def to_dict(self) -> dict[str, Any]:
+        """This record as JSON can hold it (tuples become lists)."""
+        record = dataclasses.asdict(self)
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in record.items()}
+
+    def with_size(self, size: int | tuple[int, int]) -> "Preprocessing":
+        """The same record for another picture size, an int for a square."""
+        return dataclasses.replace(self, size=(size, size) if isinstance(size, int) else size)
+
+    @property
+    def scaled_size(self) -> tuple[int, int]:
+        """`(height, width)` that the scaled picture must cover before the crop."""
+        # 224 / (224 / 232) can fall a hair under 232: floor must not lose a pixel to that.
+        whole = {"floor": lambda x: math.floor(x + 1e-6), "round": round}[self.rounding]
+        return tuple(whole(side / self.crop_fraction) for side in self.size)
+
+    def statistics(self, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Mean and std for `channels` channels, in units of 0 to 1.
+
+        One channel takes the average of red, green and blue, other counts repeat them in order:
+        the rule by which RGB stem kernels are adapted, so each copy meets its own statistics.
+        """
+        if not isinstance(channels, int) or channels < 1:
+            raise invalid("channels", channels, "a positive int")
+        if channels == 1:
+            return (sum(self.mean) / 3,), (sum(self.std) / 3,)
+        order = [c % 3 for c in range(channels)]
+        return tuple(self.mean[c] for c in order), tuple(self.std[c] for c in order)
+
+    def normalise(self, x: Any) -> Any:
+        """Pictures of 0 to 255 -> float32 `(x / 255 - mean) / std`; `x` itself is not changed.
+
+        Args:
+            x: NumPy array, or tensor of the Keras backend, with channels last. It is not resized.
+        """
+        scale, offset = self._affine(x.shape[-1])
+        if isinstance(x, np.ndarray):
+            return x.astype("float32") * scale + offset
+        from keras import ops
+
+        return ops.add(ops.multiply(ops.cast(x, "float32"), scale), offset)
+
+    def from_pil(self, image: Any) -> np.ndarray:
+        """A PIL picture -> normalised float32 array `(height, width, channels)`.
+
+        The channels are those of the picture's mode (3 for RGB, 1 for L); see
+        `kerazoo.pictures.open_picture` for making RGB of anything. A strip longer than 16 times
+        its width is cut to its centre first, since the crop sees no more of it.
+        """
+        return self.normalise(self.crop_pil(image))
+
+    def crop_pil(self, image: Any) -> np.ndarray:
+        """`from_pil` without the normalisation: a uint8 array `(height, width, channels)`."""
+        image = _cut_strip(image, _LONGEST_ASPECT * max(1, *_aspects(self.size)))
+        height, width, top, left = self._geometry(
+            image.height, image.width, lambda condition, a, b: a if condition else b
+        )
+        scaled = np.asarray(_scale_pil(image, height, width, self.interpolation, self.antialias))
+        scaled = scaled[..., None] if scaled.ndim == 2 else scaled
+        return scaled[top : top + self.size[0], left : left + self.size[1]]
+
+    def tf_image(self, image: Any) -> Any:
+        """A tensor `(height, width, channels)` of 0 to 255 -> normalised, for tf.data graphs.
+
+        Agrees with `from_pil` to about half a grey level on average (Pillow rounds to whole
+        levels between its two passes, TensorFlow does not).
+        """
+        import tensorflow as tf
+
+        shape = tf.shape(image)
+        height, width, top, left = self._geometry(shape[0], shape[1], tf.where)
+        method = {"lanczos": "lanczos3"}.get(self.interpolation, self.interpolation)
+        scaled = tf.image.resize(image, (height, width), method, antialias=self.antialias)
+        crop = scaled[top : top + self.size[0], left : left + self.size[1]]
+        crop.set_shape((*self.size, image.shape[-1]))
+        # Cubic and Lanczos filters overshoot at edges; Pillow clips to the range of a byte.
+        crop = tf.clip_by_value(tf.cast(crop, tf.float32), 0.0, 255.0)
+        scale, offset = self._affine(image.shape[-1])
+        return crop * scale + offset
+
+    def tf_decode(self, data: Any) -> Any:
+        """A scalar string tensor of JPEG or PNG bytes -> normalised RGB tensor.
+
+        For data sets: EXIF rotation is not applied and alpha is dropped, as TFDS does. For
+        pictures of unknown origin use `kerazoo.pictures.open_picture` and `from_pil`.
+        """
+        import tensorflow as tf
+
+        # TensorFlow's default inverse DCT is the fast one, a whole grey level off Pillow's on
+        # average; the accurate one gives Pillow's bytes. The op reads PNG as well.
+        image = tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE")
+        return self.tf_image(image)
+
+    def keras_layers(self, channels: int = 3) -> list[Any]:
+        """Layers that normalise 0 to 255 inside a model (`include_preprocessing=True`)."""
+        from keras import layers
+
+        scale, offset = self._affine(channels)
+        return [layers.Rescaling(scale.tolist(), offset.tolist(), name="normalise")]
+
+    def _affine(self, channels: int) -> tuple[np.ndarray, np.ndarray]:
+        """`scale`, `offset` with `x * scale + offset` the normalised value of a byte `x`."""
+        mean, std = (np.asarray(v, "float64") for v in self.statistics(channels))
+        return (1 / (255 * std)).astype("float32"), (-mean / std).astype("float32")
+
+    def _geometry(self, height: Any, width: Any, where: Any) -> tuple[Any, Any, Any, Any]:
+        """Scaled height and width, and the crop's top and left; for ints and int tensors alike."""
+        target_h, target_w = self.scaled_size
+        by_height = target_h * width >= target_w * height
+        scaled_h = where(by_height, target_h, height * target_w // width)
+        scaled_w = where(by_height, width * target_h // height, target_w)
+        return (
+            scaled_h,
+            scaled_w,
+            *(_half_to_even(room) for room in (scaled_h - self.size[0], scaled_w - self.size[1])),
+        )
+
+
+def preprocess_input(x: Any, model_or_weights: Any) -> Any:
+    """Normalises pictures of 0 to 255 as a model's weights expect them.
+
+    Nothing is resized: see `Preprocessing.from_pil` for whole pictures, and
+    `include_preprocessing=True` for models that take 0 to 255 themselves.
+
+    Args:
+        x: Array or tensor `(height, width, channels)` or `(batch, height, width, channels)` with
+            values 0 to 255. Arrays are checked for that range, tensors are not.
+        model_or_weights: A kerazoo model, the id of registered weights such as
+            `"timm/tf_mixnet_m.in1k"`, a model id such as `"mixnet_m"` (its default weights), or a
+            `Preprocessing`.
+
+    Returns:
+        A new float32 array, or tensor where `x` was one.
+
+    Raises:
+        ValueError: `x` has another rank or range, or the second argument is not known.
+
+    >>> x = preprocess_input(np.full((1, 224, 224, 3), 255), "mixnet_m")
+    """
+    preprocessing = _preprocessing_of(model_or_weights)
+    if isinstance(x, list | tuple):
+        x = np.asarray(x)
+    rank = len(getattr(x, "shape", ()))
+    if rank not in (3, 4):
+        shape = tuple(getattr(x, "shape", ())) if rank else x
+        raise invalid("x", shape, "an array (height, width, channels) or a batch of such arrays")
+    if x.shape[-1] is None:
+        raise invalid("x", tuple(x.shape), "an array whose number of channels is known")
+    if isinstance(x, np.ndarray):
+        _check_range(x)
+    return preprocessing.normalise(x)
+
+
+def _preprocessing_of(model_or_weights: Any) -> Preprocessing:
+    if isinstance(model_or_weights, Preprocessing):
+        return model_or_weights
+    if isinstance(model_or_weights, str):
+        from kerazoo.checkpoints.records import default_checkpoint, get_checkpoint
+        from kerazoo.registry import list_models
+
+        if model_or_weights in list_models():
+            return default_checkpoint(model_or_weights).preprocessing
+        return get_checkpoint(model_or_weights).preprocessing
+    found = getattr(getattr(model_or_weights, "info", None), "preprocessing", None)
+    if not isinstance(found, Preprocessing):
+        rule = "a kerazoo model, a model id, the id of registered weights, or a Preprocessing"
+        raise invalid("model_or_weights", model_or_weights, rule)
+    return found
+
+
+def _check_range(x: np.ndarray) -> None:
+    if x.dtype.kind not in "uif":
+        raise invalid("x", x.dtype, "an array of numbers")
+    if not x.size:
+        raise invalid("x", x.shape, "an array that holds at least one pixel")
+    low, high = float(x.min()), float(x.max())
+    rule = "within 0 to 255 (clip after a bicubic resize, do not normalise first)"
+    if not (low >= 0 and high <= 255):  # NaN fails as well
+        raise invalid("x", (low, high), rule)
+    if x.dtype.kind == "f" and 0 < high <= 1 and (x % 1).any():
+        raise invalid("x", (low, high), "in units of 0 to 255, not 0 to 1")
+
+
+def _check_record(record: Preprocessing) -> None:
+    def numbers(value: Any, count: int, accept: Any) -> bool:
+        return isinstance(value, tuple) and len(value) == count and all(map(accept, value))
+
+    if not numbers(record.size, 2, lambda v: isinstance(v, int) and v > 0):
+        raise invalid("size", record.size, "two positive ints (height, width)")
+    if not 0 < record.crop_fraction <= 1:
+        raise invalid("crop_fraction", record.crop_fraction, "a number in (0, 1]")
+    if record.interpolation not in INTERPOLATIONS:
+        raise invalid("interpolation", record.interpolation, f"one of {INTERPOLATIONS}")
+    if record.rounding not in ROUNDINGS:
+        raise invalid("rounding", record.rounding, f"one of {ROUNDINGS}")
+    if not record.antialias and record.interpolation not in ("bilinear", "nearest"):
+        # Pillow and TensorFlow use different cubic kernels there: no common meaning to offer.
+        raise invalid("antialias", False, f"True for interpolation {record.interpolation!r}")
+    if not numbers(record.mean, 3, math.isfinite):
+        raise invalid("mean", record.mean, "three finite numbers")
+    if not numbers(record.std, 3, lambda v: math.isfinite(v) and v > 0):
+        raise invalid("std", record.std, "three positive numbers")
+
+
+def _half_to_even(room: Any) -> Any:
+    """`round(room / 2)` in whole numbers, as torchvision's centre crop places its corner."""
+    half = room // 2
+    return half + (room % 2) * (half % 2)
+
+
+def _aspects(size: tuple[int, int]) -> tuple[int, int]:
+    return -(-size[0] // size[1]), -(-size[1] // size[0])
+
+
+def _cut_strip(image: Any, longest: int) -> Any:
+    width, height = image.size
+    if max(width, height) <= longest * min(width, height):
+        return image
+    new_w, new_h = min(width, longest * height), min(height, longest * width)
+    left, top = (width - new_w) // 2, (height - new_h) // 2
+    return image.crop((left, top, left + new_w, top + new_h))
+
+
+def _scale_pil(image: Any, height: int, width: int, interpolation: str, antialias: bool) -> Any:
+    from PIL import Image
+
+    method = Image.Resampling[interpolation.upper()]
+    if antialias or interpolation == "nearest":
+        return image.resize((width, height), method)
+    # `resize` always widens its filter; a transform samples points, as antialias=False means.
+    extent = (0, 0, *image.size)
+    return image.transform((width, height), Image.Transform.EXTENT, extent, method)
