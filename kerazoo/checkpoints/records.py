@@ -1,0 +1,173 @@
+"""The one registry of pretrained weights: a frozen record per checkpoint, kept as JSON.
+
+`records/<family>.json` holds the facts (made by `tools/make_records.py` from the publishers' own
+figures); `records/own.json` holds the checkpoints that kerazoo trained itself. Neither Keras nor
+TensorFlow is imported here.
+"""
+
+import dataclasses
+import functools
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from types import MappingProxyType
+from typing import Any
+
+from kerazoo._errors import invalid, unknown
+from kerazoo.checkpoints.integrity import Digest
+from kerazoo.preprocessing import Preprocessing
+
+SOURCES = ("hub", "url", "package")
+LAYOUTS = ("timm", "torchvision", "keras", "kerazoo", "espnetv2")
+PADDINGS = ("same", "symmetric")
+STANDARD_SIZE = 224
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What is known about one file of trained weights.
+
+    Args:
+        id: Registered id, for `weights=`.
+        model: kerazoo model id that the weights belong to.
+        task: `"classification"`, ...
+        dataset: What it was trained on: `"imagenet"`, `"cifar10"`, ...
+        classes: Number of outputs.
+        labels: Name of the label set, or None.
+        source: `"hub"`, `"url"` or `"package"`.
+        location: Hub repository, whole URL, or path inside the installed package.
+        filename: File in the repository, or name in the cache.
+        revision: Full commit of the repository, or None for the head of its main branch.
+        integrity: Digests that the publisher printed. Empty: see `sources` for what is checked.
+        licence: Licence of the weights, as an SPDX-like id.
+        non_commercial: Whether the licence forbids commercial use; never a default then.
+        layout: Naming of the tensors: `"timm"`, `"torchvision"`, `"keras"`, `"kerazoo"`, ...
+        padding: `"same"` or `"symmetric"`, the convention it was trained with.
+        batch_norm_epsilon: Epsilon of every batch normalisation.
+        preprocessing: How pictures are made ready for it.
+        metrics: `top1`, `top5` in percent, `size` in pixels, `source` of the figures.
+        arguments: Further constructor arguments that it needs.
+        default: Whether `weights="<dataset>"` means this one (one for each picture size).
+        notes: What else a reader should know.
+    """
+
+    id: str
+    model: str
+    task: str
+    dataset: str
+    classes: int
+    labels: str | None
+    source: str
+    location: str
+    filename: str
+    revision: str | None
+    integrity: tuple[Digest, ...]
+    licence: str
+    non_commercial: bool
+    layout: str
+    padding: str
+    batch_norm_epsilon: float
+    preprocessing: Preprocessing
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    default: bool = False
+    notes: str = ""
+
+    def __post_init__(self) -> None:
+        for name, accepted in (("source", SOURCES), ("layout", LAYOUTS), ("padding", PADDINGS)):
+            if getattr(self, name) not in accepted:
+                raise unknown(name, getattr(self, name), accepted)
+        if self.default and self.non_commercial:
+            raise invalid("default", True, f"False for non-commercial weights ({self.id})")
+        if self.revision is not None and len(self.revision) != 40:
+            raise invalid("revision", self.revision, "a full commit of 40 digits, or None")
+        for name in ("metrics", "arguments"):  # shared by every caller: nobody may change them
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the pictures it was trained for, in pixels."""
+        return self.preprocessing.size
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> "Checkpoint":
+        """A record from its JSON form; an unknown or missing key raises `ValueError`."""
+        known = {f.name: f for f in dataclasses.fields(cls)}
+        needed = {n for n, f in known.items() if f.default is f.default_factory}
+        wrong = (set(record) - set(known)) | (needed - set(record))
+        if wrong:
+            raise invalid("record", sorted(wrong), f"a dict with just the keys {sorted(known)}")
+        values = dict(record)
+        values["integrity"] = tuple(Digest(**d) for d in values["integrity"])
+        values["preprocessing"] = Preprocessing.from_dict(values["preprocessing"])
+        return cls(**values)
+
+
+@functools.cache
+def _registry() -> Mapping[str, Checkpoint]:
+    registry: dict[str, Checkpoint] = {}
+    folder = resources.files("kerazoo.checkpoints").joinpath("records")
+    for file in sorted(folder.iterdir(), key=lambda f: f.name):
+        if not file.name.endswith(".json"):
+            continue
+        for record in json.loads(file.read_text("utf-8"))["checkpoints"]:
+            checkpoint = Checkpoint.from_dict(record)
+            if checkpoint.id in registry:
+                raise invalid("id", checkpoint.id, f"unique among all records ({file.name})")
+            registry[checkpoint.id] = checkpoint
+    return MappingProxyType(registry)
+
+
+def all_checkpoints() -> tuple[Checkpoint, ...]:
+    """Every registered checkpoint, family by family."""
+    return tuple(_registry().values())
+
+
+def checkpoints_for(model_id: str) -> tuple[Checkpoint, ...]:
+    """The checkpoints of one model, defaults first; empty where there are none."""
+    found = [c for c in all_checkpoints() if c.model == model_id]
+    return tuple(sorted(found, key=lambda c: not c.default))
+
+
+def get_checkpoint(checkpoint_id: str) -> Checkpoint:
+    """The record with this id, for instance `"timm/tf_mixnet_m.in1k"`.
+
+    Raises:
+        ValueError: Unknown id; the message gives the nearest ones.
+    """
+    registry = _registry()
+    if checkpoint_id not in registry:
+        raise unknown("weights", checkpoint_id, registry)
+    return registry[checkpoint_id]
+
+
+def default_checkpoint(
+    model_id: str, dataset: str = "imagenet", size: int | tuple[int, int] | None = None
+) -> Checkpoint:
+    """The checkpoint that `weights="imagenet"` (or another data set) means for a model.
+
+    Args:
+        model_id: Model id with its width, such as `"mobilenet_v1_050"`.
+        dataset: Data set it was trained on.
+        size: Side of the pictures in pixels, or `(height, width)`. Where the publisher trained one
+            checkpoint for each of several sizes, the one for this size is chosen; without an exact
+            match, and for None, the one for 224 pixels, or the largest.
+
+    Raises:
+        ValueError: The model has no default weights for this data set.
+    """
+    known = checkpoints_for(model_id)
+    found = [c for c in known if c.default and c.dataset == dataset]
+    if not found:
+        accepted = sorted({c.dataset for c in known if c.default}) + sorted(c.id for c in known)
+        if not accepted:
+            raise ValueError(
+                f"There are no pretrained weights for `{model_id}`; use `weights=None` or a file. "
+                f"Received: `weights={dataset!r}`"
+            )
+        raise unknown("weights", dataset, accepted)
+    wanted = (size, size) if isinstance(size, int) else tuple(size) if size else None
+    by_size = {c.size: c for c in found}
+    standard = (STANDARD_SIZE, STANDARD_SIZE)
+    return by_size.get(wanted) or by_size.get(standard) or by_size[max(by_size)]

@@ -1,0 +1,214 @@
+"""Makes kerazoo/checkpoints/records/*.json from a survey of what publishers say about weights.
+
+    python tools/make_records.py UPSTREAM.json
+
+UPSTREAM.json holds `entries`, one a published file, with the facts as found and where they were
+found. What kerazoo builds, under which id, and which of them `weights="imagenet"` means, is
+decided here. `own.json` (our own checkpoints) is written by hand and never touched.
+"""
+
+import argparse
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+RECORDS = Path(__file__).parents[1] / "kerazoo" / "checkpoints" / "records"
+
+# timm and torchvision: name of the architecture -> kerazoo model id.
+NAMES = {
+    "mixnet": {
+        **{f"mixnet_{s}": f"mixnet_{s}" for s in ("s", "m", "l", "xl")},
+        **{f"tf_mixnet_{s}": f"mixnet_{s}" for s in ("s", "m", "l")},
+    },
+    "mobilenet_v1": {f"mobilenetv1_{w}": f"mobilenet_v1_{w}" for w in ("100", "125")},
+    "mobilenet_v2": {
+        **{f"mobilenetv2_{w}": f"mobilenet_v2_{w}" for w in ("050", "100", "140")},
+        "MobileNet_V2": "mobilenet_v2_100",
+    },
+}
+
+# keras.applications: file name -> alpha and size. Its V1 files write 0.75 as 7_5.
+KERAS_FILES = {
+    "mobilenet_v1": re.compile(r"mobilenet_(\d)_(\d+)_(\d+)_tf\.h5"),
+    "mobilenet_v2": re.compile(
+        r"mobilenet_v2_weights_tf_dim_ordering_tf_kernels_([\d.]+)_(\d+)\.h5"
+    ),
+}
+
+# Where keras.applications has no file of a width. MixNet: Google's own weights, ported by timm.
+DEFAULTS = {
+    "timm/tf_mixnet_s.in1k",
+    "timm/tf_mixnet_m.in1k",
+    "timm/tf_mixnet_l.in1k",
+    "timm/mixnet_xl.ra_in1k",
+    "timm/mobilenetv1_125.ra4_e3600_r224_in1k",
+}
+
+
+def pinned(entry: dict[str, Any]) -> tuple[str | None, list[dict[str, str]]]:
+    """Revision and digests that may be relied on: what the publisher itself printed.
+
+    A digest known only from another repository (`seen_in`) or of another file than the one we
+    fetch (`of`) is no pin, and a short commit cannot be asked for by its full name.
+    """
+    confirmed = entry.get("confirmed") or {}
+    revision = confirmed.get("revision") or ""
+    listed = entry["filename"] in (confirmed.get("files") or {})
+    digests = [
+        {"kind": item["kind"], "value": item["value"]}
+        for item in entry["integrity"]
+        if item["kind"] in ("sha256", "sha256_prefix", "md5", "git_blob_sha1")
+        and "seen_in" not in item
+        and item.get("of", entry["filename"]) == entry["filename"]
+    ]
+    return (revision if len(revision) == 40 and listed else None), digests
+
+
+def licence(entry: dict[str, Any]) -> tuple[str, bool, str]:
+    """SPDX-like id, whether commercial use is forbidden, and the survey's remark on it."""
+    name, _, remark = entry["licence"].partition(" (")
+    remark = remark.rstrip(")")
+    if remark == "from memory":
+        remark = "not stated with the file; the licence of keras.applications' source"
+    return name, "-nc" in name, f"Licence: {remark}." if remark else ""
+
+
+def metrics(entry: dict[str, Any], size: int) -> dict[str, Any]:
+    """Published accuracy at the size that the record's preprocessing has."""
+    reported = entry.get("reported")
+    if not reported:
+        return {}
+    value = next(v for v in reported["values"] if v.get("img_size", size) == size)
+    return {
+        "top1": value["top1"], "top5": value["top5"], "size": size, "source": reported["source"]
+    }  # fmt: skip
+
+
+def remarks(entry: dict[str, Any], size: int) -> str:
+    """Published figures at another size, which the record's preprocessing does not show."""
+    values = (entry.get("reported") or {}).get("values", [])
+    return " ".join(
+        f"At {v['img_size']} pixels, crop {v['crop_pct']}: top-1 {v['top1']}, top-5 {v['top5']}."
+        for v in values
+        if v.get("img_size", size) != size
+    )
+
+
+def torch_preprocessing(entry: dict[str, Any]) -> dict[str, Any]:
+    """timm gives the crop as a fraction, torchvision as the side before it."""
+    given = entry["preprocessing"]
+    size = given["input_size"]
+    if "resize_shorter_side" in given:
+        crop = size[0] / given["resize_shorter_side"]
+    else:
+        crop = given["crop_pct"]
+    return {
+        "size": size, "crop_fraction": crop, "antialias": True, "rounding": "floor",
+        "interpolation": given["interpolation"].split(",")[0],
+        "mean": given["mean"], "std": given["std"],
+    }  # fmt: skip
+
+
+def keras_preprocessing(size: int) -> dict[str, Any]:
+    """x / 127.5 - 1, and the crop of TF-slim's evaluation."""
+    return {
+        "size": [size, size], "crop_fraction": 0.875, "antialias": True, "rounding": "round",
+        "interpolation": "bilinear", "mean": [0.5] * 3, "std": [0.5] * 3,
+    }  # fmt: skip
+
+
+def record(entry: dict[str, Any], **own: Any) -> dict[str, Any]:
+    """The JSON form of `kerazoo.checkpoints.records.Checkpoint`."""
+    size = own["preprocessing"]["size"][0]
+    revision, digests = pinned(entry)
+    name, non_commercial, remark = licence(entry)
+    notes = " ".join(filter(None, (remark, remarks(entry, size))))
+    return {
+        "id": entry["id"], "task": "classification", "dataset": "imagenet", "classes": 1000,
+        "labels": "imagenet", "location": entry["location"], "filename": entry["filename"],
+        "revision": revision, "integrity": digests, "licence": name,
+        "non_commercial": non_commercial, "metrics": metrics(entry, size), "arguments": {},
+        "default": entry["id"] in DEFAULTS, "notes": notes, **own,
+    }  # fmt: skip
+
+
+def torch_records(family: str, entries: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Records of timm's and torchvision's files."""
+    for entry in entries:
+        layout = entry["id"].split("/")[0]
+        model = NAMES[family].get(entry["variant"])
+        if layout not in ("timm", "torchvision") or model is None:
+            continue
+        state = entry["state_dict"]
+        yield record(
+            entry,
+            model=model,
+            source="hub" if entry["source"] == "huggingface_hub" else "url",
+            layout=layout,
+            padding={"tensorflow_same": "same", "symmetric": "symmetric"}[state["padding"]],
+            batch_norm_epsilon=state["bn_eps"],
+            preprocessing=torch_preprocessing(entry),
+        )
+
+
+def keras_records(family: str, entries: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Records of keras.applications' files with their classifier."""
+    pattern = KERAS_FILES.get(family)
+    for entry in entries:
+        match = (
+            entry["id"].startswith("keras/") and pattern and pattern.fullmatch(entry["filename"])
+        )
+        if not match:
+            continue
+        if family == "mobilenet_v1":
+            alpha, size = f"{match[1]}.{match[2]}", int(match[3])
+            alpha = alpha if alpha == "1.0" else f"0.{match[1]}{match[2]}".rstrip("0")
+        else:
+            alpha, size = match[1], int(match[2])
+        yield record(
+            entry,
+            id=f"keras/{family}_{alpha}_{size}",
+            model=f"{family}_{round(float(alpha) * 100):03d}",
+            source="url",
+            layout="keras",
+            padding="same",
+            batch_norm_epsilon=1e-3,
+            preprocessing=keras_preprocessing(size),
+            default=True,
+        )
+
+
+# What it is, where it comes from, how it is used, how good it is.
+ORDER = (
+    *("id", "model", "task", "dataset", "classes", "labels", "default"),
+    *("source", "location", "filename", "revision", "integrity", "licence", "non_commercial"),
+    *("layout", "padding", "batch_norm_epsilon", "preprocessing", "arguments"),
+    *("metrics", "notes"),
+)
+
+MAKERS: tuple[Callable[..., Iterator[dict[str, Any]]], ...] = (torch_records, keras_records)
+
+
+def dump(records: list[dict[str, Any]]) -> str:
+    """JSON with one field a line, so that a change of one fact is a change of one line."""
+    blocks = []
+    for entry in records:
+        lines = (f"   {json.dumps(key)}: {json.dumps(entry[key])}" for key in ORDER)
+        blocks.append("  {\n" + ",\n".join(lines) + "\n  }")
+    return '{\n "checkpoints": [\n' + ",\n".join(blocks) + "\n ]\n}\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("upstream", type=Path, help="survey of published files (JSON)")
+    entries = json.loads(parser.parse_args().upstream.read_text("utf-8"))["entries"]
+    for family in NAMES:
+        records = [r for make in MAKERS for r in make(family, entries)]
+        (RECORDS / f"{family}.json").write_text(dump(records), "utf-8")
+        print(f"{family}: {len(records)} records")
+
+
+if __name__ == "__main__":
+    main()
