@@ -13,13 +13,10 @@ from typing import Any
 import numpy as np
 
 from kerazoo._errors import invalid
+from kerazoo._resize import cut_strip, scale_pil, scaled_and_corner
 
 INTERPOLATIONS = ("bilinear", "bicubic", "lanczos", "nearest")
 ROUNDINGS = ("floor", "round")
-
-# A strip 16 times longer than wide holds every crop that a sensible target asks for, while a
-# 1x20000 picture scaled whole to a short side of 256 would take 4 GB.
-_LONGEST_ASPECT = 16
 
 
 @dataclass(frozen=True)
@@ -36,8 +33,11 @@ class Preprocessing:
         crop_fraction: Share of the scaled picture's side that the crop keeps, in (0, 1].
         interpolation: `"bilinear"`, `"bicubic"`, `"lanczos"` (3 lobes) or `"nearest"`.
         antialias: Widen the filter when scaling down. `False` is for `"bilinear"` alone.
-        rounding: How `size / crop_fraction` becomes whole pixels: `"floor"` as in timm, or
-            `"round"`. Both give 256 for 224 / 0.875; they differ for 160 / 0.875 (182 or 183).
+        rounding: Whose whole pixels. `"floor"` is timm's and torchvision's way: sides are rounded
+            down, the crop's corner half to even. `"round"` is that of TensorFlow pipelines: sides
+            are rounded, the corner is rounded down, and JPEGs in tf.data go through TensorFlow's
+            default decoder. Both scale to 256 for 224 / 0.875, but to 182 or 183 for 160 / 0.875.
+            Small networks notice: MobileNetV1 0.5/160 moves by 2 points of top-1 between them.
         mean: Mean of red, green and blue, in units of 0 to 1.
         std: Standard deviation of red, green and blue, in units of 0 to 1.
     """
@@ -76,11 +76,18 @@ class Preprocessing:
         """The same record for another picture size, an int for a square."""
         return dataclasses.replace(self, size=(size, size) if isinstance(size, int) else size)
 
+    def without_normalisation(self) -> "Preprocessing":
+        """The same resize and crop with pixels left at 0 to 255, as float32.
+
+        For models that normalise inside (`include_preprocessing=True`).
+        """
+        return dataclasses.replace(self, mean=(0.0,) * 3, std=(1 / 255,) * 3)
+
     @property
     def scaled_size(self) -> tuple[int, int]:
         """`(height, width)` that the scaled picture must cover before the crop."""
         # 224 / (224 / 232) can fall a hair under 232: floor must not lose a pixel to that.
-        whole = {"floor": lambda x: math.floor(x + 1e-6), "round": round}[self.rounding]
+        whole = {"floor": lambda side: math.floor(side + 1e-6), "round": round}[self.rounding]
         return tuple(whole(side / self.crop_fraction) for side in self.size)
 
     def statistics(self, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -120,18 +127,18 @@ class Preprocessing:
 
     def crop_pil(self, image: Any) -> np.ndarray:
         """`from_pil` without the normalisation: a uint8 array `(height, width, channels)`."""
-        image = _cut_strip(image, _LONGEST_ASPECT * max(1, *_aspects(self.size)))
+        image = cut_strip(image, self.size)
         height, width, top, left = self._geometry(
             image.height, image.width, lambda condition, a, b: a if condition else b
         )
-        scaled = np.asarray(_scale_pil(image, height, width, self.interpolation, self.antialias))
+        scaled = np.asarray(scale_pil(image, height, width, self.interpolation, self.antialias))
         scaled = scaled[..., None] if scaled.ndim == 2 else scaled
         return scaled[top : top + self.size[0], left : left + self.size[1]]
 
     def tf_image(self, image: Any) -> Any:
         """A tensor `(height, width, channels)` of 0 to 255 -> normalised, for tf.data graphs.
 
-        Agrees with `from_pil` to about half a grey level on average (Pillow rounds to whole
+        Agrees with `from_pil` to about a third of a grey level on average (Pillow rounds to whole
         levels between its two passes, TensorFlow does not).
         """
         import tensorflow as tf
@@ -157,7 +164,8 @@ class Preprocessing:
 
         # TensorFlow's default inverse DCT is the fast one, a whole grey level off Pillow's on
         # average; the accurate one gives Pillow's bytes. The op reads PNG as well.
-        image = tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE")
+        transform = "INTEGER_ACCURATE" if self.rounding == "floor" else ""
+        image = tf.io.decode_jpeg(data, channels=3, dct_method=transform)
         return self.tf_image(image)
 
     def keras_layers(self, channels: int = 3) -> list[Any]:
@@ -173,16 +181,8 @@ class Preprocessing:
         return (1 / (255 * std)).astype("float32"), (-mean / std).astype("float32")
 
     def _geometry(self, height: Any, width: Any, where: Any) -> tuple[Any, Any, Any, Any]:
-        """Scaled height and width, and the crop's top and left; for ints and int tensors alike."""
-        target_h, target_w = self.scaled_size
-        by_height = target_h * width >= target_w * height
-        scaled_h = where(by_height, target_h, height * target_w // width)
-        scaled_w = where(by_height, width * target_h // height, target_w)
-        return (
-            scaled_h,
-            scaled_w,
-            *(_half_to_even(room) for room in (scaled_h - self.size[0], scaled_w - self.size[1])),
-        )
+        """Scaled height and width, and the crop's top and left."""
+        return scaled_and_corner((height, width), self.scaled_size, self.size, self.rounding, where)
 
 
 def preprocess_input(x: Any, model_or_weights: Any) -> Any:
@@ -269,33 +269,3 @@ def _check_record(record: Preprocessing) -> None:
         raise invalid("mean", record.mean, "three finite numbers")
     if not numbers(record.std, 3, lambda v: math.isfinite(v) and v > 0):
         raise invalid("std", record.std, "three positive numbers")
-
-
-def _half_to_even(room: Any) -> Any:
-    """`round(room / 2)` in whole numbers, as torchvision's centre crop places its corner."""
-    half = room // 2
-    return half + (room % 2) * (half % 2)
-
-
-def _aspects(size: tuple[int, int]) -> tuple[int, int]:
-    return -(-size[0] // size[1]), -(-size[1] // size[0])
-
-
-def _cut_strip(image: Any, longest: int) -> Any:
-    width, height = image.size
-    if max(width, height) <= longest * min(width, height):
-        return image
-    new_w, new_h = min(width, longest * height), min(height, longest * width)
-    left, top = (width - new_w) // 2, (height - new_h) // 2
-    return image.crop((left, top, left + new_w, top + new_h))
-
-
-def _scale_pil(image: Any, height: int, width: int, interpolation: str, antialias: bool) -> Any:
-    from PIL import Image
-
-    method = Image.Resampling[interpolation.upper()]
-    if antialias or interpolation == "nearest":
-        return image.resize((width, height), method)
-    # `resize` always widens its filter; a transform samples points, as antialias=False means.
-    extent = (0, 0, *image.size)
-    return image.transform((width, height), Image.Transform.EXTENT, extent, method)
