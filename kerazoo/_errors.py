@@ -1,0 +1,31 @@
+"""How kerazoo words its complaints: one helper, so that every message has the same shape."""
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+
+def invalid(argument: str, value: Any, rule: str) -> ValueError:
+    """A `ValueError` in the style of keras.applications: the rule, then what was received.
+
+    Args:
+        argument: Name of the offending argument.
+        value: What the caller passed.
+        rule: What is accepted, worded to follow "The argument `x` must be ".
+    """
+    return ValueError(f"The argument `{argument}` must be {rule}. Received: `{argument}={value!r}`")
+
+
+def unknown(
+    argument: str, value: Any, accepted: Iterable[str], *, limit: int | None = 20
+) -> ValueError:
+    """A `ValueError` for a name that is not in `accepted`; the nearest names come first."""
+    names = sorted(accepted)
+    near = difflib.get_close_matches(str(value), names, n=3, cutoff=0.5)
+    hint = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
+    shown = names if limit is None else names[:limit]
+    rest = "" if len(shown) == len(names) else f", … ({len(names) - len(shown)} more)"
+    return ValueError(
+        f"Unknown `{argument}`.{hint} Accepted: {', '.join(map(repr, shown))}{rest}. "
+        f"Received: `{argument}={value!r}`"
+    )

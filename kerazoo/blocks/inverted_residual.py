@@ -1,0 +1,129 @@
+"""The inverted residual (MobileNetV2) with everything MixNet, MnasNet and MobileNetV3 added."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import keras
+
+from kerazoo.blocks._trunk import Trunk
+from kerazoo.blocks.conventions import (
+    Conventions,
+    activate,
+    batch_norm,
+    conv,
+    depthwise_bn,
+    kernel_initializer,
+)
+from kerazoo.layers import GroupedPointwiseConv2D, SqueezeExcite
+
+SHORTCUTS = ("bottleneck", "expansion", "none")
+
+
+@dataclass(frozen=True)
+class InvertedResidual:
+    """One row of a block table: `repeats` blocks, of which only the first has the stride.
+
+    Attributes:
+        filters: Output channels of each block.
+        repeats: Number of blocks.
+        stride: Of the first block.
+        expansion: Width of the depthwise layer over the block's input; 1 means no expansion layer.
+        kernels: Kernel sizes of the depthwise layer; several make it a MixConv.
+        expand_groups, project_groups: Groups of the two 1x1 convolutions.
+        squeeze: Squeeze-and-excite width over the block's *input* channels; 0 for none.
+        activation: After expansion, depthwise layer and in squeeze-and-excite.
+        new_stage: False where a row continues the stage of the row above it.
+        project_activation: After the projection; MobileNetV2's "linear bottleneck" has none.
+        shortcut: One of `SHORTCUTS`: where the input is added, if anywhere.
+    """
+
+    filters: int
+    repeats: int = 1
+    stride: int = 1
+    expansion: float = 6
+    kernels: tuple[int, ...] = (3,)
+    expand_groups: int = 1
+    project_groups: int = 1
+    squeeze: float = 0.0
+    activation: str = "relu6"
+    new_stage: bool = True
+    project_activation: str = "linear"
+    shortcut: str = "bottleneck"
+
+
+def round_filters(filters: float, multiplier: float = 1.0, divisor: int = 8) -> int:
+    """Nearest multiple of `divisor`, never more than 10 % below: the rule of all mobile families.
+
+    Source: tensorflow/models `slim/nets/mobilenet/mobilenet.py`, `_make_divisible`.
+    """
+    if multiplier == 1.0 and filters == int(filters):
+        return int(filters)
+    scaled = filters * multiplier
+    rounded = max(divisor, int(scaled + divisor / 2) // divisor * divisor)
+    return rounded + divisor if rounded < 0.9 * scaled else rounded
+
+
+def scale_width(rows: Sequence[InvertedResidual], multiplier: float) -> list[InvertedResidual]:
+    """The same table with every width multiplied and rounded."""
+    return [replace(row, filters=round_filters(row.filters, multiplier)) for row in rows]
+
+
+def _pointwise(x, filters, groups, conventions, name):
+    if groups == 1:
+        return conv(x, filters, 1, conventions, name)
+    return GroupedPointwiseConv2D(
+        filters, groups, kernel_initializer=kernel_initializer(), name=f"{name}_conv"
+    )(x)
+
+
+def inverted_residual(
+    x, row: InvertedResidual, stride: int, conventions: Conventions, name: str, wide=None
+):
+    """Expand, convolve depthwise, squeeze and excite, project; add the shortcut where shapes agree.
+
+    Args:
+        wide: Output of the previous block's depthwise layer, for `shortcut="expansion"`.
+
+    Returns:
+        The block's output and the output of its depthwise layer.
+    """
+    inputs, channels = x, x.shape[-1]
+    if row.expansion != 1:
+        expanded = round_filters(channels * row.expansion)
+        x = _pointwise(x, expanded, row.expand_groups, conventions, f"{name}_expand")
+        x = batch_norm(x, conventions, f"{name}_expand_bn")
+        x = activate(x, row.activation, f"{name}_expand_act")
+    if row.shortcut == "expansion" and wide is not None and wide.shape == x.shape:
+        x = keras.layers.Add(name=f"{name}_add")([wide, x])
+    x = depthwise_bn(x, row.kernels, conventions, f"{name}_depthwise", stride, row.activation)
+    wide = x
+    if row.squeeze:
+        x = SqueezeExcite(
+            max(1, int(channels * row.squeeze)),
+            activation=row.activation,
+            kernel_initializer=kernel_initializer(),
+            name=f"{name}_se",
+        )(x)
+    x = _pointwise(x, row.filters, row.project_groups, conventions, f"{name}_project")
+    x = batch_norm(x, conventions, f"{name}_project_bn")
+    x = activate(x, row.project_activation, f"{name}_project_act")
+    if row.shortcut == "bottleneck" and stride == 1 and channels == row.filters:
+        x = keras.layers.Add(name=f"{name}_add")([inputs, x])
+    return x, wide
+
+
+def inverted_residual_stages(
+    trunk: Trunk, rows: Sequence[InvertedResidual], conventions: Conventions
+) -> None:
+    """Append every row to `trunk`; blocks are named `stage<i>_block<j>`, counted from 1."""
+    stage = block = 0
+    wide = None
+    for row in rows:
+        if row.new_stage:
+            stage, block = stage + 1, 0
+        for repeat in range(row.repeats):
+            block += 1
+            stride = row.stride if repeat == 0 else 1
+            name = f"stage{stage}_block{block}"
+            x, wide = inverted_residual(trunk.x, row, stride, conventions, name, wide)
+            trunk.advance(x, stride)

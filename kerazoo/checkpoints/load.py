@@ -1,0 +1,179 @@
+"""Weights into a model: every tensor used once, every variable set once, or nothing changed."""
+
+import logging
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from kerazoo._errors import invalid
+from kerazoo.checkpoints.names import IGNORED, find_layout
+
+log = logging.getLogger("kerazoo")
+
+SHOWN = 5  # mismatches of each kind that an error lists
+
+
+def load_weights(model, source: Any) -> None:
+    """Set all weights of `model` from `source`; where anything does not fit, change nothing.
+
+    Args:
+        model: A kerazoo network (or any functional model with the same layer names).
+        source: A registered checkpoint id, `"hf://user/repo[@revision]"`, the path of a
+            `.safetensors`, `.pth`, `.pt`, `.npz`, `.h5`, `.weights.h5` or `.keras` file, or a dict
+            `{name: array}`. Names may be kerazoo's own (`"stem_conv/kernel"`) or those of timm,
+            torchvision or keras.applications.
+
+    Raises:
+        ValueError: if a tensor is missing, unexpected, of another shape or not finite; the message
+            lists the first of each kind.
+        FileNotFoundError: if `source` is a path and there is no such file.
+        kerazoo.DownloadError: if the weights cannot be fetched.
+    """
+    if isinstance(source, Mapping):
+        assign(model, {name: np.asarray(array) for name, array in source.items()})
+        return
+    if not isinstance(source, str | os.PathLike):
+        raise invalid("source", source, "a registered id, `hf://user/repo`, a path or a dict")
+    from kerazoo.checkpoints.resolve import resolve
+
+    assign(model, resolve(source, None).tensors(), source=str(source))
+
+
+def load_checkpoint(model, checkpoint, *, fresh_head: bool = True) -> None:
+    """Load a resolved checkpoint into a model that a constructor made for it.
+
+    Unlike `load_weights` it adapts the stem to other channel counts, drops what the model leaves
+    out, and lets the classifier start fresh.
+
+    Args:
+        fresh_head: Whether a classifier of another size may keep its random weights.
+    """
+    tensors = checkpoint.tensors()
+    plan, left = _match(model, tensors, model.info.omitted)
+    _adapt_stem(model, plan)
+    classifier = [path for path in plan if path.startswith("predictions/")]
+    variables = _variables(model)
+    if classifier and fresh_head and any(_misfit(plan[p], variables.get(p)) for p in classifier):
+        had = plan[classifier[0]].shape[-1]
+        log.info(
+            "The classifier starts fresh: %s has %d classes, the model %d.",
+            checkpoint.id,
+            had,
+            variables[classifier[0]].shape[-1],
+        )
+        for path in classifier:
+            plan[path] = None
+    _finish(model, plan, left, checkpoint.id)
+
+
+def assign(model, tensors: Mapping[str, np.ndarray], source: str = "`source`") -> None:
+    """Match, check and then set; the strict form behind `load_weights`."""
+    plan, left = _match(model, tensors, ())
+    _finish(model, plan, left, source)
+
+
+def _variables(model) -> dict[str, Any]:
+    """`<layer>/<variable>` -> variable; seed generators hold no weights."""
+    return {
+        v.path: v for v in model.variables if v.path.rpartition("/")[2] != "seed_generator_state"
+    }
+
+
+def _match(model, tensors, omitted) -> tuple[dict[str, np.ndarray | None], list[str]]:
+    """Variable path -> array in Keras' axis order, and the names that fit no variable."""
+    layout = find_layout(tensors)
+    layers = [layer.name for layer in model.layers]
+    translation = layout.translate(tensors, layers)
+    variables = _variables(model)
+    by_index = _paths_by_index(model)
+    depthwise = {layer.name for layer in model.layers if "epthwise" in type(layer).__name__}
+    depthwise |= {layer.name for layer in model.layers if type(layer).__name__ == "MixConv2D"}
+    plan: dict[str, np.ndarray | None] = {}
+    left = []
+    for name, path in translation.items():
+        if path is IGNORED or path.startswith(tuple(omitted)):
+            continue
+        path = by_index.get(path, path)
+        if path not in variables or path in plan:
+            left.append(name)
+            continue
+        array = tensors[name]
+        if layout.torch:
+            array = _from_torch(array, path.partition("/")[0] in depthwise)
+        elif path == "predictions/kernel" and array.ndim == 4 and array.shape[:2] == (1, 1):
+            array = array[0, 0]  # MobileNetV1's classifier is a 1x1 convolution in Keras
+        plan[path] = array
+    return plan, left
+
+
+def _paths_by_index(model) -> dict[str, str]:
+    """`stem_bn/2` -> `stem_bn/moving_mean`: Keras 3 files number the variables of a layer."""
+    owners: dict[str, list] = {}
+    for v in model.variables:
+        owners.setdefault(v.path.rpartition("/")[0], []).append(v)
+    return {
+        f"{owner}/{i}": v.path
+        for owner, found in owners.items()
+        for i, v in enumerate(sorted(found, key=lambda v: not v.trainable))
+    }
+
+
+def _from_torch(array: np.ndarray, depthwise: bool) -> np.ndarray:
+    """OIHW -> HWIO (depthwise: C1HW -> HWC1), (out, in) -> (in, out)."""
+    if array.ndim == 4:
+        return array.transpose((2, 3, 0, 1) if depthwise else (2, 3, 1, 0))
+    return array.T if array.ndim == 2 else array
+
+
+def _misfit(array, variable) -> bool:
+    return variable is None or tuple(array.shape) != tuple(variable.shape)
+
+
+def _adapt_stem(model, plan) -> None:
+    """An RGB stem for another number of channels, as timm's `adapt_input_conv` does it.
+
+    One channel gets the sum of the three kernels; other counts repeat them in order, scaled so
+    that the sum over channels stays the same.
+    """
+    path = "stem_conv/kernel"
+    array, variable = plan.get(path), _variables(model).get(path)
+    if array is None or variable is None or array.shape[2] != 3:
+        return
+    channels = variable.shape[2]
+    if channels == 1:
+        plan[path] = array.sum(axis=2, keepdims=True)
+    elif channels != 3:
+        repeated = np.tile(array, (1, 1, -(-channels // 3), 1))[:, :, :channels]
+        plan[path] = repeated * (3.0 / channels)
+
+
+def _finish(model, plan, left, source: str) -> None:
+    """Check everything, then set everything."""
+    variables = _variables(model)
+    wrong = [
+        f"{path}: {tuple(array.shape)} in the source, {tuple(variables[path].shape)} in the model"
+        for path, array in plan.items()
+        if array is not None and _misfit(array, variables[path])
+    ]
+    broken = [p for p, a in plan.items() if a is not None and not np.isfinite(a).all()]
+    problems = {
+        "missing from the source": [path for path in variables if path not in plan],
+        "unexpected in the source": left,
+        "of another shape": wrong,
+        "not finite (NaN or infinite)": broken,
+    }
+    if any(problems.values()):
+        lines = [
+            f"{len(found)} {what}: {', '.join(found[:SHOWN])}{', …' if len(found) > SHOWN else ''}"
+            for what, found in problems.items()
+            if found
+        ]
+        raise ValueError(
+            f"The weights of {source} do not fit `{model.name}`, which stays as it was. "
+            + "; ".join(lines)
+        )
+    for path, array in plan.items():
+        if array is not None:
+            variables[path].assign(array)

@@ -1,0 +1,87 @@
+"""The one place where constructor arguments are checked, before any layer is made."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+
+from kerazoo._errors import invalid
+from kerazoo.layers.padding import PADDINGS
+
+POOLINGS = (None, "avg", "max")
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """The arguments every classifier takes, in the order of its signature.
+
+    None stands for "what the checkpoint needs, else the family's default" where it is the default.
+    """
+
+    include_top: bool = True
+    weights: Any = "imagenet"
+    input_tensor: Any = None
+    input_shape: tuple | None = None
+    pooling: str | None = None
+    classes: int | None = None
+    classifier_activation: Any = "softmax"
+    name: str | None = None
+    include_preprocessing: bool = False
+    dropout_rate: float | None = None
+    padding: str | None = None
+    batch_norm_epsilon: float | None = None
+    stem_strides: int | None = None
+    features_only: bool = False
+    extras: dict[str, Any] = field(default_factory=dict)
+
+    def check(self) -> None:
+        """Raise a `ValueError` that names the first argument outside what is accepted."""
+        if keras.config.image_data_format() != "channels_last":
+            raise ValueError(
+                "kerazoo networks are channels-last. Received: `keras.config.image_data_format()="
+                f"{keras.config.image_data_format()!r}`"
+            )
+        for flag in ("include_top", "include_preprocessing", "features_only"):
+            if not isinstance(getattr(self, flag), bool):
+                raise invalid(flag, getattr(self, flag), "True or False")
+        if self.pooling not in POOLINGS:
+            raise invalid("pooling", self.pooling, f"one of {POOLINGS}")
+        if self.padding is not None and self.padding not in PADDINGS:
+            raise invalid("padding", self.padding, f"None or one of {PADDINGS}")
+        self._check_numbers()
+        keras.activations.get(self.classifier_activation)
+
+    def _check_numbers(self) -> None:
+        def is_int(value):
+            return isinstance(value, int) and not isinstance(value, bool)
+
+        if self.classes is not None and (not is_int(self.classes) or self.classes < 1):
+            raise invalid("classes", self.classes, "a positive integer")
+        rate = self.dropout_rate
+        if rate is not None and not (isinstance(rate, int | float) and 0 <= rate < 1):
+            raise invalid("dropout_rate", rate, "a number in [0, 1)")
+        epsilon = self.batch_norm_epsilon
+        if epsilon is not None and not (isinstance(epsilon, int | float) and epsilon > 0):
+            raise invalid("batch_norm_epsilon", epsilon, "a positive number")
+        if self.stem_strides not in (None, 1, 2):
+            raise invalid("stem_strides", self.stem_strides, "1 or 2")
+
+
+def check_input_shape(shape: tuple, smallest: int) -> tuple[int | None, int | None, int]:
+    """`(height, width, channels)` as a tuple, or a `ValueError`.
+
+    Args:
+        shape: What the caller passed; height and width may be None.
+        smallest: Least height and width: the total stride of the network.
+    """
+    rule = f"(height, width, channels), height and width None or at least {smallest}"
+    try:
+        height, width, channels = shape
+    except (TypeError, ValueError):
+        raise invalid("input_shape", shape, rule) from None
+    for size in (height, width):
+        if size is not None and (not isinstance(size, int) or size < smallest):
+            raise invalid("input_shape", shape, rule)
+    if not isinstance(channels, int) or channels < 1:
+        raise invalid("input_shape", shape, rule + ", channels at least 1")
+    return height, width, channels

@@ -1,0 +1,64 @@
+"""Writes `kerazoo/catalogue.json` from the family files: `python -m kerazoo.models._catalogue`."""
+
+import importlib
+import inspect
+import json
+import pkgutil
+from pathlib import Path
+
+import keras
+
+import kerazoo.models
+from kerazoo.profile import profile
+
+PATH = Path(kerazoo.models.__file__).parent.parent / "catalogue.json"
+
+
+def constructors() -> dict:
+    """Public name -> constructor, from every module of `kerazoo.models` without a leading "_"."""
+    found = {}
+    for module in pkgutil.iter_modules(kerazoo.models.__path__):
+        if module.name.startswith("_"):
+            continue
+        content = vars(importlib.import_module(f"kerazoo.models.{module.name}"))
+        for name, value in content.items():
+            if getattr(value, "family", None) and value.__module__.endswith(module.name):
+                found[name] = value
+    return found
+
+
+def entry(name: str, create, arguments: dict) -> dict:
+    """The catalogue's record for one id."""
+    required = any(
+        p.default is inspect.Parameter.empty for p in inspect.signature(create).parameters.values()
+    )
+    counts = None if required else profile(create(weights=None, **arguments))
+    return {
+        "constructor": name,
+        "module": create.__module__,
+        "family": create.__module__.rsplit(".", 1)[-1],
+        "task": create.family.task,
+        "arguments": dict(arguments),
+        "params": counts and counts.params,
+        "macs": counts and counts.macs,
+        "input_size": [create.family.size] * 2,
+    }
+
+
+def build() -> dict:
+    """The whole catalogue; every model is built once, without weights."""
+    records = {}
+    for name, create in constructors().items():
+        for id, arguments in create.family.ids.items():
+            records[id] = entry(name, create, arguments)
+            keras.backend.clear_session()
+    return dict(sorted(records.items()))
+
+
+def text(records: dict) -> str:
+    """As it is written to the file."""
+    return json.dumps(records, indent=1) + "\n"
+
+
+if __name__ == "__main__":
+    PATH.write_text(text(build()), encoding="utf-8")

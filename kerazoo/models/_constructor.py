@@ -1,0 +1,303 @@
+"""From a family's builder to a public constructor with the habits of keras.applications."""
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import keras
+
+from kerazoo._errors import invalid
+from kerazoo.blocks._trunk import Trunk
+from kerazoo.blocks.conventions import Conventions
+from kerazoo.models._arguments import Arguments, check_input_shape
+from kerazoo.models._model import ModelInfo, ZooModel
+
+_COMMON = [f for f in fields(Arguments) if f.name != "extras"]
+
+
+@dataclass(frozen=True)
+class Family:
+    """What a constructor's wrapper has to know besides its builder.
+
+    Attributes:
+        ids: Registered id -> the builder's keyword arguments that it stands for. The first id
+            stands for the constructor itself.
+        size: Input height and width where nothing else decides.
+        conventions: Where neither the caller nor a checkpoint decides.
+        dropout_rate: Before the classifier.
+        stride: Total stride with `stem_strides=2`; the least input size.
+        head: Name prefixes of the layers between the last feature map and the pooling.
+        top: Name prefixes of the layers that `include_top=False` leaves out.
+        task: For the registry.
+    """
+
+    ids: Mapping[str, Mapping[str, Any]]
+    size: int = 224
+    conventions: Conventions = field(default_factory=Conventions)
+    dropout_rate: float = 0.2
+    stride: int = 32
+    head: tuple[str, ...] = ("head",)
+    top: tuple[str, ...] = ("predictions",)
+    task: str = "classification"
+
+
+def constructor(
+    *, leading: tuple[str, ...] = (), **facts
+) -> Callable[[Callable[..., Trunk]], Callable[..., ZooModel]]:
+    """Make a public constructor of a builder `(x, conventions, stem_strides, *, …) -> Trunk`.
+
+    Args:
+        leading: Parameters that come first in the signature, where keras.applications has it so.
+        **facts: Fields of `Family`.
+    """
+    family = Family(**facts)
+
+    def wrap(build: Callable[..., Trunk]) -> Callable[..., ZooModel]:
+        own = {
+            name: parameter
+            for name, parameter in inspect.signature(build).parameters.items()
+            if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+        }
+        signature = _signature(own, leading)
+
+        @functools.wraps(build)
+        def create(*args, **kwargs):
+            try:
+                bound = signature.bind(*args, **kwargs)
+            except TypeError as error:
+                raise TypeError(f"{build.__name__}() {error}. Accepted: {signature}") from None
+            bound.apply_defaults()
+            values = dict(bound.arguments)
+            extras = {name: values.pop(name) for name in own}
+            return _create(build, family, Arguments(**values, extras=extras))
+
+        create.__signature__ = signature
+        create.__doc__ = _documented(build, own)
+        create.family = family
+        return create
+
+    return wrap
+
+
+def _signature(own: Mapping[str, inspect.Parameter], leading) -> inspect.Signature:
+    keyword = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = {
+        f.name: inspect.Parameter(f.name, keyword, default=f.default, annotation=f.type)
+        for f in _COMMON
+    }
+    parameters |= {name: parameter.replace(kind=keyword) for name, parameter in own.items()}
+    required = [n for n, p in parameters.items() if p.default is inspect.Parameter.empty]
+    first = [*required, *leading]
+    order = [*first, *(name for name in parameters if name not in first)]
+    return inspect.Signature([parameters[n] for n in order], return_annotation=ZooModel)
+
+
+def _create(build, family: Family, arguments: Arguments) -> ZooModel:
+    from kerazoo.checkpoints.resolve import resolve
+
+    arguments.check()
+    architecture = _architecture(family, arguments.extras)
+    rows = arguments.input_shape[0] if arguments.input_shape else None
+    checkpoint = resolve(arguments.weights, architecture, size=rows)
+    explicit_classes = arguments.classes is not None
+    arguments = _settle(arguments, family, checkpoint)
+    preprocessing = checkpoint.preprocessing if checkpoint else None
+    channels, inputs, source = _inputs(arguments, family, preprocessing)
+    x = inputs
+    if arguments.include_preprocessing:
+        x = _preprocess(x, preprocessing, channels)
+    conventions = Conventions(
+        arguments.padding, arguments.batch_norm_epsilon, family.conventions.batch_norm_momentum
+    )
+    trunk = build(x, conventions, arguments.stem_strides, **arguments.extras)
+    outputs, features, omitted = _outputs(trunk, arguments, family)
+    model = ZooModel(source, outputs, name=arguments.name or architecture)
+    model.info = ModelInfo(
+        architecture=architecture,
+        arguments=_recorded(arguments, family, architecture, inputs),
+        preprocessing=preprocessing,
+        labels=_labels(checkpoint, arguments),
+        checkpoint=checkpoint and checkpoint.id,
+        features=features,
+        omitted=omitted,
+    )
+    if checkpoint is not None:
+        from kerazoo.checkpoints.load import load_checkpoint
+
+        load_checkpoint(model, checkpoint, fresh_head=explicit_classes)
+    return model
+
+
+def _architecture(family: Family, extras: Mapping[str, Any]) -> str:
+    """The id whose arguments the caller's are; the constructor's own id otherwise."""
+    own, *named = family.ids
+    for name in named:
+        if all(extras.get(key) == value for key, value in family.ids[name].items()):
+            return name
+    return own
+
+
+def _settle(arguments: Arguments, family: Family, checkpoint) -> Arguments:
+    """Replace every None that means "the checkpoint's, else the family's"."""
+    default = {
+        "classes": 1000,
+        "dropout_rate": family.dropout_rate,
+        "padding": family.conventions.padding,
+        "batch_norm_epsilon": family.conventions.batch_norm_epsilon,
+        "stem_strides": 2,
+    }
+    if checkpoint is not None:
+        default |= {
+            key: value
+            for key, value in (
+                ("classes", checkpoint.classes),
+                ("padding", checkpoint.padding),
+                ("batch_norm_epsilon", checkpoint.batch_norm_epsilon),
+                *checkpoint.arguments.items(),
+            )
+            if value is not None
+        }
+    values = {f.name: getattr(arguments, f.name) for f in fields(Arguments)}
+    return Arguments(
+        **{
+            name: default[name] if value is None and name in default else value
+            for name, value in values.items()
+        }
+    )
+
+
+def _inputs(arguments: Arguments, family: Family, preprocessing):
+    """Channels, the tensor the network starts from, and the inputs of the Keras model."""
+    smallest = family.stride // (2 // arguments.stem_strides)
+    shape = arguments.input_shape
+    if arguments.input_tensor is not None:
+        tensor = arguments.input_tensor
+        if not keras.backend.is_keras_tensor(tensor):
+            raise invalid("input_tensor", tensor, "a Keras tensor, such as `keras.Input(…)` gives")
+        given = check_input_shape(tuple(tensor.shape[1:]), smallest)
+        if shape is not None and tuple(shape) != given:
+            raise invalid("input_shape", shape, f"that of `input_tensor`, {given}, or None")
+        return given[2], tensor, keras.utils.get_source_inputs(tensor)[0]
+    if shape is None:
+        height, width = preprocessing.size if preprocessing else (family.size,) * 2
+        if not arguments.include_top or arguments.features_only:
+            height = width = None
+        shape = (height, width, 3)
+    shape = check_input_shape(shape, smallest)
+    tensor = keras.Input(shape, name="image")
+    return shape[2], tensor, tensor
+
+
+def _preprocess(x, preprocessing, channels: int):
+    from kerazoo.preprocessing import Preprocessing
+
+    for layer in (preprocessing or Preprocessing()).keras_layers(channels):
+        x = layer(x)
+    return x
+
+
+def _outputs(trunk: Trunk, arguments: Arguments, family: Family):
+    """Output tensors, the feature table, and the prefixes of what was left out."""
+    if arguments.features_only:
+        maps = {f"stride_{stride}": x for stride, x in sorted(trunk.features.items())}
+        table = {name: (int(name[7:]), x.shape[-1]) for name, x in maps.items()}
+        return maps, table, (*family.head, *family.top)
+    x = trunk.x
+    if not arguments.include_top:
+        if arguments.pooling == "avg":
+            x = keras.layers.GlobalAveragePooling2D(name="avg_pool")(x)
+        elif arguments.pooling == "max":
+            x = keras.layers.GlobalMaxPooling2D(name="max_pool")(x)
+        return x, {}, family.top
+    x = keras.layers.GlobalAveragePooling2D(name="avg_pool")(x)
+    if trunk.after_pooling:
+        x = trunk.after_pooling(x)
+    if arguments.dropout_rate:
+        x = keras.layers.Dropout(arguments.dropout_rate, name="dropout")(x)
+    x = keras.layers.Dense(
+        arguments.classes,
+        activation=arguments.classifier_activation,
+        # Probabilities and losses need the range of float32 under mixed precision.
+        dtype=_classifier_dtype(),
+        name="predictions",
+    )(x)
+    return x, {}, ()
+
+
+def _classifier_dtype():
+    policy = keras.config.dtype_policy()
+    return policy if policy.compute_dtype == policy.variable_dtype else "float32"
+
+
+def _labels(checkpoint, arguments: Arguments):
+    if checkpoint is None or not arguments.include_top or arguments.features_only:
+        return None
+    return checkpoint.labels if arguments.classes == checkpoint.classes else None
+
+
+def _recorded(arguments: Arguments, family: Family, architecture: str, inputs) -> dict[str, Any]:
+    """The arguments that rebuild this network, as JSON values."""
+    skipped = ("weights", "input_tensor", "name", "extras")
+    recorded = {f.name: getattr(arguments, f.name) for f in _COMMON if f.name not in skipped}
+    recorded["input_shape"] = list(inputs.shape[1:])
+    if callable(recorded["classifier_activation"]):
+        recorded["classifier_activation"] = keras.activations.serialize(
+            recorded["classifier_activation"]
+        )
+    implied = family.ids[architecture]
+    return recorded | {k: _plain(v) for k, v in arguments.extras.items() if k not in implied}
+
+
+def _plain(value):
+    """Table rows and tuples as JSON values; constructors accept both."""
+    from dataclasses import asdict, is_dataclass
+
+    if is_dataclass(value):
+        return _plain(asdict(value))
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+_COMMON_DOC = """
+        include_top: Whether the pooling and the classifier are included.
+        weights: `"imagenet"` (the model's default checkpoint), `"cifar10"` where registered, a
+            registered id (`kerazoo info MODEL` lists them), `"hf://user/repo"`, a local file, or
+            None for random ones.
+        input_tensor: A Keras tensor to build on.
+        input_shape: `(height, width, channels)`; height and width may be None and need not be
+            equal; any number of channels (the RGB stem kernel is adapted). Default: the
+            checkpoint's size.
+        pooling: With `include_top=False`: None (a map), `"avg"` or `"max"` (a vector).
+        classes: Default: the checkpoint's, else 1000. With another number than the checkpoint's
+            the classifier starts fresh.
+        classifier_activation: `"softmax"`, or None for logits.
+        name: Name of the model.
+        include_preprocessing: Whether the model takes pixels from 0 to 255 and normalises them
+            itself; without, pass them through `kerazoo.preprocess_input`.
+        dropout_rate: Before the classifier.
+        padding: `"same"` (TensorFlow) or `"symmetric"` (PyTorch); default: the checkpoint's.
+        batch_norm_epsilon: Default: the checkpoint's.
+        stem_strides: 2, or 1 for small pictures such as 32x32.
+        features_only: Return a dict of feature maps, `{"stride_2": …, …}`; see
+            `model.feature_channels`.
+
+    Returns:
+        A functional `kerazoo.ZooModel` from `(batch, height, width, channels)` to
+        `(batch, classes)`.
+
+    Raises:
+        ValueError: for an argument outside what is accepted; the message names it.
+"""
+
+
+def _documented(build, own) -> str:
+    """The builder's docstring (its own Args last) followed by the common arguments."""
+    text = inspect.cleandoc(build.__doc__ or "")
+    if "Args:" not in text:
+        text += "\n\nArgs:"
+    return text + inspect.cleandoc("x\n" + _COMMON_DOC)[1:].replace("\n    Returns", "\nReturns")

@@ -1,0 +1,82 @@
+"""The class of every kerazoo network: a functional Keras model that remembers what it is."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import keras
+
+from kerazoo.preprocessing import Preprocessing
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What a network needs to be rebuilt, fed and read; it is saved with the model.
+
+    Attributes:
+        architecture: Id for `kerazoo.create_model`.
+        arguments: Constructor arguments that rebuild the network (JSON values only).
+        preprocessing: How pictures are prepared, or None where no checkpoint says so.
+        labels: Name of a registered label set, or the class names; None where unknown.
+        checkpoint: Id or path of the loaded weights; None for random ones.
+        omitted: Name prefixes of the full network's layers that this one leaves out
+            (`include_top=False`, `features_only=True`): a full checkpoint has tensors for them.
+        features: Name -> (stride, channels) of every feature map, in rising stride.
+    """
+
+    architecture: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+    preprocessing: Preprocessing | None = None
+    labels: str | tuple[str, ...] | None = None
+    checkpoint: str | None = None
+    omitted: tuple[str, ...] = ()
+    features: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values; `from_dict` is the inverse."""
+        record = asdict(self)
+        record["preprocessing"] = self.preprocessing and self.preprocessing.to_dict()
+        return record
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> "ModelInfo":
+        record = dict(record)
+        if record.get("preprocessing"):
+            record["preprocessing"] = Preprocessing.from_dict(record["preprocessing"])
+        if isinstance(record.get("labels"), list):
+            record["labels"] = tuple(record["labels"])
+        record["omitted"] = tuple(record.get("omitted", ()))
+        record["features"] = {k: tuple(v) for k, v in record.get("features", {}).items()}
+        return cls(**record)
+
+
+@keras.saving.register_keras_serializable(package="kerazoo")
+class ZooModel(keras.Model):
+    """A functional `keras.Model` with an `info` (`ModelInfo`) that survives saving.
+
+    Build one through the constructors (`kerazoo.MixNetS`, …) or `kerazoo.create_model`.
+    """
+
+    def __init__(self, inputs, outputs, name=None, **kwargs):
+        super().__init__(inputs, outputs, name=name, **kwargs)
+        self.info: ModelInfo | None = None
+
+    @property
+    def feature_strides(self) -> dict[str, int]:
+        """Stride of every feature map by output name, `{"stride_2": 2, …}`."""
+        return {name: stride for name, (stride, _) in self.info.features.items()}
+
+    @property
+    def feature_channels(self) -> dict[str, int]:
+        """Channels of every feature map by output name."""
+        return {name: channels for name, (_, channels) in self.info.features.items()}
+
+    def get_config(self):
+        return {**super().get_config(), "info": self.info and self.info.to_dict()}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = dict(config)
+        info = config.pop("info", None)
+        model = super().from_config(config, custom_objects=custom_objects)
+        model.info = info and ModelInfo.from_dict(info)
+        return model

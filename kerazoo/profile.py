@@ -1,0 +1,122 @@
+"""Parameters and multiply-adds of a model, layer by layer."""
+
+import math
+from dataclasses import dataclass, field
+
+from kerazoo._errors import invalid
+
+
+@dataclass(frozen=True)
+class LayerProfile:
+    """One layer: its trainable parameters, multiply-adds and output shape (batch 1)."""
+
+    name: str
+    kind: str
+    params: int
+    macs: int
+    output_shape: tuple
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What `profile` returns; `str()` of it is a table.
+
+    Attributes:
+        params: Trainable parameters (batch-norm statistics are not counted, as in papers).
+        macs: Multiply-adds of convolutions and dense layers for one picture; biases,
+            normalisation, activations, pooling and the product of squeeze-and-excite are left out.
+        input_shape: The picture that `macs` is for.
+        layers: Every layer that has parameters or multiply-adds.
+    """
+
+    params: int
+    macs: int
+    input_shape: tuple
+    layers: tuple[LayerProfile, ...] = field(repr=False)
+
+    def __str__(self) -> str:
+        rows = [(p.name, p.kind, f"{p.params:,}", f"{p.macs:,}") for p in self.layers]
+        rows = [("layer", "kind", "parameters", "multiply-adds"), *rows]
+        rows.append(("total", "", f"{self.params:,}", f"{self.macs:,}"))
+        width = [max(len(row[i]) for row in rows) for i in range(4)]
+        return "\n".join(
+            f"{a:<{width[0]}}  {b:<{width[1]}}  {c:>{width[2]}}  {d:>{width[3]}}"
+            for a, b, c, d in rows
+        )
+
+
+def kernel_macs(kernels, output_shape) -> int:
+    """Multiply-adds of a convolution or dense layer: each kernel element once a place."""
+    return math.prod(output_shape[1:-1]) * sum(math.prod(kernel.shape) for kernel in kernels)
+
+
+# Keras' own layers; kerazoo's have a method `multiply_adds(output_shape)`.
+_KERAS = ("Conv2D", "DepthwiseConv2D", "Dense")
+
+
+def _layer_macs(layer, output_shape) -> int:
+    if hasattr(layer, "multiply_adds"):
+        return layer.multiply_adds(output_shape)
+    if type(layer).__name__ == "SeparableConv2D":
+        kernels = (layer.depthwise_kernel, layer.pointwise_kernel)
+        return kernel_macs(kernels, output_shape)
+    return kernel_macs([layer.kernel], output_shape) if type(layer).__name__ in _KERAS else 0
+
+
+def profile(model, input_shape: tuple[int, int, int] | None = None) -> Profile:
+    """Count the parameters and multiply-adds of a functional model.
+
+    Args:
+        model: A built functional model.
+        input_shape: `(height, width, channels)`; needed where the model's own is not fixed.
+
+    Raises:
+        ValueError: if the input shape has unknown sizes.
+    """
+    fixed = tuple(model.inputs[0].shape[1:])
+    shape = fixed if input_shape is None else tuple(input_shape)
+    if len(shape) != 3 or any(not isinstance(n, int) for n in shape):
+        raise invalid(
+            "input_shape", input_shape, f"(height, width, channels); the model has {fixed}"
+        )
+    shapes = _output_shapes(model, (1, *shape))
+    rows = []
+    for layer in model._flatten_layers(include_self=False, recursive=False):
+        params = sum(math.prod(v.shape) for v in layer.trainable_variables)
+        macs = sum(_layer_macs(layer, s) for s in shapes.get(layer.name, ()))
+        if params or macs:
+            last = shapes.get(layer.name, ((),))[-1]
+            rows.append(LayerProfile(layer.name, type(layer).__name__, params, macs, last))
+    return Profile(sum(r.params for r in rows), sum(r.macs for r in rows), shape, tuple(rows))
+
+
+def _output_shapes(model, input_shape) -> dict[str, list[tuple]]:
+    """Layer name -> output shape of each of its calls, for pictures of `input_shape`."""
+    if tuple(model.inputs[0].shape[1:]) == input_shape[1:]:
+        nodes = [node for level in model._nodes_by_depth.values() for node in level]
+        shapes: dict[str, list[tuple]] = {}
+        for node in nodes:
+            output = node.outputs[0]
+            shapes.setdefault(node.operation.name, []).append((1, *output.shape[1:]))
+        return shapes
+    return _traced_shapes(model, input_shape)
+
+
+def _traced_shapes(model, input_shape) -> dict[str, list[tuple]]:
+    """The same for another input size: shape inference through the graph, nothing computed."""
+    import keras
+
+    shapes: dict[str, list[tuple]] = {}
+
+    def watch(operation):
+        def infer(*args, **kwargs):
+            output = operation.compute_output_spec(*args, **kwargs)
+            first = output[0] if isinstance(output, list | tuple) else output
+            shapes.setdefault(operation.name, []).append(tuple(first.shape))
+            return output
+
+        return infer
+
+    tensor = keras.KerasTensor(input_shape, dtype=model.inputs[0].dtype)
+    model._run_through_graph([tensor], operation_fn=watch)
+    return shapes

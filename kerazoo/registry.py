@@ -1,0 +1,116 @@
+"""Every model by its id: what there is, and how to make it.
+
+The listing comes from `catalogue.json`, which `make catalogue` writes from the family files (a
+test checks that it is not stale), so that looking at it imports neither Keras nor a backend.
+"""
+
+import fnmatch
+import functools
+import importlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from kerazoo._errors import invalid, unknown
+
+if TYPE_CHECKING:
+    from kerazoo.models import ZooModel
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the catalogue.
+
+    Attributes:
+        id: What `create_model` takes.
+        constructor: Public name of the constructor.
+        module: Where it lives.
+        family: Name of the family file.
+        task: `"classification"`, `"detection"` or `"segmentation"`.
+        arguments: Constructor arguments that the id stands for.
+        params: Trainable parameters with the default arguments; None where some must be given.
+        macs: Multiply-adds for one picture of `input_size`, likewise.
+        input_size: Default (height, width).
+    """
+
+    id: str
+    constructor: str
+    module: str
+    family: str
+    task: str
+    arguments: Mapping[str, Any]
+    params: int | None
+    macs: int | None
+    input_size: tuple[int, int]
+
+
+@functools.cache
+def catalogue() -> dict[str, Entry]:
+    """Id -> entry for every registered model, sorted by id."""
+    text = (resources.files("kerazoo") / "catalogue.json").read_text(encoding="utf-8")
+    return {
+        id: Entry(id=id, **{**record, "input_size": tuple(record["input_size"])})
+        for id, record in json.loads(text).items()
+    }
+
+
+def get_entry(id: str) -> Entry:
+    """The catalogue's entry of a model id; unknown ids raise with the nearest names."""
+    entries = catalogue()
+    if id not in entries:
+        raise unknown("model", id, list_models())
+    return entries[id]
+
+
+def list_models(
+    filter: str | None = None, task: str | None = None, pretrained: bool = False
+) -> list[str]:
+    """Ids of the registered models, sorted.
+
+    Args:
+        filter: Shell pattern such as `"mix*"`; None for all.
+        task: `"classification"`, …; None for all.
+        pretrained: Only those with at least one registered checkpoint.
+
+    Raises:
+        ValueError: for a task that no model has.
+    """
+    entries = [e for e in catalogue().values() if e.params is not None]
+    tasks = {e.task for e in entries}
+    if task is not None and task not in tasks:
+        raise unknown("task", task, tasks)
+    if pretrained:
+        from kerazoo.checkpoints.records import checkpoints_for
+
+        entries = [e for e in entries if checkpoints_for(e.id)]
+    return [
+        e.id
+        for e in entries
+        if (filter is None or fnmatch.fnmatchcase(e.id, filter)) and task in (None, e.task)
+    ]
+
+
+def create_model(model: str, **kwargs) -> "ZooModel":
+    """Make a registered model.
+
+    Args:
+        model: An id of `list_models()`.
+        **kwargs: Arguments of its constructor (`weights`, `input_shape`, `classes`, …).
+
+    Raises:
+        ValueError: for an unknown id (the nearest ones are named), or an argument that the id
+            already fixes.
+        TypeError: for an argument that the constructor does not have.
+    """
+    entry = get_entry(model)
+    for name, value in entry.arguments.items():
+        if kwargs.get(name, value) != value:
+            raise invalid(name, kwargs[name], f"{value!r}, which `{model}` stands for")
+    return get_constructor(entry)(**{**entry.arguments, **kwargs})
+
+
+def get_constructor(entry: Entry):
+    """The function behind an entry (imports Keras)."""
+    return getattr(importlib.import_module(entry.module), entry.constructor)
