@@ -51,7 +51,7 @@ def open_picture(source: str | os.PathLike | bytes) -> Any:
             return _to_rgb(_upright(image, name))
     except UnidentifiedImageError:
         reason = f"not a picture in a format Pillow knows (it begins with {data[:12]!r})"
-    except Exception as error:  # noqa: BLE001 - decoders raise OSError, SyntaxError, struct.error…
+    except Exception as error:
         reason = f"damaged or not supported ({error})"
     raise PictureError(f"Cannot read picture {name!r}: {reason}.")
 
@@ -120,7 +120,7 @@ def _upright(image: Any, name: str) -> Any:
 
     try:
         return ImageOps.exif_transpose(image)
-    except Exception as error:  # noqa: BLE001 - viewers show a sound picture with broken EXIF
+    except Exception as error:
         _log.warning("EXIF of picture %r is unreadable (%s); rotation is ignored.", name, error)
         return image
 

@@ -30,7 +30,7 @@ def _linear(classes=10, seed=0):
 
 
 @pytest.mark.parametrize(
-    "name, constructor, alpha, size, top1, top5",
+    ("name", "constructor", "alpha", "size", "top1", "top5"),
     [
         ("mobilenet_0.25_128", "MobileNet", 0.25, 128, 45.0, 71.2),
         ("mobilenet_0.5_160", "MobileNet", 0.5, 160, 70.2, 87.2),
@@ -106,8 +106,9 @@ def test_equal_scores_earn_nothing(tfds_dir):
 
 def test_model_that_normalises_itself_gets_raw_pixels(tfds_dir):
     record = Preprocessing(size=(8, 8))
-    plain, inside = _linear(), keras.Sequential([keras.Input((8, 8, 3)), *record.keras_layers(), *_linear().layers])  # fmt: skip
-
+    plain = _linear()
+    layers = [keras.Input((8, 8, 3)), *record.keras_layers(), *_linear().layers]
+    inside = keras.Sequential(layers)
     inside.info = SimpleNamespace(preprocessing=record, arguments={"include_preprocessing": True})
     a = evaluate(plain, "cifar10", "test[:200]", data_dir=tfds_dir, preprocessing=record)
     b = evaluate(inside, "cifar10", "test[:200]", data_dir=tfds_dir)
@@ -139,7 +140,7 @@ def test_evaluation_as_numbers():
 
 
 @pytest.mark.parametrize(
-    "arguments, message",
+    ("arguments", "message"),
     [
         ({"dataset": "imagenet2021"}, "Unknown `name`. Did you mean 'imagenet2012'"),
         ({"split": "train"}, "Unknown `split`.*'test'"),
@@ -148,7 +149,7 @@ def test_evaluation_as_numbers():
         ({"data_dir": "nowhere"}, "`data_dir` must be an existing folder"),
         ({"batch_size": 0}, "`batch_size` must be a positive int"),
         ({"limit": -1}, "`limit` must be a positive int"),
-        ({"preprocessing": None}, "`preprocessing` must be given for a model that is not"),
+        ({"preprocessing": None}, "`preprocessing` must be given: model .* does not carry"),
         ({"dataset": "imagenet2012"}, "`model` must be a classifier of the 1000 classes"),
     ],
     ids=lambda v: str(v) if isinstance(v, dict) else "",

@@ -70,7 +70,7 @@ def test_fewer_classes_than_top_give_all():
 
 
 @pytest.mark.parametrize(
-    "preds, options, message",
+    ("preds", "options", "message"),
     [
         (np.zeros(1000), {}, r"`preds` must be scores of shape \(batch, classes\).*\(1000,\)"),
         (np.zeros((1, 7, 7, 10)), {}, "`preds` must be scores of shape"),

@@ -72,7 +72,9 @@ def test_tf_decode_reads_png_in_a_graph(tmp_path):
     assert np.abs(next(iter(mapped)).numpy() - expected).mean() < 2 / 255 / 0.225
 
 
-@pytest.mark.parametrize("height, width", [(300, 500), (500, 301), (231, 231), (97, 140), (1, 1)])
+@pytest.mark.parametrize(
+    ("height", "width"), [(300, 500), (500, 301), (231, 231), (97, 140), (1, 1)]
+)
 def test_matches_the_transform_of_torchvision(height, width):
     # torchvision: short side to 256, the other int(256 * long / short), corner round(room / 2).
     image = _picture(height, width)
@@ -84,7 +86,7 @@ def test_matches_the_transform_of_torchvision(height, width):
     assert np.array_equal(Preprocessing().crop_pil(image), expected)
 
 
-@pytest.mark.parametrize("height, width", [(300, 500), (293, 296), (97, 140), (128, 192)])
+@pytest.mark.parametrize(("height", "width"), [(300, 500), (293, 296), (97, 140), (128, 192)])
 def test_round_is_the_tensorflow_way(height, width):
     # Sides are rounded with ties to even, the corner of the crop is rounded down.
     record, image = (
@@ -105,7 +107,7 @@ def test_whole_number_rounding_is_pythons():
 
 
 @pytest.mark.parametrize(
-    "size, fraction, rounding, scaled",
+    ("size", "fraction", "rounding", "scaled"),
     [
         (224, 0.875, "floor", 256),
         (224, 0.875, "round", 256),
@@ -144,7 +146,9 @@ def test_normalise_is_a_float32_copy():
     np.testing.assert_allclose(y[0, 0], [2.2489083, 2.4285715, 2.64], atol=1e-5)
 
 
-@pytest.mark.parametrize("channels, mean", [(1, [0.5]), (2, [0.4, 0.5]), (4, [0.4, 0.5, 0.6, 0.4])])
+@pytest.mark.parametrize(
+    ("channels", "mean"), [(1, [0.5]), (2, [0.4, 0.5]), (4, [0.4, 0.5, 0.6, 0.4])]
+)
 def test_statistics_of_other_channel_counts(channels, mean):
     record = Preprocessing(mean=(0.4, 0.5, 0.6), std=(0.1, 0.2, 0.3))
     np.testing.assert_allclose(record.statistics(channels)[0], mean)
@@ -178,7 +182,7 @@ def test_from_dict_names_unknown_keys():
 
 
 @pytest.mark.parametrize(
-    "field, value",
+    ("field", "value"),
     [
         ("size", (224,)),
         ("size", (224, 0)),
@@ -235,11 +239,11 @@ class TestPreprocessInput:
         ):
             expected = checkpoint.preprocessing.normalise(x)
             np.testing.assert_array_equal(preprocess_input(x, name), expected)
-        with pytest.raises(ValueError, match="timm/tf_mixnet_m.in1k"):
+        with pytest.raises(ValueError, match=r"timm/tf_mixnet_m\.in1k"):
             preprocess_input(x, "timm/tf_mixnet_m.in2k")
 
     @pytest.mark.parametrize(
-        "x, message",
+        ("x", "message"),
         [
             (np.zeros((3, 3)), r"`x` must be an array \(height"),
             (np.zeros((1, 1, 2, 2, 3)), r"`x` must be an array \(height"),

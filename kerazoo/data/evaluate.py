@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerazoo._errors import invalid
-from kerazoo.data.inference import inference_function
+from kerazoo.data.inference import inference_function, picture_preprocessing
 from kerazoo.data.sources import Source, load_source
 from kerazoo.preprocessing import Preprocessing
 
@@ -62,7 +62,7 @@ def evaluate(
     for name, value in (("batch_size", batch_size), ("limit", limit)):
         if value is not None and (not isinstance(value, int) or value < 1):
             raise invalid(name, value, "a positive int")
-    preprocessing = preprocessing or _preprocessing_of(model)
+    preprocessing = picture_preprocessing(model, preprocessing)
     source = load_source(dataset, split, data_dir=data_dir)
     _check_classes(model, source)
     total = min(source.count, limit or source.count)
@@ -76,17 +76,6 @@ def evaluate(
             progress(done, total)
     top1, top5 = (100 * hits / done).tolist()
     return Evaluation(top1, top5, done, time.perf_counter() - start)
-
-
-def _preprocessing_of(model: Any) -> Preprocessing:
-    """The record of a kerazoo model, without the part that the model does itself."""
-    info = getattr(model, "info", None)
-    if info is None:
-        rule = "given for a model that is not of kerazoo"
-        raise invalid("preprocessing", None, rule)
-    if info.arguments.get("include_preprocessing"):
-        return info.preprocessing.without_normalisation()
-    return info.preprocessing
 
 
 def _check_classes(model: Any, source: Source) -> None:

@@ -6,6 +6,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerazoo._errors import invalid
+from kerazoo.preprocessing import Preprocessing
+
 
 def inference_function(model: Any) -> Callable[[Any], np.ndarray]:
     """`batch -> scores` for a Keras model, in a graph, as a NumPy array.
@@ -22,3 +25,24 @@ def inference_function(model: Any) -> Callable[[Any], np.ndarray]:
     signature = [tf.TensorSpec((None, height, width, channels), tf.float32)]
     graph = tf.function(lambda batch: model(batch, training=False), input_signature=signature)
     return lambda batch: graph(batch).numpy()
+
+
+def picture_preprocessing(model: Any, record: Preprocessing | None = None) -> Preprocessing:
+    """How whole pictures become what `model` takes.
+
+    That is the model's own record, with the size of its input where that is fixed, and without
+    the normalisation where the model does that itself (`include_preprocessing=True`).
+
+    Args:
+        model: A kerazoo model, or any Keras model together with `record`.
+        record: In place of the model's own.
+    """
+    info = getattr(model, "info", None)
+    record = record or getattr(info, "preprocessing", None)
+    if record is None:
+        raise invalid("preprocessing", None, f"given: model {model.name!r} does not carry its own")
+    height, width = model.input_shape[1:3]
+    if height and width:
+        record = record.with_size((height, width))
+    inside = info is not None and info.arguments.get("include_preprocessing")
+    return record.without_normalisation() if inside else record

@@ -1,0 +1,91 @@
+"""The `kerazoo` command.
+
+Exit status: 0 all went well; 1 some pictures could not be read, the others were done; 2 wrong
+usage or an error, told in one line on stderr; 130 interrupted.
+"""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from kerazoo.cli._output import complain
+
+# One module each, in the order of --help. A module is light to import; what it does is not.
+COMMANDS = {
+    "list": "listing",
+    "info": "info",
+    "predict": "predict",
+    "evaluate": "evaluate",
+    "demo": "demo",
+}
+
+EXAMPLES = """\
+examples:
+  kerazoo list 'mix*'
+  kerazoo info mixnet_m
+  kerazoo predict mixnet_m cat.jpg holiday/ 'more/*.png'
+  kerazoo evaluate mixnet_m --data imagenet2012 --data-dir ~/tensorflow_datasets
+
+exit status:
+  0 success, 1 some pictures were unreadable and skipped, 2 error
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command line and returns the exit status.
+
+    Args:
+        argv: Arguments after the program's name; by default those of the process.
+    """
+    args = _parser().parse_args(argv)
+    # Both backends chatter on stderr while they load; errors of ours must stand out.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        return args.run(args)
+    except KeyboardInterrupt:
+        complain("interrupted")
+        return 130
+    except BrokenPipeError:  # `kerazoo list | head`: the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if args.traceback:
+            raise
+        # ValueErrors are worded for users; of others the kind is half of the message.
+        kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+        complain(f"error: {kind}{error}")
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--traceback", action="store_true", help="show where an error comes from")
+    parser = argparse.ArgumentParser(
+        prog="kerazoo",
+        description="Efficient convolutional networks for Keras, with pretrained weights.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"kerazoo {_version()}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name, module in COMMANDS.items():
+        command = importlib.import_module(f"kerazoo.cli.{module}")
+        sub = commands.add_parser(
+            name,
+            parents=[shared],
+            help=command.SUMMARY,
+            description=f"{command.SUMMARY[0].upper()}{command.SUMMARY[1:]}.",
+            epilog=command.EPILOG,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.add_arguments(sub)
+        sub.set_defaults(run=command.run)
+    return parser
+
+
+def _version() -> str:
+    from kerazoo import __version__
+
+    return __version__

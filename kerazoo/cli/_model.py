@@ -1,0 +1,96 @@
+"""The options that choose a model and its weights, and what they mean."""
+
+import argparse
+import json
+from typing import Any
+
+from kerazoo._errors import invalid
+
+
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """`MODEL`, `--weights`, `--size`, `--set`, `--preprocessing` and `--batch-size`."""
+    parser.add_argument(
+        "model",
+        metavar="MODEL",
+        help="id from `kerazoo list`, hf://user/repo, or a .keras file",
+    )
+    parser.add_argument(
+        "--weights",
+        help="imagenet (default), cifar10, a weights id from `kerazoo info MODEL`, or a file",
+    )
+    parser.add_argument(
+        "--size", type=positive, help="side of the pictures in pixels, where not the weights' own"
+    )
+    parser.add_argument(
+        "--set",
+        dest="settings",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        type=setting,
+        help="further argument of the model's constructor, as JSON or plain text; repeatable",
+    )
+    parser.add_argument(
+        "--preprocessing",
+        metavar="WEIGHTS_ID",
+        help="prepare pictures as these registered weights want them (for files of your own)",
+    )
+    parser.add_argument(
+        "--batch-size", type=positive, default=32, help="pictures at a time (default: 32)"
+    )
+
+
+def load_model(args: argparse.Namespace) -> Any:
+    """The model that the options describe; Keras is imported here."""
+    name = args.model
+    stored = name.startswith("hf://") or name.endswith(".keras")
+    if stored:
+        for option in ("weights", "size", "settings"):
+            if getattr(args, option):
+                raise invalid(option, getattr(args, option), f"left out for a stored model {name}")
+    if name.startswith("hf://"):
+        from kerazoo import from_pretrained
+
+        return from_pretrained(name)
+    if stored:
+        import keras
+
+        import kerazoo.models  # noqa: F401 - registers the classes that the file names
+
+        return keras.models.load_model(name)
+    from kerazoo.registry import create_model
+
+    settings = dict(args.settings)
+    if args.size:
+        settings["input_shape"] = (args.size, args.size, 3)
+    return create_model(name, weights=args.weights or "imagenet", **settings)
+
+
+def load_preprocessing(args: argparse.Namespace, model: Any) -> Any:
+    """How pictures are prepared for `model`, `--preprocessing` and `--size` considered."""
+    from kerazoo.data.inference import picture_preprocessing
+
+    record = None
+    if args.preprocessing:
+        from kerazoo.checkpoints.records import get_checkpoint
+
+        record = get_checkpoint(args.preprocessing).preprocessing
+    return picture_preprocessing(model, record)
+
+
+def positive(text: str) -> int:
+    """An int of at least 1, for argparse."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a positive integer, not {text!r}")
+    return int(text)
+
+
+def setting(text: str) -> tuple[str, Any]:
+    """`name=value` with a JSON value, or plain text where it is no JSON."""
+    name, equals, value = text.partition("=")
+    if not equals or not name.isidentifier():
+        raise argparse.ArgumentTypeError(f"must be NAME=VALUE, not {text!r}")
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError:
+        return name, value

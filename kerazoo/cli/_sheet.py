@@ -1,0 +1,76 @@
+"""Contact sheets: pictures with what a model says of them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+# Pixels. A cell is a photograph of fixed size over lines of text.
+_PHOTO, _MARGIN, _LINE, _COLUMNS = (380, 285), 20, 30, 3
+_PAPER, _INK, _BAR, _FAINT = "#ffffff", "#1c2430", "#9cc3f0", "#6b7684"
+
+
+def contact_sheet(
+    title: str, pictures: Sequence[Any], captions: Sequence[Sequence[tuple[str, float]]]
+) -> Any:
+    """A PIL picture: a grid of photographs, under each its classes with bars for their scores.
+
+    Args:
+        title: A line for the head of the sheet.
+        pictures: PIL pictures of any size; they are cut to a common shape.
+        captions: For each picture `(name, score)`, scores 0 to 1, best first.
+    """
+    from PIL import Image, ImageDraw, ImageOps
+
+    lines = max(map(len, captions))
+    cell = _PHOTO[0] + _MARGIN, _PHOTO[1] + _MARGIN // 2 + lines * _LINE + _MARGIN
+    columns = min(_COLUMNS, len(pictures))
+    rows = -(-len(pictures) // columns)
+    size = columns * cell[0] + _MARGIN, rows * cell[1] + 3 * _MARGIN + _LINE
+    sheet = Image.new("RGB", size, _PAPER)
+    draw = ImageDraw.Draw(sheet)
+    draw.text((_MARGIN, _MARGIN), title, fill=_INK, font=_font(24))
+    for i, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
+        left = _MARGIN + i % columns * cell[0]
+        top = 2 * _MARGIN + _LINE + i // columns * cell[1]
+        sheet.paste(ImageOps.fit(picture, _PHOTO, Image.Resampling.LANCZOS), (left, top))
+        for rank, (name, score) in enumerate(caption):
+            _caption(draw, (left, top + _PHOTO[1] + _MARGIN // 2 + rank * _LINE), name, score, rank)
+    return sheet
+
+
+def save_sheet(sheet: Any, path: str | Path) -> None:
+    """Saves as PNG, replacing an older sheet only once the new one is whole."""
+    path = Path(path)
+    unfinished = path.with_name(f".{path.name}.part")
+    try:
+        sheet.save(unfinished, "PNG")
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _caption(draw: Any, corner: tuple[int, int], name: str, score: float, rank: int) -> None:
+    left, top = corner
+    bar = max(1, round(_PHOTO[0] * min(max(score, 0), 1)))
+    draw.rectangle((left, top, left + bar, top + _LINE - 4), fill=_BAR)
+    font, figures = _font(18), f"{100 * score:.1f} %"
+    room = _PHOTO[0] - draw.textlength(figures, font) - 24
+    ink = _INK if rank == 0 else _FAINT
+    draw.text((left + 8, top + 2), _shorten(draw, name, font, room), fill=_INK, font=font)
+    draw.text((left + _PHOTO[0] - 4, top + 2), figures, fill=ink, font=font, anchor="ra")
+
+
+def _shorten(draw: Any, text: str, font: Any, room: float) -> str:
+    """The first synonym, with an ellipsis where even that is too long."""
+    text = text.partition(",")[0]
+    if draw.textlength(text, font) <= room:
+        return text
+    while text and draw.textlength(text + "…", font) > room:
+        text = text[:-1]
+    return text + "…"
+
+
+def _font(size: int) -> Any:
+    from PIL import ImageFont
+
+    return ImageFont.load_default(size)

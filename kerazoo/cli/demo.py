@@ -1,0 +1,85 @@
+"""`kerazoo demo`: a pretrained network on real photographs, nothing to prepare."""
+
+import argparse
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+from kerazoo.cli._output import complain
+
+SUMMARY = "name what is on scikit-image's photographs and draw a contact sheet"
+EPILOG = """\
+Needs scikit-image, for its photographs alone (pip install "kerazoo[demo]"). MixNet-M with its
+ImageNet weights is tried first. Where they cannot be downloaded, MixNet-S with the CIFAR-10
+weights that come with kerazoo is used; it knows ten classes, among them cat and automobile.
+
+examples:
+  kerazoo demo
+  kerazoo demo --output sheet.png
+"""
+
+# Photographs that are inside the scikit-image package: none of these is ever downloaded.
+PHOTOGRAPHS = (
+    "chelsea.png",
+    "coffee.png",
+    "rocket.jpg",
+    "motorcycle_left.png",
+    "astronaut.png",
+    "camera.png",
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--output", default="demo.png", help="contact sheet (default: demo.png)")
+    parser.add_argument(
+        "--weights", choices=("imagenet", "cifar10"), help="only these, with no second choice"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    from kerazoo.cli._sheet import contact_sheet, save_sheet
+    from kerazoo.cli.predict import predict_files, print_predictions
+    from kerazoo.data.inference import picture_preprocessing
+    from kerazoo.pictures import open_picture
+
+    paths = _photographs()
+    model = _model(args.weights)
+    results = predict_files(model, picture_preprocessing(model), paths, top=3, batch=len(paths))
+    named = [(Path(path.name), predictions) for path, predictions in results]
+    print_predictions(named)
+    sheet = contact_sheet(
+        f"{model.name}, weights {model.info.checkpoint}",
+        [open_picture(path) for path, _ in results],
+        [[(each.name, each.score) for each in predictions] for _, predictions in results],
+    )
+    save_sheet(sheet, args.output)
+    print(f"\nContact sheet: {args.output}")
+    return 0
+
+
+def _photographs() -> list[Path]:
+    spec = importlib.util.find_spec("skimage")  # finds the folder without importing the package
+    if spec is None:
+        raise ImportError('the demo needs scikit-image: pip install "kerazoo[demo]"')
+    folder = Path(spec.submodule_search_locations[0]) / "data"
+    return [folder / name for name in PHOTOGRAPHS]
+
+
+def _model(weights: str | None) -> Any:
+    from kerazoo import DownloadError, create_model
+
+    if weights != "cifar10":
+        try:
+            return create_model("mixnet_m", weights="imagenet")
+        except DownloadError as error:
+            if weights:
+                raise
+            complain(
+                f"ImageNet weights cannot be had ({_first_sentence(error)}); "
+                "using the CIFAR-10 weights that come with kerazoo."
+            )
+    return create_model("mixnet_s", weights="cifar10")
+
+
+def _first_sentence(error: Exception) -> str:
+    return " ".join(str(error).split()).partition(". ")[0].rstrip(".")

@@ -1,0 +1,101 @@
+"""`kerazoo info`: one model and its weights, or one set of weights."""
+
+import argparse
+import dataclasses
+from typing import Any
+
+from kerazoo.cli._output import millions, percent, print_json, print_table
+
+SUMMARY = "describe a model and its weights"
+EPILOG = """\
+examples:
+  kerazoo info mixnet_m
+  kerazoo info timm/tf_mixnet_m.in1k
+  kerazoo info mobilenet_v2_100 --json
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", help="model id, or id of weights")
+    parser.add_argument("--json", action="store_true", help="JSON instead of text")
+
+
+def run(args: argparse.Namespace) -> int:
+    from kerazoo.checkpoints.records import all_checkpoints, get_checkpoint
+
+    if "/" in args.model or any(c.id == args.model for c in all_checkpoints()):
+        facts = _plain(get_checkpoint(args.model))
+        if args.json:
+            print_json(facts)
+        else:
+            _print_facts(facts)
+        return 0
+    return _show_model(args.model, args.json)
+
+
+def _show_model(id: str, as_json: bool) -> int:
+    from kerazoo.checkpoints.records import checkpoints_for
+    from kerazoo.registry import get_entry
+
+    entry, checkpoints = get_entry(id), checkpoints_for(id)
+    facts = {
+        "id": entry.id,
+        "task": entry.task,
+        "family": entry.family,
+        "constructor": f"kerazoo.{entry.constructor}",
+        "arguments": dict(entry.arguments),
+        "input_size": list(entry.input_size),
+        "params": entry.params,
+        "multiply_adds": entry.macs,
+    }
+    if as_json:
+        print_json({**facts, "weights": [_plain(c) for c in checkpoints]})
+        return 0
+    shown = {**facts, "arguments": facts["arguments"] or None}
+    shown["params"] = f"{millions(entry.params)} M"
+    shown["multiply_adds"] = f"{millions(entry.macs)} M"
+    _print_facts(shown)
+    print()
+    if not checkpoints:
+        print("No pretrained weights.")
+        return 0
+    print_table(
+        ("weights", "data set", "size", "top-1", "top-5", "licence", "default"),
+        [_row(c) for c in checkpoints],
+        right=(2, 3, 4),
+    )
+    return 0
+
+
+def _row(checkpoint: Any) -> tuple[str, ...]:
+    height, width = checkpoint.size
+    return (
+        checkpoint.id,
+        checkpoint.dataset,
+        str(height) if height == width else f"{height}x{width}",
+        percent(checkpoint.metrics.get("top1")),
+        percent(checkpoint.metrics.get("top5")),
+        checkpoint.licence + (", non-commercial" if checkpoint.non_commercial else ""),
+        "yes" if checkpoint.default else "",
+    )
+
+
+def _plain(checkpoint: Any) -> dict[str, Any]:
+    fields = {f.name: getattr(checkpoint, f.name) for f in dataclasses.fields(checkpoint)}
+    fields["integrity"] = [f"{d.kind}:{d.value}" for d in checkpoint.integrity]
+    fields["preprocessing"] = checkpoint.preprocessing.to_dict()
+    return {**fields, "metrics": dict(checkpoint.metrics), "arguments": dict(checkpoint.arguments)}
+
+
+def _print_facts(facts: dict[str, Any]) -> None:
+    width = max(map(len, facts))
+    for name, value in facts.items():
+        if value is None or value in ("", [], {}):
+            continue
+        if isinstance(value, dict):
+            value = ", ".join(f"{k}={_text(v)}" for k, v in value.items())
+        print(f"{name.replace('_', ' ').ljust(width)}  {_text(value)}")
+
+
+def _text(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -1,0 +1,89 @@
+"""`kerazoo list`: what there is."""
+
+import argparse
+import fnmatch
+from typing import Any
+
+from kerazoo.cli._output import complain, millions, percent, print_json, print_table
+
+SUMMARY = "list the models"
+EPILOG = """\
+Parameters and multiply-adds are in millions, for one picture of the default size. Top-1 is what
+the publisher of the default weights states for ImageNet. (+n): n more weights, see `kerazoo info`.
+
+examples:
+  kerazoo list
+  kerazoo list 'mobilenet_v2*' --pretrained
+  kerazoo list --weights 'timm/*'
+  kerazoo list --weights cifar10 --json
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("filter", nargs="?", metavar="PATTERN", help="shell pattern of model ids")
+    parser.add_argument("--task", help="only models for this task, such as classification")
+    parser.add_argument("--pretrained", action="store_true", help="only models with weights")
+    parser.add_argument(
+        "--weights",
+        metavar="PATTERN",
+        help="only models with weights whose id or data set matches the pattern",
+    )
+    parser.add_argument("--json", action="store_true", help="JSON instead of a table")
+
+
+def run(args: argparse.Namespace) -> int:
+    from kerazoo.registry import list_models
+
+    ids = list_models(args.filter, task=args.task, pretrained=args.pretrained)
+    models = [record for id in ids if (record := _describe(id, args.weights))]
+    if args.json:
+        print_json(models)
+    elif models:
+        print_table(
+            ("model", "params (M)", "mult-adds (M)", "top-1 (%)", "weights"),
+            [_row(model) for model in models],
+            right=(1, 2, 3),
+        )
+    else:
+        complain("no model matches; `kerazoo list` shows all")
+    return 0
+
+
+def _describe(id: str, pattern: str | None) -> dict[str, Any] | None:
+    """One model as plain values, or None where no weights of it match."""
+    from kerazoo.checkpoints.records import checkpoints_for
+    from kerazoo.registry import get_entry
+
+    found = [c for c in checkpoints_for(id) if _matches(c, pattern)]
+    if pattern and not found:
+        return None
+    entry = get_entry(id)
+    # The default for the size in the table, so that its accuracy belongs to the same row.
+    found.sort(key=lambda c: (not c.default, c.dataset != "imagenet", c.size != entry.input_size))
+    return {
+        "id": id,
+        "task": entry.task,
+        "family": entry.family,
+        "params": entry.params,
+        "multiply_adds": entry.macs,
+        "input_size": list(entry.input_size),
+        "top1": found[0].metrics.get("top1") if found else None,
+        "weights": [c.id for c in found],
+    }
+
+
+def _matches(checkpoint: Any, pattern: str | None) -> bool:
+    names = (checkpoint.id, checkpoint.dataset)
+    return pattern is None or any(fnmatch.fnmatchcase(name, pattern) for name in names)
+
+
+def _row(model: dict[str, Any]) -> tuple[str, ...]:
+    weights = model["weights"]
+    more = f" (+{len(weights) - 1})" if len(weights) > 1 else ""
+    return (
+        model["id"],
+        millions(model["params"]),
+        millions(model["multiply_adds"]),
+        percent(model["top1"]),
+        f"{weights[0]}{more}" if weights else "–",
+    )
