@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kerazoo.data.evaluate import Evaluation, evaluate
-from kerazoo.data.inference import inference_function
+from kerazoo.data.inference import inference_function, picture_preprocessing
 from kerazoo.data.sources import load_source
 from kerazoo.preprocessing import Preprocessing
 
@@ -187,3 +187,22 @@ def test_scores_that_are_not_finite(tfds_dir):
             data_dir=tfds_dir,
             preprocessing=Preprocessing(size=(8, 8)),
         )
+
+
+class TestPicturePreprocessing:
+    record = Preprocessing(size=(16, 16))
+
+    def test_takes_the_size_of_a_fixed_input(self):
+        assert picture_preprocessing(_linear(), self.record).size == (8, 8)
+
+    def test_keeps_its_own_size_for_a_flexible_input(self):
+        model = keras.Sequential(
+            [keras.Input((None, None, 3)), keras.layers.GlobalAveragePooling2D()]
+        )
+        assert picture_preprocessing(model, self.record) == self.record
+
+    def test_model_without_a_record(self):
+        model = _linear()
+        model.info = SimpleNamespace(preprocessing=None, arguments={})
+        with pytest.raises(ValueError, match="`preprocessing` must be given: model .* does not"):
+            picture_preprocessing(model)

@@ -40,8 +40,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: Arguments after the program's name; by default those of the process.
     """
     args = _parser().parse_args(argv)
-    # Both backends chatter on stderr while they load; errors of ours must stand out.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         return args.run(args)
     except KeyboardInterrupt:

@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 from kerazoo._errors import invalid
+from kerazoo.cli._quiet import import_keras
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
@@ -48,6 +49,7 @@ def load_model(args: argparse.Namespace) -> Any:
         for option in ("weights", "size", "settings"):
             if getattr(args, option):
                 raise invalid(option, getattr(args, option), f"left out for a stored model {name}")
+    import_keras()
     if name.startswith("hf://"):
         from kerazoo import from_pretrained
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo.cli._output import complain
+from kerazoo.cli._quiet import import_keras
 
 SUMMARY = "name what is on scikit-image's photographs and draw a contact sheet"
 EPILOG = """\
@@ -37,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    import_keras()
     from kerazoo.cli._sheet import contact_sheet, save_sheet
     from kerazoo.cli.predict import predict_files, print_predictions
     from kerazoo.data.inference import picture_preprocessing
@@ -75,11 +77,13 @@ def _model(weights: str | None) -> Any:
             if weights:
                 raise
             complain(
-                f"ImageNet weights cannot be had ({_first_sentence(error)}); "
-                "using the CIFAR-10 weights that come with kerazoo."
+                f"no ImageNet weights ({_gist(error)}): "
+                "using the CIFAR-10 weights that come with kerazoo, which know ten classes."
             )
     return create_model("mixnet_s", weights="cifar10")
 
 
-def _first_sentence(error: Exception) -> str:
-    return " ".join(str(error).split()).partition(". ")[0].rstrip(".")
+def _gist(error: Exception) -> str:
+    """What went wrong without the causes and remedies that follow."""
+    gist = " ".join(str(error).split()).partition(" (")[0].partition(". ")[0]
+    return gist[:1].lower() + gist[1:].rstrip(".:")

@@ -4,6 +4,7 @@ import argparse
 
 from kerazoo.cli._model import add_model_options, load_model, load_preprocessing, positive
 from kerazoo.cli._output import Progress, print_json
+from kerazoo.cli._quiet import import_keras
 
 SUMMARY = "measure a classifier's accuracy on a data set"
 EPILOG = """\
@@ -28,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    import_keras()
     from kerazoo.data.evaluate import evaluate
     from kerazoo.data.sources import load_source
 

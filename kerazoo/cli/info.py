@@ -37,7 +37,8 @@ def _show_model(id: str, as_json: bool) -> int:
     from kerazoo.checkpoints.records import checkpoints_for
     from kerazoo.registry import get_entry
 
-    entry, checkpoints = get_entry(id), checkpoints_for(id)
+    entry = get_entry(id)
+    checkpoints = checkpoints_for(entry.weights_of)
     facts = {
         "id": entry.id,
         "task": entry.task,

@@ -54,10 +54,10 @@ def _describe(id: str, pattern: str | None) -> dict[str, Any] | None:
     from kerazoo.checkpoints.records import checkpoints_for
     from kerazoo.registry import get_entry
 
-    found = [c for c in checkpoints_for(id) if _matches(c, pattern)]
+    entry = get_entry(id)
+    found = [c for c in checkpoints_for(entry.weights_of) if _matches(c, pattern)]
     if pattern and not found:
         return None
-    entry = get_entry(id)
     # The default for the size in the table, so that its accuracy belongs to the same row.
     found.sort(key=lambda c: (not c.default, c.dataset != "imagenet", c.size != entry.input_size))
     return {

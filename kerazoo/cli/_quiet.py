@@ -1,0 +1,38 @@
+"""Loading Keras without the chatter of its backend."""
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+
+
+def import_keras() -> None:
+    """Imports Keras and its backend, which print nothing on stderr unless they fail.
+
+    TensorFlow logs through a library that takes no notice of TF_CPP_MIN_LOG_LEVEL before it is
+    initialised, in several lines that bury our own messages.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with _held_back():
+        import keras
+
+        keras.ops.zeros(1)  # the backend looks for devices at its first tensor, and logs again
+
+
+@contextlib.contextmanager
+def _held_back() -> Iterator[None]:
+    """Holds back what native code writes to stderr, and shows it only if there is an error."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(saved, held.read())
+            raise
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
