@@ -13,6 +13,7 @@ from PIL import Image
 
 from kerazoo.cli import main
 from kerazoo.cli._sheet import contact_sheet, save_sheet
+from tests.hub_server import HubServer
 
 LISTING = ["list", "info mixnet_m", "info timm/tf_mixnet_m.in1k", "--help", "predict --help"]
 
@@ -209,6 +210,41 @@ class TestPredict:
             results = json.loads(capsys.readouterr().out)
             scores.append([r["predictions"][0]["score"] for r in results])
         np.testing.assert_allclose(*scores, rtol=1e-3)
+
+    def test_model_of_the_hub_brings_its_own_labels(self, photographs, tmp_path):
+        push = (
+            "import kerazoo, sys\n"
+            "model = kerazoo.create_model('mobilenet_v1_025', weights=None, classes=2,"
+            " input_shape=(64, 64, 3))\n"
+            "kerazoo.push_to_hub(model, 'me/pets', labels=('a good dog', 'a fine cat'),"
+            " licence='apache-2.0')\n"
+        )
+        with HubServer() as hub:
+            environment = {
+                **{k: v for k, v in os.environ.items() if not k.startswith("HF_")},
+                "HF_ENDPOINT": hub.url,
+                "HF_HOME": str(tmp_path),
+                "HF_TOKEN": "hf_any",
+                "HF_HUB_DISABLE_XET": "1",
+                "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+                "no_proxy": "127.0.0.1",
+            }
+            subprocess.run([sys.executable, "-c", push], check=True, env=environment)
+            done = _run(
+                "predict",
+                "hf://me/pets",
+                str(photographs),
+                "--json",
+                "--preprocessing",
+                "keras/mobilenet_v1_0.25_128",
+                **environment,
+            )
+        assert done.returncode == 0, done.stderr
+        results = json.loads(done.stdout)
+        assert len(results) == 3
+        for result in results:
+            names = {each["name"] for each in result["predictions"]}
+            assert names == {"a good dog", "a fine cat"}
 
     @pytest.mark.parametrize(
         ("arguments", "message"),

@@ -204,5 +204,5 @@ class TestPicturePreprocessing:
     def test_model_without_a_record(self):
         model = _linear()
         model.info = SimpleNamespace(preprocessing=None, arguments={})
-        with pytest.raises(ValueError, match="`preprocessing` must be given: model .* does not"):
+        with pytest.raises(ValueError, match=r"`preprocessing` must be given: model .* does not"):
             picture_preprocessing(model)

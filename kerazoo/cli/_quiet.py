@@ -1,14 +1,15 @@
 """Loading Keras without the chatter of its backend."""
 
 import contextlib
+import importlib
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
 
 
-def import_keras() -> None:
-    """Imports Keras and its backend, which print nothing on stderr unless they fail.
+def import_keras(*others: str) -> None:
+    """Imports Keras, its backend and `others`, which print nothing on stderr unless they fail.
 
     TensorFlow logs through a library that takes no notice of TF_CPP_MIN_LOG_LEVEL before it is
     initialised, in several lines that bury our own messages.
@@ -18,6 +19,8 @@ def import_keras() -> None:
         import keras
 
         keras.ops.zeros(1)  # the backend looks for devices at its first tensor, and logs again
+        for name in others:
+            importlib.import_module(name)
 
 
 @contextlib.contextmanager

@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    import_keras()
+    import_keras("tensorflow")  # for reading the data, whatever the backend
     from kerazoo.data.evaluate import evaluate
     from kerazoo.data.sources import load_source
 
