@@ -344,6 +344,33 @@ class TestEvaluate:
         assert error.count("\n") == 1
 
 
+class TestProgress:
+    CODE = (
+        "from kerazoo.cli._output import Progress, complain\n"
+        "with Progress(4, 'picture') as progress:\n"
+        "    progress.at(2, 4)\n"
+        "    complain('one is\\nbad')\n"
+        "    progress.at(4, 4)\n"
+    )
+
+    def test_bar_on_a_terminal_makes_room_for_complaints(self):
+        termios = pytest.importorskip("termios", reason="needs a pseudo-terminal")
+        ours, theirs = os.openpty()
+        termios.tcsetwinsize(theirs, (30, 100))
+        subprocess.run([sys.executable, "-c", self.CODE], stderr=theirs, check=True)
+        shown = os.read(ours, 10_000).decode()
+        os.close(ours)
+        os.close(theirs)
+        assert "0/4" in shown
+        assert "\rkerazoo: one is bad\r\n" in shown
+
+    def test_no_bar_in_a_file(self):
+        done = subprocess.run(
+            [sys.executable, "-c", self.CODE], capture_output=True, text=True, check=True
+        )
+        assert done.stderr == "kerazoo: one is bad\n"
+
+
 class TestSheet:
     def test_pictures_and_bars_are_where_they_belong(self):
         colours = [(250, 0, 0), (0, 250, 0), (0, 0, 250), (250, 250, 0)]

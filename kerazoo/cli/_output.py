@@ -8,7 +8,11 @@ from typing import Any
 
 def complain(message: str) -> None:
     """One line on stderr, whatever the message holds."""
-    print("kerazoo:", " ".join(str(message).split()), file=sys.stderr)
+    line = f"kerazoo: {' '.join(str(message).split())}"
+    if "tqdm" in sys.modules:  # there may be a bar on the line: it steps aside
+        sys.modules["tqdm"].tqdm.write(line, file=sys.stderr)
+    else:
+        print(line, file=sys.stderr)
 
 
 def print_json(value: Any) -> None:
