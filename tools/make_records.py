@@ -16,7 +16,16 @@ from typing import Any
 
 RECORDS = Path(__file__).parents[1] / "kerazoo" / "checkpoints" / "records"
 
-# timm and torchvision: name of the architecture -> kerazoo model id.
+# First part of an id in the survey -> layout of the tensors' names, for publishers of torch files.
+TORCH_LAYOUTS = {
+    "timm": "timm",
+    "torchvision": "torchvision",
+    "sacmehta-ESPNetv2": "espnetv2",
+}
+
+SCALES = ("0.5", "1.0", "1.25", "1.5", "2.0")  # of ESPNetv2
+
+# Publishers of torch files: name of the architecture -> kerazoo model id.
 NAMES = {
     "mixnet": {
         **{f"mixnet_{s}": f"mixnet_{s}" for s in ("s", "m", "l", "xl")},
@@ -27,6 +36,29 @@ NAMES = {
         **{f"mobilenetv2_{w}": f"mobilenet_v2_{w}" for w in ("050", "100", "140")},
         "MobileNet_V2": "mobilenet_v2_100",
     },
+    "mobilenet_v3": {
+        **{
+            f"mobilenetv3_{size}_{w}": f"mobilenet_v3_{size}{suffix}"
+            for size in ("small", "large")
+            for w, suffix in (("050", "_050"), ("075", "_075"), ("100", ""))
+        },
+        **{
+            f"tf_mobilenetv3_{size}_{w}": f"mobilenet_v3_{size}{suffix}"
+            for size in ("small", "large")
+            for w, suffix in (("075", "_075"), ("100", ""), ("minimal_100", "_minimalistic"))
+        },
+    },
+    "mnasnet": {
+        "mnasnet_100": "mnasnet_b1",
+        "mnasnet_small": "mnasnet_small",
+        "semnasnet_075": "mnasnet_a1_075",
+        "semnasnet_100": "mnasnet_a1",
+        "MNASNet0_5": "mnasnet_b1_050",
+        "MNASNet0_75": "mnasnet_b1_075",
+        "MNASNet1_0": "mnasnet_b1",
+        "MNASNet1_3": "mnasnet_b1_130",
+    },
+    "espnetv2": {f"s={s}": f"espnetv2_s_{s.replace('.', '_')}" for s in SCALES},
 }
 
 # keras.applications: file name -> alpha and size. Its V1 files write 0.75 as 7_5.
@@ -44,6 +76,15 @@ DEFAULTS = {
     "timm/tf_mixnet_l.in1k",
     "timm/mixnet_xl.ra_in1k",
     "timm/mobilenetv1_125.ra4_e3600_r224_in1k",
+    *(f"timm/mobilenetv3_small_{w}.lamb_in1k" for w in ("050", "075", "100")),
+    "timm/mobilenetv3_large_100.ra_in1k",
+    "timm/tf_mobilenetv3_large_075.in1k",
+    *(f"timm/tf_mobilenetv3_{size}_minimal_100.in1k" for size in ("small", "large")),
+    "timm/mnasnet_100.rmsp_in1k",
+    "timm/mnasnet_small.lamb_in1k",
+    *(f"timm/semnasnet_{w}.rmsp_in1k" for w in ("075", "100")),
+    *(f"torchvision/MNASNet{w}.IMAGENET1K_V1" for w in ("0_5", "0_75", "1_3")),
+    *(f"sacmehta-ESPNetv2/imagenet-s{s}" for s in SCALES),
 }
 
 
@@ -81,9 +122,8 @@ def metrics(entry: dict[str, Any], size: int) -> dict[str, Any]:
     if not reported:
         return {}
     value = next(v for v in reported["values"] if v.get("img_size", size) == size)
-    return {
-        "top1": value["top1"], "top5": value["top5"], "size": size, "source": reported["source"]
-    }  # fmt: skip
+    known = {key: value[key] for key in ("top1", "top5") if key in value}
+    return {**known, "size": size, "source": reported["source"]}
 
 
 def remarks(entry: dict[str, Any], size: int) -> str:
@@ -106,7 +146,7 @@ def torch_preprocessing(entry: dict[str, Any]) -> dict[str, Any]:
         crop = given["crop_pct"]
     return {
         "size": size, "crop_fraction": crop, "antialias": True, "rounding": "floor",
-        "interpolation": given["interpolation"].split(",")[0],
+        "interpolation": re.split(r",| \(", given["interpolation"])[0],
         "mean": given["mean"], "std": given["std"],
     }  # fmt: skip
 
@@ -135,11 +175,12 @@ def record(entry: dict[str, Any], **own: Any) -> dict[str, Any]:
 
 
 def torch_records(family: str, entries: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Records of timm's and torchvision's files."""
+    """Records of the files of timm, torchvision and authors who use PyTorch."""
     for entry in entries:
-        layout = entry["id"].split("/")[0]
+        layout = TORCH_LAYOUTS.get(entry["id"].split("/")[0])
         model = NAMES[family].get(entry["variant"])
-        if layout not in ("timm", "torchvision") or model is None:
+        # Of the other data sets, some with thousands of classes, we have no label sets.
+        if layout is None or model is None or entry["dataset"] != "ImageNet-1k":
             continue
         state = entry["state_dict"]
         yield record(

@@ -1,8 +1,11 @@
 """What both kinds of download share: the one error, and a way not to wait for it."""
 
+import contextlib
 import queue
 import threading
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 # Seconds. A connection that cannot be made is given up after CONNECT for each address of the
@@ -10,6 +13,8 @@ from typing import Any
 CONNECT = 3
 ANSWER = 5
 DEADLINE = 9
+# After which a part that nobody writes to belongs to a process that was killed.
+ABANDONED = 3600
 
 
 class DownloadError(OSError):
@@ -40,3 +45,11 @@ def first_line(error: BaseException) -> str:
     """What an exception says, in one line."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
+
+
+def sweep(folder: Path, pattern: str) -> None:
+    """Removes the parts that killed processes left; those still growing are not touched."""
+    for part in folder.glob(pattern):
+        with contextlib.suppress(OSError):  # another process sweeps too
+            if time.time() - part.stat().st_mtime > ABANDONED:
+                part.unlink()

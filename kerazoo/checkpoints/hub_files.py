@@ -17,6 +17,7 @@ from kerazoo.checkpoints._network import (
     DEADLINE,
     DownloadError,
     first_line,
+    sweep,
     within,
 )
 from kerazoo.checkpoints.integrity import Digest, first_mismatch
@@ -161,6 +162,7 @@ def _download(file: _HubFile) -> Path:
         else:
             fault = _fault(path, file)
             if fault is None:
+                sweep(path.resolve().parent, "*.incomplete")
                 return path
             if path.exists():
                 raise DownloadError(f"The Hub now offers another version of {file}: {fault}.")

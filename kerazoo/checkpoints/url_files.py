@@ -11,7 +11,6 @@ import json
 import logging
 import os
 import socket
-import time
 import urllib.error
 import urllib.request
 import uuid
@@ -20,14 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kerazoo._errors import invalid
-from kerazoo.checkpoints._network import ANSWER, DEADLINE, DownloadError, first_line, within
+from kerazoo.checkpoints._network import ANSWER, DEADLINE, DownloadError, first_line, sweep, within
 from kerazoo.checkpoints.integrity import Digest, file_digest, first_mismatch
 
 logger = logging.getLogger("kerazoo")
 
 _FOLDER = "kerazoo"
 _STALL = 30  # seconds without a byte after which a download counts as broken
-_ABANDONED = 3600  # seconds after which a part that nobody writes to belongs to a dead process
 
 
 @dataclass(frozen=True)
@@ -155,10 +153,7 @@ def _ask(url: str, folder: Path) -> _Facts:
 @contextlib.contextmanager
 def _part(path: Path) -> Iterator[Path]:
     """A name for a download of ours alone; gone at the end, as are parts of dead processes."""
-    for old in path.parent.glob(f".{path.name}.*.part"):
-        with contextlib.suppress(OSError):
-            if time.time() - old.stat().st_mtime > _ABANDONED:
-                old.unlink()
+    sweep(path.parent, f".{path.name}.*.part")
     part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
     try:
         yield part

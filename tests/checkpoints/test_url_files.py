@@ -1,6 +1,7 @@
 """Downloads from plain addresses that misbehave, through keras.utils.get_file."""
 
 import base64
+import dataclasses
 import hashlib
 import os
 import subprocess
@@ -10,7 +11,8 @@ import numpy as np
 import pytest
 
 from kerazoo.checkpoints.integrity import Digest
-from kerazoo.checkpoints.sources import DownloadError, fetch_package, fetch_url
+from kerazoo.checkpoints.records import get_checkpoint
+from kerazoo.checkpoints.sources import DownloadError, fetch, fetch_package, fetch_url
 
 NAME = "weights.h5"
 DATA = np.random.default_rng(1).bytes(300_000)
@@ -168,6 +170,18 @@ def test_two_processes_at_once(url, client):
         path = client.finish(process).splitlines()[-1]
         with open(path, "rb") as file:
             assert file.read() == DATA
+
+
+def test_fetch_follows_a_record(url, cache):
+    record = get_checkpoint("keras/mobilenet_v2_1.0_224")
+    here = dataclasses.replace(record, location=url, filename=NAME)
+    assert fetch(here).read_bytes() == DATA
+    pinned = dataclasses.replace(here, integrity=(Digest("md5", "0" * 32),))
+    with pytest.raises(DownloadError, match="md5 0000"):
+        fetch(pinned)
+    shipped = "checkpoints/records/mixnet.json"
+    inside = dataclasses.replace(record, source="package", location=shipped)
+    assert b"tf_mixnet_s" in fetch(inside).read_bytes()
 
 
 def test_a_file_of_the_package():

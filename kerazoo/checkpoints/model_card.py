@@ -1,0 +1,110 @@
+"""The README.md that is published beside the weights."""
+
+from collections.abc import Mapping
+from typing import Any
+
+_BODY = """
+# {name}
+
+`{architecture}` of [kerazoo](https://pypi.org/project/kerazoo/){origin}.
+
+## Usage
+
+```python
+import kerazoo
+
+model = kerazoo.from_pretrained("hf://{repo}")
+x = kerazoo.preprocess_input(pictures, model)  # pixels 0 to 255, (batch, {size}, {channels})
+scores = model.predict(x)
+{decode}```
+
+The weights alone, into a network built with other arguments:
+
+```python
+model = kerazoo.create_model("{architecture}", weights="hf://{repo}")
+```
+
+## Pictures
+
+{pictures}
+
+## Results
+
+{results}
+
+## Files
+
+`model.safetensors` ({dtype}, {parameters:,} numbers, named by variable), and `config.json` with the
+architecture, its arguments, the preprocessing, the classes and the results.
+
+## Licence
+
+{licence}
+"""
+
+
+def model_card(repo: str, config: Mapping[str, Any], parameters: int) -> str:
+    """YAML header and text for a repository.
+
+    Args:
+        repo: `"user/name"`.
+        config: What `config.json` holds.
+        parameters: Numbers in the weights file.
+    """
+    from huggingface_hub import EvalResult, ModelCardData
+
+    metrics, name = config["metrics"], repo.split("/")[1]
+    results = [
+        EvalResult(
+            task_type="image-classification",
+            dataset_type=config["dataset"],
+            dataset_name=config["dataset"],
+            metric_type=metric,
+            metric_value=value,
+        )
+        for metric, value in metrics.items()
+        if config["dataset"]
+    ]
+    header = ModelCardData(
+        license=config["licence"],
+        library_name="kerazoo",
+        pipeline_tag="image-classification" if config["classes"] else "image-feature-extraction",
+        tags=["keras", "kerazoo", config["architecture"]],
+        datasets=[config["dataset"]] if config["dataset"] else None,
+        model_name=name if results else None,
+        eval_results=results or None,
+    )
+    height, width, channels = config["arguments"]["input_shape"]
+    body = _BODY.format(
+        name=name,
+        architecture=config["architecture"],
+        origin=f", started from `{config['checkpoint']}`" if config["checkpoint"] else "",
+        repo=repo,
+        size=f"{height or 'height'}, {width or 'width'}",
+        channels=channels,
+        decode="print(kerazoo.decode_predictions(scores, model=model))\n" * bool(config["labels"]),
+        pictures=_pictures(config["preprocessing"]),
+        results=_results(metrics, config["dataset"]),
+        dtype=config["dtype"],
+        parameters=parameters,
+        licence=config["licence"],
+    )
+    return f"---\n{header.to_yaml()}\n---\n{body}"
+
+
+def _pictures(preprocessing: Mapping[str, Any] | None) -> str:
+    if preprocessing is None:
+        return "The preprocessing was not recorded."
+    height, width = preprocessing["size"]
+    return (
+        f"Scaled ({preprocessing['interpolation']}) so that {height}x{width} is "
+        f"{preprocessing['crop_fraction']:.4g} of it, centre crop, then `(x / 255 - mean) / std` "
+        f"with mean {preprocessing['mean']} and std {preprocessing['std']}."
+    )
+
+
+def _results(metrics: Mapping[str, float], dataset: str | None) -> str:
+    if not metrics:
+        return "None were given."
+    rows = [f"| {name} | {value} |" for name, value in metrics.items()]
+    return "\n".join([f"| {dataset or 'metric'} | value |", "|---|---|", *rows])
