@@ -15,7 +15,7 @@ _PUBLIC = {
     "from_pretrained": "kerazoo.checkpoints.hub",
     "push_to_hub": "kerazoo.checkpoints.hub",
     "DownloadError": "kerazoo.checkpoints.sources",
-    "profile": "kerazoo.profile",
+    "profile": "kerazoo.profiling",
     "preprocess_input": "kerazoo.preprocessing",
     "decode_predictions": "kerazoo.labels",
     "Preprocessing": "kerazoo.preprocessing",

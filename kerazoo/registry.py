@@ -33,6 +33,8 @@ class Entry:
         params: Trainable parameters with the default arguments; None where some must be given.
         macs: Multiply-adds for one picture of `input_size`, likewise.
         input_size: Default (height, width).
+        weights_of: The id whose checkpoints it takes with the default arguments: its own, or for
+            a constructor with variants such as `mobilenet_v2` that of the default variant.
     """
 
     id: str
@@ -44,6 +46,7 @@ class Entry:
     params: int | None
     macs: int | None
     input_size: tuple[int, int]
+    weights_of: str
 
 
 @functools.cache
@@ -84,7 +87,7 @@ def list_models(
     if pretrained:
         from kerazoo.checkpoints.records import checkpoints_for
 
-        entries = [e for e in entries if checkpoints_for(e.id)]
+        entries = [e for e in entries if checkpoints_for(e.weights_of)]
     return [
         e.id
         for e in entries

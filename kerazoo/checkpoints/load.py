@@ -74,6 +74,11 @@ def assign(model, tensors: Mapping[str, np.ndarray], source: str = "`source`") -
     _finish(model, plan, left, source)
 
 
+def _is_state(name: str) -> bool:
+    """Random states of dropout: saved by Keras beside the weights, but none."""
+    return "/seed_generator/" in f"/{name}"
+
+
 def _variables(model) -> dict[str, Any]:
     """`<layer>/<variable>` -> variable; seed generators hold no weights."""
     return {
@@ -93,7 +98,7 @@ def _match(model, tensors, omitted) -> tuple[dict[str, np.ndarray | None], list[
     plan: dict[str, np.ndarray | None] = {}
     left = []
     for name, path in translation.items():
-        if path is IGNORED or path.startswith(tuple(omitted)):
+        if path is IGNORED or _is_state(name) or path.startswith(tuple(omitted)):
             continue
         path = by_index.get(path, path)
         if path not in variables or path in plan:

@@ -71,12 +71,27 @@ def resolve(weights: Any, model: str | None, size: Any = None) -> Weights | None
     if text.lower().endswith(tuple(READERS)) or Path(text).exists():
         if not Path(text).is_file():
             raise FileNotFoundError(f"There is no file `{text}`. Received: `weights={weights!r}`")
-        return Weights(text, functools.partial(read_tensors, text))
+        return _local(text, model, size)
     if model is not None and text in {c.dataset for c in all_checkpoints()}:
         return _registered(default_checkpoint(model, text, size))
     known = checkpoints_for(model) if model else all_checkpoints()
     accepted = {c.id for c in known} | {c.dataset for c in known if c.default}
     raise unknown("weights", text, accepted | {"hf://user/repo", "a path"}, limit=None)
+
+
+def default_preprocessing(model: str | None, size: Any = None) -> Preprocessing | None:
+    """That of the model's default ImageNet checkpoint; None where it has none."""
+    found = [c for c in checkpoints_for(model or "") if c.default and c.dataset == "imagenet"]
+    return default_checkpoint(model, "imagenet", size).preprocessing if found else None
+
+
+def _local(path: str, model: str | None, size: Any) -> Weights:
+    """A file says nothing of its conventions: those of the model's default checkpoint are taken."""
+    return Weights(
+        path,
+        functools.partial(read_tensors, path),
+        preprocessing=default_preprocessing(model, size),
+    )
 
 
 def _registered(checkpoint: Checkpoint) -> Weights:

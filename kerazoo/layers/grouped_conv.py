@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kerazoo.profile import kernel_macs
+from kerazoo.profiling import kernel_macs
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")

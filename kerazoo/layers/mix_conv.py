@@ -10,7 +10,7 @@ from kerazoo._errors import invalid
 from kerazoo.layers._initializers import fresh
 from kerazoo.layers._partition import split_channels
 from kerazoo.layers.padding import PADDINGS, pad_symmetric
-from kerazoo.profile import kernel_macs
+from kerazoo.profiling import kernel_macs
 
 IMPLEMENTATIONS = ("split", "merged")
 

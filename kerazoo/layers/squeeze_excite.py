@@ -7,7 +7,7 @@ from keras import ops
 
 from kerazoo._errors import invalid
 from kerazoo.layers._initializers import fresh
-from kerazoo.profile import kernel_macs
+from kerazoo.profiling import kernel_macs
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")

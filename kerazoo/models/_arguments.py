@@ -48,6 +48,8 @@ class Arguments:
             raise invalid("pooling", self.pooling, f"one of {POOLINGS}")
         if self.padding is not None and self.padding not in PADDINGS:
             raise invalid("padding", self.padding, f"None or one of {PADDINGS}")
+        if self.input_shape is not None:
+            check_input_shape(self.input_shape, 1)
         self._check_numbers()
         keras.activations.get(self.classifier_activation)
 
@@ -75,10 +77,9 @@ def check_input_shape(shape: tuple, smallest: int) -> tuple[int | None, int | No
         smallest: Least height and width: the total stride of the network.
     """
     rule = f"(height, width, channels), height and width None or at least {smallest}"
-    try:
-        height, width, channels = shape
-    except (TypeError, ValueError):
-        raise invalid("input_shape", shape, rule) from None
+    if not isinstance(shape, list | tuple) or len(shape) != 3:
+        raise invalid("input_shape", shape, rule)
+    height, width, channels = shape
     for size in (height, width):
         if size is not None and (not isinstance(size, int) or size < smallest):
             raise invalid("input_shape", shape, rule)

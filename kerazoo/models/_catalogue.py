@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 
 import kerazoo.models
-from kerazoo.profile import profile
+from kerazoo.profiling import profile
 
 PATH = Path(kerazoo.models.__file__).parent.parent / "catalogue.json"
 
@@ -27,12 +27,13 @@ def constructors() -> dict:
     return found
 
 
-def entry(name: str, create, arguments: dict) -> dict:
+def entry(name: str, create, id: str, arguments: dict) -> dict:
     """The catalogue's record for one id."""
     required = any(
         p.default is inspect.Parameter.empty for p in inspect.signature(create).parameters.values()
     )
-    counts = None if required else profile(create(weights=None, **arguments))
+    model = None if required else create(weights=None, **arguments)
+    counts = model and profile(model)
     return {
         "constructor": name,
         "module": create.__module__,
@@ -42,6 +43,7 @@ def entry(name: str, create, arguments: dict) -> dict:
         "params": counts and counts.params,
         "macs": counts and counts.macs,
         "input_size": [create.family.size] * 2,
+        "weights_of": model.info.architecture if model else id,
     }
 
 
@@ -50,7 +52,7 @@ def build() -> dict:
     records = {}
     for name, create in constructors().items():
         for id, arguments in create.family.ids.items():
-            records[id] = entry(name, create, arguments)
+            records[id] = entry(name, create, id, arguments)
             keras.backend.clear_session()
     return dict(sorted(records.items()))
 

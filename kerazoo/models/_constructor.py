@@ -3,7 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from typing import Any
 
 import keras
@@ -11,8 +11,12 @@ import keras
 from kerazoo._errors import invalid
 from kerazoo.blocks._trunk import Trunk
 from kerazoo.blocks.conventions import Conventions
+from kerazoo.checkpoints.load import load_checkpoint
+from kerazoo.checkpoints.records import checkpoints_for
+from kerazoo.checkpoints.resolve import default_preprocessing, resolve
 from kerazoo.models._arguments import Arguments, check_input_shape
 from kerazoo.models._model import ModelInfo, ZooModel
+from kerazoo.preprocessing import Preprocessing
 
 _COMMON = [f for f in fields(Arguments) if f.name != "extras"]
 
@@ -74,7 +78,7 @@ def constructor(
             return _create(build, family, Arguments(**values, extras=extras))
 
         create.__signature__ = signature
-        create.__doc__ = _documented(build, own)
+        create.__doc__ = _documented(build, family)
         create.family = family
         return create
 
@@ -95,8 +99,6 @@ def _signature(own: Mapping[str, inspect.Parameter], leading) -> inspect.Signatu
 
 
 def _create(build, family: Family, arguments: Arguments) -> ZooModel:
-    from kerazoo.checkpoints.resolve import resolve
-
     arguments.check()
     architecture = _architecture(family, arguments.extras)
     rows = arguments.input_shape[0] if arguments.input_shape else None
@@ -104,10 +106,16 @@ def _create(build, family: Family, arguments: Arguments) -> ZooModel:
     explicit_classes = arguments.classes is not None
     arguments = _settle(arguments, family, checkpoint)
     preprocessing = checkpoint.preprocessing if checkpoint else None
-    channels, inputs, source = _inputs(arguments, family, preprocessing)
+    if preprocessing is None and arguments.include_preprocessing:
+        preprocessing = default_preprocessing(architecture, size=rows) or Preprocessing()
+    inputs, source = _inputs(arguments, family, preprocessing)
+    height, width, channels = inputs.shape[1:]
+    if preprocessing is not None and height and width:
+        preprocessing = preprocessing.with_size((height, width))
     x = inputs
     if arguments.include_preprocessing:
-        x = _preprocess(x, preprocessing, channels)
+        for layer in preprocessing.keras_layers(channels):
+            x = layer(x)
     conventions = Conventions(
         arguments.padding, arguments.batch_norm_epsilon, family.conventions.batch_norm_momentum
     )
@@ -124,8 +132,6 @@ def _create(build, family: Family, arguments: Arguments) -> ZooModel:
         omitted=omitted,
     )
     if checkpoint is not None:
-        from kerazoo.checkpoints.load import load_checkpoint
-
         load_checkpoint(model, checkpoint, fresh_head=explicit_classes)
     return model
 
@@ -169,7 +175,7 @@ def _settle(arguments: Arguments, family: Family, checkpoint) -> Arguments:
 
 
 def _inputs(arguments: Arguments, family: Family, preprocessing):
-    """Channels, the tensor the network starts from, and the inputs of the Keras model."""
+    """The tensor that the network starts from, and the input of the Keras model."""
     smallest = family.stride // (2 // arguments.stem_strides)
     shape = arguments.input_shape
     if arguments.input_tensor is not None:
@@ -179,7 +185,7 @@ def _inputs(arguments: Arguments, family: Family, preprocessing):
         given = check_input_shape(tuple(tensor.shape[1:]), smallest)
         if shape is not None and tuple(shape) != given:
             raise invalid("input_shape", shape, f"that of `input_tensor`, {given}, or None")
-        return given[2], tensor, keras.utils.get_source_inputs(tensor)[0]
+        return tensor, keras.utils.get_source_inputs(tensor)[0]
     if shape is None:
         height, width = preprocessing.size if preprocessing else (family.size,) * 2
         if not arguments.include_top or arguments.features_only:
@@ -187,15 +193,7 @@ def _inputs(arguments: Arguments, family: Family, preprocessing):
         shape = (height, width, 3)
     shape = check_input_shape(shape, smallest)
     tensor = keras.Input(shape, name="image")
-    return shape[2], tensor, tensor
-
-
-def _preprocess(x, preprocessing, channels: int):
-    from kerazoo.preprocessing import Preprocessing
-
-    for layer in (preprocessing or Preprocessing()).keras_layers(channels):
-        x = layer(x)
-    return x
+    return tensor, tensor
 
 
 def _outputs(trunk: Trunk, arguments: Arguments, family: Family):
@@ -252,8 +250,6 @@ def _recorded(arguments: Arguments, family: Family, architecture: str, inputs) -
 
 def _plain(value):
     """Table rows and tuples as JSON values; constructors accept both."""
-    from dataclasses import asdict, is_dataclass
-
     if is_dataclass(value):
         return _plain(asdict(value))
     if isinstance(value, Mapping):
@@ -263,41 +259,48 @@ def _plain(value):
     return value
 
 
-_COMMON_DOC = """
-        include_top: Whether the pooling and the classifier are included.
-        weights: `"imagenet"` (the model's default checkpoint), `"cifar10"` where registered, a
-            registered id (`kerazoo info MODEL` lists them), `"hf://user/repo"`, a local file, or
-            None for random ones.
-        input_tensor: A Keras tensor to build on.
-        input_shape: `(height, width, channels)`; height and width may be None and need not be
-            equal; any number of channels (the RGB stem kernel is adapted). Default: the
-            checkpoint's size.
-        pooling: With `include_top=False`: None (a map), `"avg"` or `"max"` (a vector).
-        classes: Default: the checkpoint's, else 1000. With another number than the checkpoint's
-            the classifier starts fresh.
-        classifier_activation: `"softmax"`, or None for logits.
-        name: Name of the model.
-        include_preprocessing: Whether the model takes pixels from 0 to 255 and normalises them
-            itself; without, pass them through `kerazoo.preprocess_input`.
-        dropout_rate: Before the classifier.
-        padding: `"same"` (TensorFlow) or `"symmetric"` (PyTorch); default: the checkpoint's.
-        batch_norm_epsilon: Default: the checkpoint's.
-        stem_strides: 2, or 1 for small pictures such as 32x32.
-        features_only: Return a dict of feature maps, `{"stride_2": …, …}`; see
-            `model.feature_channels`.
+_COMMON_DOC = """\
+    include_top: Whether the pooling and the classifier are included.
+    weights: `"imagenet"` (the model's default checkpoint), `"cifar10"` where registered, a
+        registered id (`kerazoo info MODEL` lists them), `"hf://user/repo"`, a local file, or
+        None for random ones.
+    input_tensor: A Keras tensor to build on.
+    input_shape: `(height, width, channels)`; height and width may be None and need not be
+        equal; any number of channels (the RGB stem kernel is adapted). Default: the
+        checkpoint's size.
+    pooling: With `include_top=False`: None (a map), `"avg"` or `"max"` (a vector).
+    classes: Default: the checkpoint's, else 1000. With another number than the checkpoint's
+        the classifier starts fresh.
+    classifier_activation: `"softmax"`, or None for logits.
+    name: Name of the model.
+    include_preprocessing: Whether the model takes pixels from 0 to 255 and normalises them
+        itself; without, pass them through `kerazoo.preprocess_input`.
+    dropout_rate: Before the classifier.
+    padding: `"same"` (TensorFlow) or `"symmetric"` (PyTorch); default: the checkpoint's.
+    batch_norm_epsilon: Default: the checkpoint's.
+    stem_strides: 2, or 1 for small pictures such as 32x32.
+    features_only: Return a dict of feature maps, `{"stride_2": …, …}`; see
+        `model.feature_channels`.
 
-    Returns:
-        A functional `kerazoo.ZooModel` from `(batch, height, width, channels)` to
-        `(batch, classes)`.
+Returns:
+    A functional `kerazoo.ZooModel` from `(batch, height, width, channels)` to
+    `(batch, classes)`.
 
-    Raises:
-        ValueError: for an argument outside what is accepted; the message names it.
+Raises:
+    ValueError: for an argument outside what is accepted; the message names it.
 """
 
 
-def _documented(build, own) -> str:
-    """The builder's docstring (its own Args last) followed by the common arguments."""
+def _documented(build, family: Family) -> str:
+    """The builder's docstring (its own Args last), the common arguments, the known weights."""
     text = inspect.cleandoc(build.__doc__ or "")
     if "Args:" not in text:
         text += "\n\nArgs:"
-    return text + inspect.cleandoc("x\n" + _COMMON_DOC)[1:].replace("\n    Returns", "\nReturns")
+    known = [
+        f"    `{c.id}`: top-1 {c.metrics.get('top1', '?')} %, {c.size[0]} pixels, {c.licence}"
+        f"{' (default)' if c.default else ''}"
+        for id in family.ids
+        for c in checkpoints_for(id)
+    ]
+    weights = "\n".join(["\nWeights:", *known, ""]) if known else ""
+    return f"{text}\n{_COMMON_DOC}{weights}"

@@ -93,25 +93,38 @@ def _mixnet(
 
 @constructor(ids={"mixnet_s": {}})
 def MixNetS(x, conventions, stem_strides) -> Trunk:
-    """MixNet-S: 4.1 M parameters, 256 M multiply-adds (MixConv paper, table 2 and figure 5a)."""
+    """MixNet-S: 4.1 M parameters, 256 M multiply-adds (MixConv paper, table 2 and figure 5a).
+
+    Source: https://arxiv.org/abs/1907.09595; block table `MIXNET_S`.
+    """
     return _mixnet(x, conventions, stem_strides, MIXNET_S, 16)
 
 
 @constructor(ids={"mixnet_m": {}}, dropout_rate=0.25)
 def MixNetM(x, conventions, stem_strides) -> Trunk:
-    """MixNet-M: 5.0 M parameters, 360 M multiply-adds (MixConv paper, table 2 and figure 5b)."""
+    """MixNet-M: 5.0 M parameters, 360 M multiply-adds (MixConv paper, table 2 and figure 5b).
+
+    Source: https://arxiv.org/abs/1907.09595; block table `MIXNET_M`.
+    """
     return _mixnet(x, conventions, stem_strides, MIXNET_M, 24)
 
 
 @constructor(ids={"mixnet_l": {}}, dropout_rate=0.25)
 def MixNetL(x, conventions, stem_strides) -> Trunk:
-    """MixNet-L: MixNet-M with 1.3 times the width (MixConv paper, section 4.3)."""
+    """MixNet-L: MixNet-M with 1.3 times the width (MixConv paper, section 4.3).
+
+    Source: https://arxiv.org/abs/1907.09595; block table `MIXNET_M`.
+    """
     return _mixnet(x, conventions, stem_strides, MIXNET_M, 24, width=1.3)
 
 
 @constructor(ids={"mixnet_xl": {}}, dropout_rate=0.25)
 def MixNetXL(x, conventions, stem_strides) -> Trunk:
-    """MixNet-XL: MixNet-M with 1.6 times the width and 1.2 times the depth (timm's variant)."""
+    """MixNet-XL: MixNet-M with 1.6 times the width and 1.2 times the depth (timm's variant).
+
+    Source: https://github.com/huggingface/pytorch-image-models, `mixnet_xl`; block table
+    `MIXNET_M`.
+    """
     return _mixnet(x, conventions, stem_strides, MIXNET_M, 24, width=1.6, depth=1.2)
 
 

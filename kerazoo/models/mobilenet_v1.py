@@ -41,6 +41,8 @@ def MobileNetV1(
 ) -> Trunk:
     """MobileNetV1: 4.2 M parameters and 569 M multiply-adds at `alpha=1` (its paper's table 4).
 
+    Source: https://arxiv.org/abs/1704.04861; block table `MOBILENET_V1`.
+
     Args:
         alpha: Width multiplier; widths are rounded to multiples of 8.
         kernel_sizes: Of every depthwise layer: an odd number for plain convolutions, a list such

@@ -54,6 +54,8 @@ def MobileNetV2(
 ) -> Trunk:
     """MobileNetV2: 3.5 M parameters and 300 M multiply-adds at `alpha=1` (its paper's table 4).
 
+    Source: https://arxiv.org/abs/1801.04381; block table `MOBILENET_V2`.
+
     Args:
         alpha: Width multiplier; widths are rounded to multiples of 8, the head's 1280 channels
             only grow with it.

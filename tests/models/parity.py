@@ -1,0 +1,81 @@
+"""Reference outputs of the original implementations, rebuilt from `../shared/parity`."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import kerazoo
+
+TOLERANCE = 1e-4  # of the largest absolute reference value: ../shared/parity/README.md
+
+
+def pseudo(shared: Path):
+    """The module that draws the pseudo-weights."""
+    if "parity_pseudo" not in sys.modules:
+        spec = importlib.util.spec_from_file_location("parity_pseudo", shared / "parity/pseudo.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        sys.modules["parity_pseudo"] = module
+    return sys.modules["parity_pseudo"]
+
+
+class Reference:
+    """One reference model: its spec, its golden outputs, its weights and input."""
+
+    def __init__(self, shared: Path, name: str):
+        self.name, self.pseudo = name, pseudo(shared)
+        self.spec = self.pseudo.load_spec(shared / f"parity/specs/{name}.json")
+        self.gold = np.load(shared / f"parity/golden/{name}.npz")
+        details = self.spec["details"]
+        self.conventions = {
+            "padding": "same" if "SAME" in details["padding"] else "symmetric",
+            "batch_norm_epsilon": details["bn_eps"][0],
+        }
+
+    def save(self, folder: Path) -> Path:
+        """The pseudo-weights as a safetensors file, as timm would publish them."""
+        from safetensors.numpy import save_file
+
+        path = folder / f"{self.name}.safetensors"
+        save_file(self.pseudo.state_dict(self.spec), path)
+        return path
+
+    def build(self, model: str, folder: Path, **arguments):
+        """Our network with the pseudo-weights, through the public `weights=`."""
+        return kerazoo.create_model(
+            model,
+            weights=str(self.save(folder)),
+            classifier_activation=None,
+            **{**self.conventions, **arguments},
+        )
+
+    @property
+    def input(self) -> np.ndarray:
+        """The normalised picture, `(1, height, width, 3)`."""
+        facts = self.spec["input"]
+        return self.pseudo.image(facts["shape"], facts["seed"]).transpose(0, 2, 3, 1)
+
+    def error(self, output) -> float:
+        """Largest deviation from the reference's output, relative to its largest value."""
+        gold = self.gold["output"]
+        return float(np.abs(np.asarray(output) - gold).max() / np.abs(gold).max())
+
+    def point_error(self, point: str, tensor) -> float:
+        """The same for an intermediate tensor (NHWC, or a vector), from its fingerprint."""
+        tensor = np.asarray(tensor)
+        if tensor.ndim == 4:
+            tensor = tensor.transpose(0, 3, 1, 2)
+        assert tuple(self.gold[f"{point}.shape"]) == tensor.shape
+        ours = self.pseudo.fingerprint(tensor)
+        scale = np.abs(self.gold[f"{point}.spread"]).max()
+        return max(
+            float(np.abs(ours[part] - self.gold[f"{point}.{part}"]).max() / scale)
+            for part in ("head", "spread")
+        )
+
+
+def last_layer(model, prefix: str):
+    """The last layer whose name starts with `prefix`: where a stage ends."""
+    return [layer for layer in model.layers if layer.name.startswith(prefix)][-1]

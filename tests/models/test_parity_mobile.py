@@ -1,0 +1,114 @@
+"""MixNet and MobileNetV1/V2 equal timm's and torchvision's, tensor by tensor."""
+
+import json
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+import kerazoo
+from tests.models.parity import TOLERANCE, Reference, last_layer
+
+REFERENCES = {
+    "mixnet_s": "mixnet_s",
+    "mixnet_m": "mixnet_m",
+    "mixnet_l": "mixnet_l",
+    "tf_mixnet_s": "mixnet_s",
+    "tf_mixnet_m": "mixnet_m",
+    "tf_mixnet_l": "mixnet_l",
+    "mobilenetv1_100": "mobilenet_v1_100",
+    "mobilenetv2_050": "mobilenet_v2_050",
+    "mobilenetv2_100": "mobilenet_v2_100",
+    "torchvision_mobilenet_v2": "mobilenet_v2_100",
+}
+
+
+def point_layer(model, point: str):
+    """Our layer whose output is the reference's point."""
+    if point == "features":
+        return model.get_layer("avg_pool")
+    if point == "head" and not any(layer.name == "head_act" for layer in model.layers):
+        return last_layer(model, "stage")
+    return last_layer(model, f"{point}_")
+
+
+@pytest.mark.parametrize("name", REFERENCES)
+def test_logits_and_every_recorded_point(shared, tmp_path, name):
+    reference = Reference(shared, name)
+    model = reference.build(REFERENCES[name], tmp_path)
+    points = [str(point) for point in reference.gold["points"]]
+    probe = keras.Model(
+        model.inputs, [*(point_layer(model, p).output for p in points), model.output]
+    )
+    *tensors, output = probe(reference.input)
+    errors = {p: reference.point_error(p, t) for p, t in zip(points, tensors, strict=True)}
+    errors["output"] = reference.error(output)
+    print(f"parity {name}: output {errors['output']:.1e}, worst {max(errors.values()):.1e}")
+    assert max(errors.values()) <= TOLERANCE, errors
+
+
+@pytest.mark.parametrize("name", REFERENCES)
+def test_parameters_and_multiply_adds(shared, name):
+    reference = Reference(shared, name)
+    entry = kerazoo.registry.catalogue()[REFERENCES[name]]
+    assert (entry.params, entry.macs) == (reference.spec["params"], reference.spec["macs"])
+
+
+def test_conventions_are_told_apart(shared, tmp_path):
+    # The tolerance would be worth nothing if the other convention passed it too.
+    reference = Reference(shared, "mixnet_s")
+    model = reference.build("mixnet_s", tmp_path, padding="same", batch_norm_epsilon=1e-3)
+    assert reference.error(model(reference.input)) > 100 * TOLERANCE
+
+
+RELOAD = """
+import sys, numpy as np, keras, kerazoo.models, kerazoo.layers
+model = keras.saving.load_model(sys.argv[1])
+x = np.load(sys.argv[2])
+np.save(sys.argv[3], np.asarray(model(x)))
+print(model.info.architecture)
+"""
+
+
+def test_saved_model_in_a_fresh_process(shared, tmp_path):
+    reference = Reference(shared, "tf_mixnet_s")
+    model = reference.build("mixnet_s", tmp_path)
+    model.save(tmp_path / "model.keras")
+    np.save(tmp_path / "x.npy", reference.input)
+    files = [str(tmp_path / name) for name in ("model.keras", "x.npy", "y.npy")]
+    done = subprocess.run(
+        [sys.executable, "-c", RELOAD, *files], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split()[-1] == "mixnet_s"
+    assert reference.error(np.load(tmp_path / "y.npy")) <= TOLERANCE
+
+
+ON_JAX = """
+import json, sys, pathlib, keras
+from tests.models.parity import Reference
+assert keras.backend.backend() == "jax" and "tensorflow" not in sys.modules
+shared, folder = map(pathlib.Path, sys.argv[1:])
+errors = {}
+for name, model in (("tf_mixnet_s", "mixnet_s"), ("mobilenetv2_050", "mobilenet_v2_050")):
+    reference = Reference(shared, name)
+    errors[name] = reference.error(reference.build(model, folder)(reference.input))
+assert "tensorflow" not in sys.modules, "TensorFlow was imported on the JAX backend"
+print(json.dumps(errors))
+"""
+
+
+def test_jax_backend(shared, tmp_path):
+    pytest.importorskip("jax", reason="needs the jax extra")
+    done = subprocess.run(
+        [sys.executable, "-c", ON_JAX, str(shared), str(tmp_path)],
+        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    errors = json.loads(done.stdout.splitlines()[-1])
+    assert max(errors.values()) <= TOLERANCE, errors
