@@ -1,0 +1,5 @@
+"""Forms of a trained network that are made to run, not to be trained on."""
+
+from kerazoo.deploy.freeze_groups import freeze_groups
+
+__all__ = ["freeze_groups"]

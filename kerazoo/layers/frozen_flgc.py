@@ -1,0 +1,177 @@
+"""What freezing makes of learned groups: plain convolutions, one a group, and an index list."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from kerazoo._errors import invalid
+from kerazoo.layers._initializers import fresh
+from kerazoo.profiling import kernel_macs
+
+
+@keras.saving.register_keras_serializable(package="kerazoo")
+class GatherChannels(keras.layers.Layer):
+    """Channels of the input in another order: output channel i is input channel `indices[i]`.
+
+    Input `(batch, …, channels)`, output `(batch, …, len(indices))`.
+
+    Args:
+        indices: Channel numbers from 0; a channel may be used several times or not at all.
+
+    Raises:
+        ValueError: if an index is negative or the list is empty.
+    """
+
+    def __init__(self, indices: Sequence[int], **kwargs):
+        super().__init__(**kwargs)
+        self.indices = _indices("indices", indices)
+
+    def call(self, inputs):
+        return _gather(inputs, self.indices)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], len(self.indices))
+
+    def get_config(self):
+        return {**super().get_config(), "indices": list(self.indices)}
+
+
+def _indices(argument: str, values) -> tuple[int, ...]:
+    values = tuple(values)
+    if not values or any(not isinstance(i, int) or i < 0 for i in values):
+        raise invalid(argument, list(values), "a non-empty list of channel numbers from 0")
+    return values
+
+
+def _gather(inputs, indices: tuple[int, ...]):
+    """A slice where the indices are consecutive: several times as fast as a gather."""
+    first, last = indices[0], indices[-1] + 1
+    if indices != tuple(range(first, last)):
+        return ops.take(inputs, indices, axis=-1)
+    return inputs if (first, last) == (0, inputs.shape[-1]) else inputs[..., first:last]
+
+
+@keras.saving.register_keras_serializable(package="kerazoo")
+class FrozenFLGCConv2D(keras.layers.Layer):
+    """One plain convolution for each group, on channels gathered for it; results concatenated.
+
+    `kerazoo.deploy.freeze_groups` makes it of an `FLGCConv2D`. Filters come out sorted by group;
+    those of groups without channels come last and are their bias alone.
+
+    Input `(batch, height, width, channels)`, output `(batch, height', width', filters)`, with
+    `filters` the sum of `group_filters` and `constant_filters`.
+
+    Args:
+        group_channels: For every group the input channels that its filters see.
+        group_filters: For every group the number of filters.
+        kernel_size, strides, padding, dilation_rate, use_bias, activation: As in `Conv2D`.
+        constant_filters: Filters that see no channel.
+        kernel_initializer, bias_initializer: As in `Conv2D`.
+
+    Raises:
+        ValueError: if the groups' lists are empty or differ in length.
+    """
+
+    def __init__(
+        self,
+        group_channels: Sequence[Sequence[int]],
+        group_filters: Sequence[int],
+        kernel_size: tuple[int, int] = (1, 1),
+        strides: tuple[int, int] = (1, 1),
+        padding: str = "valid",
+        dilation_rate: tuple[int, int] = (1, 1),
+        constant_filters: int = 0,
+        use_bias: bool = True,
+        activation: Any = None,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.group_channels = tuple(_indices("group_channels", g) for g in group_channels)
+        self.group_filters = tuple(group_filters)
+        if not self.group_channels or len(self.group_filters) != len(self.group_channels):
+            rule = f"one positive number for each of the {len(self.group_channels)} groups"
+            raise invalid("group_filters", list(group_filters), rule)
+        self.kernel_size = tuple(kernel_size)
+        self.strides = tuple(strides)
+        self.padding = padding
+        self.dilation_rate = tuple(dilation_rate)
+        self.constant_filters = constant_filters
+        self.use_bias = bool(use_bias)
+        self.activation = keras.activations.get(activation)
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.filters = sum(self.group_filters) + constant_filters
+        self.input_spec = keras.layers.InputSpec(ndim=4)
+
+    def build(self, input_shape):
+        self.kernels = [
+            self.add_weight(
+                name=f"kernel_{i}",
+                shape=(*self.kernel_size, len(channels), filters),
+                initializer=fresh(self.kernel_initializer),
+            )
+            for i, (channels, filters) in enumerate(
+                zip(self.group_channels, self.group_filters, strict=True)
+            )
+        ]
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight(
+                name="bias", shape=(self.filters,), initializer=self.bias_initializer
+            )
+        self.input_spec = keras.layers.InputSpec(ndim=4, axes={-1: input_shape[-1]})
+
+    def call(self, inputs):
+        done = [
+            ops.conv(
+                _gather(inputs, channels),
+                kernel,
+                strides=self.strides,
+                padding=self.padding,
+                dilation_rate=self.dilation_rate,
+                data_format="channels_last",
+            )
+            for channels, kernel in zip(self.group_channels, self.kernels, strict=True)
+        ]
+        outputs = ops.concatenate(done, axis=-1) if len(done) > 1 else done[0]
+        if self.constant_filters:
+            outputs = ops.pad(outputs, [[0, 0], [0, 0], [0, 0], [0, self.constant_filters]])
+        if self.bias is not None:
+            outputs = ops.add(outputs, self.bias)
+        return self.activation(outputs)
+
+    def compute_output_shape(self, input_shape):
+        # Conv2D knows the rule and the complaint about inputs that are too small.
+        dense = keras.layers.Conv2D(
+            self.filters,
+            self.kernel_size,
+            strides=self.strides,
+            padding=self.padding,
+            data_format="channels_last",
+            dilation_rate=self.dilation_rate,
+        )
+        return dense.compute_output_shape(input_shape)
+
+    def multiply_adds(self, output_shape) -> int:
+        """For `kerazoo.profile`: only the connections that are left."""
+        return kernel_macs(self.kernels, output_shape)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "group_channels": [list(g) for g in self.group_channels],
+            "group_filters": list(self.group_filters),
+            "kernel_size": list(self.kernel_size),
+            "strides": list(self.strides),
+            "padding": self.padding,
+            "dilation_rate": list(self.dilation_rate),
+            "constant_filters": self.constant_filters,
+            "use_bias": self.use_bias,
+            "activation": keras.activations.serialize(self.activation),
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
+        }
