@@ -27,14 +27,21 @@ class InvertedResidual:
         filters: Output channels of each block.
         repeats: Number of blocks.
         stride: Of the first block.
-        expansion: Width of the depthwise layer over the block's input; 1 means no expansion layer.
+        expansion: Width of the depthwise layer over the block's input; 1 means no expansion layer
+            (but see `expand_always`).
         kernels: Kernel sizes of the depthwise layer; several make it a MixConv.
         expand_groups, project_groups: Groups of the two 1x1 convolutions.
-        squeeze: Squeeze-and-excite width over the block's *input* channels; 0 for none.
-        activation: After expansion, depthwise layer and in squeeze-and-excite.
+        squeeze: Squeeze-and-excite width over the channels that `squeeze_from` names; 0 for none.
+        activation: After expansion and depthwise layer, and in squeeze-and-excite unless
+            `squeeze_activation` is given.
         new_stage: False where a row continues the stage of the row above it.
         project_activation: After the projection; MobileNetV2's "linear bottleneck" has none.
         shortcut: One of `SHORTCUTS`: where the input is added, if anywhere.
+        squeeze_from: `"input"` (MixNet, MnasNet: the block's input, rounded down) or `"expanded"`
+            (MobileNetV3: the depthwise layer's channels, rounded to a multiple of 8).
+        squeeze_activation: In squeeze-and-excite; None for `activation`.
+        gate_activation: Of the squeeze-and-excite gate.
+        expand_always: Whether there is an expansion layer at `expansion=1` too (FBNet).
     """
 
     filters: int
@@ -49,6 +56,10 @@ class InvertedResidual:
     new_stage: bool = True
     project_activation: str = "linear"
     shortcut: str = "bottleneck"
+    squeeze_from: str = "input"
+    squeeze_activation: str | None = None
+    gate_activation: str = "sigmoid"
+    expand_always: bool = False
 
 
 def round_filters(filters: float, multiplier: float = 1.0, divisor: int = 8) -> int:
@@ -76,6 +87,20 @@ def _pointwise(x, filters, groups, conventions, name):
     )(x)
 
 
+def _squeeze_excite(x, channels: int, row: InvertedResidual, name: str):
+    if row.squeeze_from == "expanded":
+        width = round_filters(x.shape[-1], row.squeeze)
+    else:
+        width = max(1, int(channels * row.squeeze))
+    return SqueezeExcite(
+        width,
+        activation=row.squeeze_activation or row.activation,
+        gate_activation=row.gate_activation,
+        kernel_initializer=kernel_initializer(),
+        name=f"{name}_se",
+    )(x)
+
+
 def inverted_residual(
     x, row: InvertedResidual, stride: int, conventions: Conventions, name: str, wide=None
 ):
@@ -88,9 +113,11 @@ def inverted_residual(
         The block's output and the output of its depthwise layer.
     """
     inputs, channels = x, x.shape[-1]
-    if row.expansion != 1:
-        expanded = round_filters(channels * row.expansion)
-        x = _pointwise(x, expanded, row.expand_groups, conventions, f"{name}_expand")
+    if row.expansion != 1 or row.expand_always:
+        expanded = channels * row.expansion
+        if row.expansion != int(row.expansion):  # MobileNetV3; others never round here
+            expanded = round_filters(channels, row.expansion)
+        x = _pointwise(x, int(expanded), row.expand_groups, conventions, f"{name}_expand")
         x = batch_norm(x, conventions, f"{name}_expand_bn")
         x = activate(x, row.activation, f"{name}_expand_act")
     if row.shortcut == "expansion" and wide is not None and wide.shape == x.shape:
@@ -98,12 +125,7 @@ def inverted_residual(
     x = depthwise_bn(x, row.kernels, conventions, f"{name}_depthwise", stride, row.activation)
     wide = x
     if row.squeeze:
-        x = SqueezeExcite(
-            max(1, int(channels * row.squeeze)),
-            activation=row.activation,
-            kernel_initializer=kernel_initializer(),
-            name=f"{name}_se",
-        )(x)
+        x = _squeeze_excite(x, channels, row, name)
     x = _pointwise(x, row.filters, row.project_groups, conventions, f"{name}_project")
     x = batch_norm(x, conventions, f"{name}_project_bn")
     x = activate(x, row.project_activation, f"{name}_project_act")
