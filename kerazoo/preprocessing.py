@@ -225,12 +225,15 @@ def _preprocessing_of(model_or_weights: Any) -> Preprocessing:
         return model_or_weights
     if isinstance(model_or_weights, str):
         from kerazoo.checkpoints.records import default_checkpoint, get_checkpoint
-        from kerazoo.registry import list_models
+        from kerazoo.registry import catalogue
 
-        if model_or_weights in list_models():
-            return default_checkpoint(model_or_weights).preprocessing
+        if model_or_weights in catalogue():
+            return default_checkpoint(catalogue()[model_or_weights].weights_of).preprocessing
         return get_checkpoint(model_or_weights).preprocessing
-    found = getattr(getattr(model_or_weights, "info", None), "preprocessing", None)
+    info = getattr(model_or_weights, "info", None)
+    found = getattr(info, "preprocessing", None)
+    if isinstance(found, Preprocessing) and info.arguments.get("include_preprocessing"):
+        return found.without_normalisation()
     if not isinstance(found, Preprocessing):
         rule = "a kerazoo model, a model id, the id of registered weights, or a Preprocessing"
         raise invalid("model_or_weights", model_or_weights, rule)

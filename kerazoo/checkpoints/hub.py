@@ -66,17 +66,17 @@ def push_to_hub(
     """
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", str(repo_id)):
         raise invalid("repo_id", repo_id, '"user/name"')
-    config = _config(model, licence, metrics, dataset, labels, dtype)
-    arrays = _arrays(model, dtype)
-    card = model_card(repo_id, config, sum(a.size for a in arrays.values()))
+    files = hub_files(
+        model,
+        repo_id,
+        licence=licence,
+        metrics=metrics,
+        dataset=dataset,
+        labels=labels,
+        dtype=dtype,
+    )
     from huggingface_hub import CommitOperationAdd, HfApi
-    from safetensors.numpy import save
 
-    files = {
-        WEIGHTS: save(arrays, metadata={"format": "kerazoo"}),
-        CONFIG: (json.dumps(config, indent=2) + "\n").encode(),
-        CARD: card.encode(),
-    }
     api = HfApi(token=token, library_name="kerazoo", library_version=__version__)
     url = api.create_repo(repo_id, private=private, exist_ok=True)
     api.create_commit(
@@ -85,6 +85,29 @@ def push_to_hub(
         commit_message=commit_message or f"Add {config['architecture']}",
     )
     return str(url)
+
+
+def hub_files(
+    model: "ZooModel",
+    repo_id: str,
+    *,
+    licence: str | None = None,
+    metrics: Mapping[str, float] | None = None,
+    dataset: str | None = None,
+    labels: Sequence[str] | None = None,
+    dtype: str = "float32",
+) -> dict[str, bytes]:
+    """The files that `push_to_hub` commits, by name; its arguments."""
+    from safetensors.numpy import save
+
+    config = _config(model, licence, metrics, dataset, labels, dtype)
+    arrays = _arrays(model, dtype)
+    card = model_card(repo_id, config, sum(a.size for a in arrays.values()))
+    return {
+        WEIGHTS: save(arrays, metadata={"format": "kerazoo"}),
+        CONFIG: (json.dumps(config, indent=2) + "\n").encode(),
+        CARD: card.encode(),
+    }
 
 
 def from_pretrained(source: str, **overrides: Any) -> "ZooModel":
@@ -229,10 +252,10 @@ def _licence(licence: str | None, checkpoint: str | None) -> str:
 def _arrays(model, dtype: str) -> dict[str, np.ndarray]:
     from keras import ops
 
-    from kerazoo.checkpoints.load import _variables
+    from kerazoo.checkpoints.load import variables_by_path
 
     arrays = {}
-    for path, variable in _variables(model).items():
+    for path, variable in variables_by_path(model).items():
         array = ops.convert_to_numpy(variable)
         with np.errstate(over="ignore"):
             arrays[path] = np.ascontiguousarray(array.astype(dtype))

@@ -54,7 +54,7 @@ def load_checkpoint(model, checkpoint, *, fresh_head: bool = True) -> None:
     plan, left = _match(model, tensors, model.info.omitted)
     _adapt_stem(model, plan)
     classifier = [path for path in plan if path.startswith("predictions/")]
-    variables = _variables(model)
+    variables = variables_by_path(model)
     if classifier and fresh_head and any(_misfit(plan[p], variables.get(p)) for p in classifier):
         had = plan[classifier[0]].shape[-1]
         log.info(
@@ -79,7 +79,7 @@ def _is_state(name: str) -> bool:
     return "/seed_generator/" in f"/{name}"
 
 
-def _variables(model) -> dict[str, Any]:
+def variables_by_path(model) -> dict[str, Any]:
     """`<layer>/<variable>` -> variable; seed generators hold no weights."""
     return {
         v.path: v for v in model.variables if v.path.rpartition("/")[2] != "seed_generator_state"
@@ -91,7 +91,7 @@ def _match(model, tensors, omitted) -> tuple[dict[str, np.ndarray | None], list[
     layout = find_layout(tensors)
     layers = [layer.name for layer in model.layers]
     translation = layout.translate(tensors, layers)
-    variables = _variables(model)
+    variables = variables_by_path(model)
     by_index = _paths_by_index(model)
     depthwise = {layer.name for layer in model.layers if "epthwise" in type(layer).__name__}
     depthwise |= {layer.name for layer in model.layers if type(layer).__name__ == "MixConv2D"}
@@ -143,7 +143,7 @@ def _adapt_stem(model, plan) -> None:
     that the sum over channels stays the same.
     """
     path = "stem_conv/kernel"
-    array, variable = plan.get(path), _variables(model).get(path)
+    array, variable = plan.get(path), variables_by_path(model).get(path)
     if array is None or variable is None or array.shape[2] != 3:
         return
     channels = variable.shape[2]
@@ -156,7 +156,7 @@ def _adapt_stem(model, plan) -> None:
 
 def _finish(model, plan, left, source: str) -> None:
     """Check everything, then set everything."""
-    variables = _variables(model)
+    variables = variables_by_path(model)
     wrong = [
         f"{path}: {tuple(array.shape)} in the source, {tuple(variables[path].shape)} in the model"
         for path, array in plan.items()

@@ -18,6 +18,7 @@ COMMANDS = {
     "info": "info",
     "predict": "predict",
     "evaluate": "evaluate",
+    "train": "train",
     "demo": "demo",
 }
 
@@ -27,6 +28,7 @@ examples:
   kerazoo info mixnet_m
   kerazoo predict mixnet_m cat.jpg holiday/ 'more/*.png'
   kerazoo evaluate mixnet_m --data imagenet2012 --data-dir ~/tensorflow_datasets
+  kerazoo train mixnet_s_cifar10 --data-dir ~/tensorflow_datasets --output runs/mixnet_s
 
 exit status:
   0 success, 1 some pictures were unreadable and skipped, 2 error

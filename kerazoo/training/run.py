@@ -15,11 +15,13 @@ from kerazoo.training.recipe import Recipe
 
 log = logging.getLogger("kerazoo")
 
-# The usual constants of CIFAR-10 (mean and standard deviation of the training pixels).
+# The usual constants of CIFAR-10 (mean and standard deviation of the training pixels), and
+# TensorFlow's way to decode and round, which is how TFDS reads the pictures for training.
 CIFAR = Preprocessing(
     size=(32, 32),
     crop_fraction=1.0,
     interpolation="bilinear",
+    rounding="round",
     mean=(0.4914, 0.4822, 0.4465),
     std=(0.247, 0.2435, 0.2616),
 )
@@ -116,12 +118,13 @@ def _callbacks(output: Path) -> list:
 
 
 def _finish(model, recipe: Recipe, output: Path, test, seconds: float) -> dict:
-    _pictures, labels = test
+    labels = test[1]
     batches = cifar.batches(*test, CIFAR, recipe.batch_size, train=False, seed=0)
     predicted = np.argmax(model.predict(batches, verbose=0), -1)
     result = {
         "test_accuracy": float(np.mean(predicted == labels)),
         "test_pictures": len(labels),
+        "steps": int(model.optimizer.iterations),
         "seconds_of_last_session": round(seconds),
     }
     partial = output / ".model.weights.h5"

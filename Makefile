@@ -1,0 +1,38 @@
+# Everything from a fresh clone: `make demo`, `make test`. A second run re-uses the environment.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+.PHONY: demo test lint catalogue wheel clean
+
+demo: $(VENV)/.demo
+	$(BIN)/kerazoo demo
+
+test: $(VENV)/.dev lint
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# What `kerazoo list` shows and README.md's table, written anew from the family files.
+catalogue: $(VENV)/.dev
+	$(BIN)/python -m kerazoo.models._catalogue
+
+wheel: $(VENV)/.dev
+	$(BIN)/pip wheel -q --no-deps -w dist .
+	@ls -l dist
+
+$(VENV)/.demo: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q -e ".[demo]"
+	touch $@
+
+$(VENV)/.dev: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q -e ".[dev]"
+	touch $@ $(VENV)/.demo
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info demo.png

@@ -1,0 +1,44 @@
+"""`kerazoo train`: run a recipe."""
+
+import argparse
+import logging
+
+from kerazoo.cli._model import positive
+from kerazoo.cli._quiet import import_keras
+
+SUMMARY = "train a model from a recipe, resuming where it was killed"
+EPILOG = """\
+A recipe is a small TOML file; those that come with kerazoo are known by name. The same command
+with the same --output goes on with a run that was stopped.
+
+examples:
+  kerazoo train mixnet_s_cifar10 --data-dir data --output runs/mixnet_s
+  kerazoo train my_recipe.toml --data-dir data --output runs/mine --epochs 40
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("recipe", metavar="RECIPE", help="name, or path of a .toml file")
+    parser.add_argument("--output", required=True, help="folder for log, weights and result")
+    parser.add_argument("--data-dir", required=True, help="folder that holds <name>/<version>")
+    parser.add_argument("--epochs", type=positive, help="instead of the recipe's")
+    parser.add_argument("--batch-size", type=positive, help="instead of the recipe's")
+    parser.add_argument("--seed", type=positive, help="instead of the recipe's")
+
+
+def run(args: argparse.Namespace) -> int:
+    from kerazoo.training.recipe import load_recipe
+
+    recipe = load_recipe(
+        args.recipe, epochs=args.epochs, batch_size=args.batch_size, seed=args.seed
+    )
+    import_keras("tensorflow")
+    logging.basicConfig(level=logging.WARNING)
+    from kerazoo.training.run import train
+
+    result = train(recipe, args.output, args.data_dir)
+    print(
+        f"{recipe.model}: {100 * result['test_accuracy']:.2f} % of {result['test_pictures']} "
+        f"test pictures; see {args.output}"
+    )
+    return 0
