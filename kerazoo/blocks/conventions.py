@@ -1,7 +1,8 @@
 """What differs between two implementations of one architecture, and the layers it decides."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 
@@ -16,11 +17,14 @@ class Conventions:
         padding: `"same"` (TensorFlow) or `"symmetric"` (PyTorch, k//2 on every side).
         batch_norm_epsilon: 1e-3 in TensorFlow's originals, 1e-5 in PyTorch's.
         batch_norm_momentum: Keras' convention (1 minus PyTorch's); matters in training only.
+        substitute: Called with the arguments of every ordinary convolution that `conv` is about
+            to make; returns the layer to use in its place, or None for the ordinary one.
     """
 
     padding: str = "same"
     batch_norm_epsilon: float = 1e-3
     batch_norm_momentum: float = 0.99
+    substitute: Callable[[dict[str, Any]], keras.layers.Layer | None] | None = None
 
 
 def kernel_initializer():
@@ -69,18 +73,20 @@ def conv(
 ):
     """A convolution without bias, padded by the convention: `<name>_conv`."""
     x, padding = pad(x, kernel_size, strides, conventions, f"{name}_pad", dilation)
-    kind, grouped = (GroupedConv2D, {"groups": groups}) if groups > 1 else (keras.layers.Conv2D, {})
-    return kind(
-        filters,
-        kernel_size,
-        strides=strides,
-        padding=padding,
-        dilation_rate=dilation,
-        use_bias=False,
-        kernel_initializer=kernel_initializer(),
-        name=f"{name}_conv",
-        **grouped,
-    )(x)
+    arguments = {
+        "filters": filters,
+        "kernel_size": kernel_size,
+        "strides": strides,
+        "padding": padding,
+        "dilation_rate": dilation,
+        "use_bias": False,
+        "kernel_initializer": kernel_initializer(),
+        "name": f"{name}_conv",
+    }
+    if groups > 1:
+        return GroupedConv2D(groups=groups, **arguments)(x)
+    other = conventions.substitute(arguments) if conventions.substitute else None
+    return (other or keras.layers.Conv2D(**arguments))(x)
 
 
 def conv_bn(x, filters, kernel_size, conventions, name, strides=1, activation=None, **kw):

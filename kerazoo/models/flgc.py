@@ -1,0 +1,89 @@
+"""Networks whose convolutions learn their groups (FLGC), with or without duplicated channels.
+
+"Fully Learnable Group Convolution for Acceleration of Deep Neural Networks" (Wang et al., CVPR
+2019), https://arxiv.org/abs/1904.00346. The first convolution stays ordinary everywhere.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from kerazoo.blocks._trunk import Trunk
+from kerazoo.blocks.conventions import Conventions
+from kerazoo.layers import FLGCConv2D
+from kerazoo.models._constructor import constructor
+from kerazoo.models.mobilenet_v2 import MobileNetV2
+from kerazoo.models.resnet import RESNET50, TORCH, resnet_trunk
+
+
+def _learning(
+    conventions: Conventions, chosen: Callable[[str], bool], groups: int, duplicate_top: int
+) -> Conventions:
+    """The same conventions with an FLGC layer wherever `chosen` says so of a layer's name."""
+
+    def substitute(arguments):
+        if not chosen(arguments["name"]):
+            return None
+        return FLGCConv2D(groups=groups, duplicate_top=duplicate_top, **arguments)
+
+    return replace(conventions, substitute=substitute)
+
+
+@constructor(
+    ids={"flgc_resnet50": {}},
+    conventions=TORCH,
+    dropout_rate=0.0,
+    head=(),
+    leading=("input_shape", "groups", "duplicate_top"),
+)
+def FLGCResNet50(
+    x,
+    conventions,
+    stem_strides,
+    *,
+    groups: int = 8,
+    duplicate_top: int = 0,
+    stem: str = "imagenet",
+) -> Trunk:
+    """ResNet-50 with learned groups in every convolution but the first.
+
+    Source: https://arxiv.org/abs/1904.00346, section 4; block table `RESNET50`. The 1x1 and 3x3
+    convolutions of the blocks are learned, those of the shortcuts among them.
+    `kerazoo.deploy.freeze_groups` turns a trained network into plain convolutions, with fewer
+    multiply-adds. No checkpoint is published; `weights` must be None or a file of your own.
+
+    Args:
+        groups: Of every learned convolution, at most 64.
+        duplicate_top: 0, or 3 as in the extension of Motohashi and Yamauchi; see `FLGCConv2D`.
+        stem: `"imagenet"` (7x7 with `stem_strides`, then pooling) or `"cifar"` (3x3, stride 1, no
+            pooling, for 32x32 pictures).
+    """
+    learning = _learning(conventions, lambda name: name != "stem_conv", groups, duplicate_top)
+    return resnet_trunk(x, learning, stem_strides, RESNET50, stem)
+
+
+@constructor(ids={"flgc_mobilenet_v2": {}}, leading=("input_shape", "groups", "duplicate_top"))
+def FLGCMobileNetV2(
+    x,
+    conventions,
+    stem_strides,
+    *,
+    groups: int = 8,
+    duplicate_top: int = 0,
+    alpha: float = 1.0,
+) -> Trunk:
+    """MobileNetV2 with learned groups in the projecting 1x1 convolution of every block.
+
+    Source: https://arxiv.org/abs/1904.00346, section 4; which convolutions are replaced as in
+    github.com/Daniil-Osokin/fully-learnable-group-convolution.pytorch. `kerazoo.deploy.
+    freeze_groups` turns a trained network into plain convolutions, with fewer multiply-adds.
+    No checkpoint is published; `weights` must be None or a file of your own.
+
+    Args:
+        groups: Of every learned convolution; at most the channels and filters of the narrowest.
+        duplicate_top: 0, or 3 as in the extension of Motohashi and Yamauchi; see `FLGCConv2D`.
+        alpha: Width multiplier of MobileNetV2.
+    """
+    learning = _learning(
+        conventions, lambda name: name.endswith("_project_conv"), groups, duplicate_top
+    )
+    return MobileNetV2.__wrapped__(x, learning, stem_strides, alpha=alpha)
