@@ -19,6 +19,7 @@ lint: $(VENV)/.dev
 # What `kerazoo list` shows and README.md's table, written anew from the family files.
 catalogue: $(VENV)/.dev
 	$(BIN)/python -m kerazoo.models._catalogue
+	$(BIN)/python tools/readme_table.py
 
 wheel: $(VENV)/.dev
 	$(BIN)/pip wheel -q --no-deps -w dist .

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
+from tests.models.parity import SHARED
 
 
 @pytest.fixture(scope="session")

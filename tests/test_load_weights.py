@@ -79,7 +79,7 @@ def test_wrong_classes_with_a_full_checkpoint(model, tensors):
 
 def test_source_of_a_wrong_type(model):
     refused(model, 3, "`source` must be a registered id")
-    with pytest.raises(FileNotFoundError, match="no file `nowhere.safetensors`"):
+    with pytest.raises(FileNotFoundError, match=r"no file `nowhere\.safetensors`"):
         kerazoo.load_weights(model, "nowhere.safetensors")
     refused(model, "timm/mixnet_q.in1k", "Did you mean")
 

@@ -18,6 +18,7 @@ from kerazoo.checkpoints.hub_files import fetch_hub
 from kerazoo.checkpoints.model_card import model_card
 from kerazoo.checkpoints.readers import read_tensors
 from kerazoo.checkpoints.records import Checkpoint, all_checkpoints
+from kerazoo.checkpoints.timm_config import describe_timm, is_timm
 from kerazoo.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def push_to_hub(
     api.create_commit(
         repo_id,
         [CommitOperationAdd(name, content) for name, content in files.items()],
-        commit_message=commit_message or f"Add {config['architecture']}",
+        commit_message=commit_message or f"Add {model.info.architecture}",
     )
     return str(url)
 
@@ -133,6 +134,11 @@ def from_pretrained(source: str, **overrides: Any) -> "ZooModel":
     if (known := _registered(match)) is not None:
         return create_model(known.model, weights=known.id, **overrides)
     config, commit = _read_config(source)
+    if is_timm(config):
+        raise ValueError(
+            f"`{source}` is timm's `{config['architecture']}`: name the kerazoo model, as in "
+            f"`kerazoo.create_model(MODEL, weights={source!r})`."
+        )
     arguments = {**config["arguments"], **overrides}
     address = f"hf://{match['repo']}@{commit}"
     return create_model(config["architecture"], weights=address, **arguments)
@@ -146,11 +152,14 @@ def resolve_hub(address: str) -> "Weights":
     if (known := _registered(match)) is not None:
         return resolve(known.id, None)
     config, commit = _read_config(address)
+    tensors = functools.partial(_tensors, match["repo"], commit)
+    if is_timm(config):
+        return Weights(address, tensors, **describe_timm(config))
     arguments = config["arguments"]
     labels, preprocessing = config["labels"], config["preprocessing"]
     return Weights(
         address,
-        functools.partial(_tensors, match["repo"], commit),
+        tensors,
         classes=config["classes"],
         labels=tuple(labels) if isinstance(labels, list) else labels,
         preprocessing=preprocessing and Preprocessing.from_dict(preprocessing),
@@ -181,18 +190,27 @@ def _read_config(address: str) -> tuple[dict[str, Any], str | None]:
     """`config.json`, checked, and the commit it is of, so that the weights come from there too."""
     match = _match(address)
     path = fetch_hub(match["repo"], CONFIG, revision=match["revision"])
-    commit = path.parent.name  # snapshots/<commit>/config.json
+    folder = path.parent.name  # snapshots/<commit>/config.json
+    commit = folder if re.fullmatch("[0-9a-f]{40}", folder) else match["revision"]
     try:
         config = json.loads(path.read_text("utf-8"))
-        known = config["library"] == "kerazoo"
+        known = is_timm(config) or config["library"] == "kerazoo"
     except (ValueError, KeyError, TypeError):
         known = False
     if not known:
         raise ValueError(
-            f"`{address}` was not published by `kerazoo.push_to_hub`: its {CONFIG} does not say "
-            "how pictures are prepared. Use a registered id (`kerazoo list`), or download its "
-            "weights and give the file together with `padding=` and `batch_norm_epsilon=`."
+            f"`{address}` was published neither by `kerazoo.push_to_hub` nor by timm: its {CONFIG} "
+            "does not say how pictures are prepared. Use a registered id (`kerazoo list`), or "
+            "download its weights and give the file together with `padding=` and "
+            "`batch_norm_epsilon=`."
         )
+    if not is_timm(config):
+        _check_config(config, address)
+    return config, commit
+
+
+def _check_config(config: Mapping[str, Any], address: str) -> None:
+    """Raise where a `config.json` of our own format is not whole."""
     needed = ("architecture", "arguments", "preprocessing", "classes", "labels")
     missing = [key for key in needed if key not in config]
     if missing:
@@ -200,7 +218,6 @@ def _read_config(address: str) -> tuple[dict[str, Any], str | None]:
     activation = config["arguments"].get("classifier_activation")
     if activation is not None and not isinstance(activation, str):
         raise invalid("classifier_activation", activation, "a name or None in a published config")
-    return config, commit if re.fullmatch("[0-9a-f]{40}", commit) else match["revision"]
 
 
 def _config(model, licence, metrics, dataset, labels, dtype) -> dict[str, Any]:

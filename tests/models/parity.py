@@ -8,6 +8,7 @@ import numpy as np
 
 import kerazoo
 
+SHARED = Path(__file__).resolve().parents[3] / "shared"
 TOLERANCE = 1e-4  # of the largest absolute reference value: ../shared/parity/README.md
 
 

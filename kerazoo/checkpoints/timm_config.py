@@ -1,0 +1,40 @@
+"""Repositories in timm's format: what their `config.json` says, in our terms."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from kerazoo.preprocessing import Preprocessing
+
+
+def is_timm(config: Any) -> bool:
+    """Whether a `config.json` is one that timm's `push_to_hf_hub` writes."""
+    return (
+        isinstance(config, Mapping)
+        and isinstance(config.get("architecture"), str)
+        and isinstance(config.get("pretrained_cfg"), Mapping)
+    )
+
+
+def describe_timm(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of `resolve.Weights` from timm's `config.json`.
+
+    timm keeps padding and batch-norm epsilon in the architecture: names that begin with `tf_` have
+    TensorFlow's (`timm/models/_efficientnet_builder.py`, `resolve_bn_args`), others PyTorch's.
+    """
+    record = config["pretrained_cfg"]
+    classes = config.get("num_classes", record.get("num_classes"))
+    labels = config.get("label_names") or ("imagenet" if classes == 1000 else None)
+    from_tensorflow = config["architecture"].startswith("tf_")
+    return {
+        "classes": classes,
+        "labels": tuple(labels) if isinstance(labels, list) else labels,
+        "preprocessing": Preprocessing(
+            size=tuple(record.get("input_size", (3, 224, 224))[1:]),
+            crop_fraction=record.get("crop_pct", 0.875),
+            interpolation=record.get("interpolation", "bicubic"),
+            mean=record.get("mean", (0.485, 0.456, 0.406)),
+            std=record.get("std", (0.229, 0.224, 0.225)),
+        ),
+        "padding": "same" if from_tensorflow else "symmetric",
+        "batch_norm_epsilon": 1e-3 if from_tensorflow else 1e-5,
+    }

@@ -1,0 +1,27 @@
+"""README.md tells the truth: its examples run and its table is fresh."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"<!-- runs: .*? -->\n```python\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.mark.parametrize("code", EXAMPLES, ids=range(len(EXAMPLES)))
+def test_example_runs(code):
+    exec(compile(code, "README.md", "exec"), {})
+
+
+def test_there_are_examples():
+    assert len(EXAMPLES) == 3
+
+
+def test_table_is_fresh():
+    sys.path.insert(0, str(ROOT / "tools"))
+    from readme_table import with_table
+
+    assert with_table(README) == README, "run `make catalogue`"

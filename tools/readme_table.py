@@ -1,0 +1,43 @@
+"""Writes the table of models in README.md from the catalogue and the weights registry.
+
+python tools/readme_table.py
+"""
+
+from pathlib import Path
+
+from kerazoo import list_models
+from kerazoo.checkpoints.records import checkpoints_for
+from kerazoo.registry import get_entry
+
+README = Path(__file__).parents[1] / "README.md"
+START, END = "<!-- models: make catalogue -->", "<!-- /models -->"
+
+
+def table() -> str:
+    """One line a model: size, cost, the accuracy published for its default weights, licence."""
+    lines = [
+        "| model | parameters (M) | multiply-adds (M) | top-1 (%) | weights | licence |",
+        "|---|---:|---:|---:|---|---|",
+    ]
+    for id in list_models():
+        entry = get_entry(id)
+        known = [c for c in checkpoints_for(entry.weights_of) if c.dataset == "imagenet"]
+        known.sort(key=lambda c: (not c.default, c.size != entry.input_size))
+        best = known[0] if known else None
+        top1 = best.metrics.get("top1") if best else None
+        lines.append(
+            f"| `{id}` | {entry.params / 1e6:.2f} | {entry.macs / 1e6:.1f} "
+            f"| {'–' if top1 is None else f'{top1:.1f}'} "
+            f"| {f'`{best.id}`' if best else '–'} | {best.licence if best else '–'} |"
+        )
+    return "\n".join(lines)
+
+
+def with_table(text: str) -> str:
+    """README.md with a fresh table between the marks."""
+    before, rest = text.split(START)
+    return f"{before}{START}\n{table()}\n{END}{rest.split(END)[1]}"
+
+
+if __name__ == "__main__":
+    README.write_text(with_table(README.read_text(encoding="utf-8")), encoding="utf-8")
