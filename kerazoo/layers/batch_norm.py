@@ -2,6 +2,8 @@
 
 import keras
 
+from kerazoo.layers._runtime import xla_pays
+
 
 @keras.saving.register_keras_serializable(package="kerazoo")
 class BatchNormalization(keras.layers.BatchNormalization):
@@ -14,6 +16,12 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     Input and output: `(batch, …, channels)`. Arguments: those of the Keras layer.
     """
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        # Every kerazoo network has this layer, so here is where `fit` is kept from a bad choice;
+        # `compile(jit_compile=True)` still insists.
+        self.supports_jit = xla_pays()
 
     def call(self, inputs, training=None, mask=None):
         fused = (

@@ -129,3 +129,13 @@ def test_batch_norm_trains_as_keras_does(policy):
     np.testing.assert_allclose(losses[0], losses[1], rtol=tolerance)
     for ours, keras_own in zip(*(m.get_weights() for m in models), strict=True):
         np.testing.assert_allclose(ours, keras_own, atol=tolerance)
+
+
+def test_fit_does_not_choose_xla_on_cpu():
+    model = keras.Sequential([keras.Input((4, 4, 2)), BatchNormalization()])
+    model.compile("sgd", "mse")
+    import tensorflow as tf
+
+    assert model.jit_compile == bool(tf.config.list_physical_devices("GPU"))
+    model.compile("sgd", "mse", jit_compile=True)
+    assert model.jit_compile
