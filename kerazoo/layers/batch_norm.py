@@ -19,8 +19,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        # Every kerazoo network has this layer, so here is where `fit` is kept from a bad choice;
-        # `compile(jit_compile=True)` still insists.
+        # Every kerazoo network has this layer, so here is where `fit` is kept from a bad choice
+        # (Keras then also answers `compile(jit_compile=True)` with a warning and the graph).
         self.supports_jit = xla_pays()
 
     def call(self, inputs, training=None, mask=None):
