@@ -25,6 +25,17 @@ TORCH_LAYOUTS = {
 
 SCALES = ("0.5", "1.0", "1.25", "1.5", "2.0")  # of ESPNetv2
 
+
+def torchvision_name(name: str) -> str:
+    """`resnext50_32x4d` -> `ResNeXt50_32X4D`."""
+    return (
+        name.replace("resnext", "ResNeXt")
+        .replace("resnet", "ResNet")
+        .replace("x4d", "X4D")
+        .replace("x8d", "X8D")
+    )
+
+
 # Publishers of torch files: name of the architecture -> kerazoo model id.
 NAMES = {
     "mixnet": {
@@ -58,6 +69,18 @@ NAMES = {
         "MNASNet1_0": "mnasnet_b1",
         "MNASNet1_3": "mnasnet_b1_130",
     },
+    "resnet": {
+        name: name.lower()
+        for lower in (
+            *(f"resnet{depth}" for depth in (18, 34, 50, 101, 152)),
+            *("resnext50_32x4d", "resnext101_32x4d", "resnext101_32x8d"),
+        )
+        for name in (lower, torchvision_name(lower))
+    },
+    "shufflenet_v2": {
+        f"ShuffleNet_V2_X{scale}": f"shufflenet_v2_x{scale}"
+        for scale in ("0_5", "1_0", "1_5", "2_0")
+    },
     "espnetv2": {f"s={s}": f"espnetv2_s_{s.replace('.', '_')}" for s in SCALES},
 }
 
@@ -84,6 +107,12 @@ DEFAULTS = {
     "timm/mnasnet_small.lamb_in1k",
     *(f"timm/semnasnet_{w}.rmsp_in1k" for w in ("075", "100")),
     *(f"torchvision/MNASNet{w}.IMAGENET1K_V1" for w in ("0_5", "0_75", "1_3")),
+    *(f"timm/resnet{depth}.a1_in1k" for depth in (18, 34, 50)),
+    *(f"timm/resnet{depth}.a1h_in1k" for depth in (101, 152)),
+    "timm/resnext50_32x4d.a1h_in1k",
+    "timm/resnext101_32x4d.gluon_in1k",
+    "torchvision/ResNeXt101_32X8D.IMAGENET1K_V2",
+    *(f"torchvision/ShuffleNet_V2_X{s}.IMAGENET1K_V1" for s in ("0_5", "1_0", "1_5", "2_0")),
     *(f"sacmehta-ESPNetv2/imagenet-s{s}" for s in SCALES),
 }
 
