@@ -1,24 +1,29 @@
 """Layers that Keras does not ship, written with `keras.ops` for every backend."""
 
 from kerazoo.layers.batch_norm import BatchNormalization
+from kerazoo.layers.channel_shuffle import ChannelShuffle, ChannelSplit
 from kerazoo.layers.crop_like import CropLike
 from kerazoo.layers.dilated_depthwise import StridedDilatedDepthwiseConv2D
 from kerazoo.layers.flgc import FLGCConv2D
 from kerazoo.layers.frozen_flgc import FrozenFLGCConv2D, GatherChannels
 from kerazoo.layers.grouped_conv import GroupedConv2D
 from kerazoo.layers.grouped_pointwise import GroupedPointwiseConv2D
+from kerazoo.layers.learned_upsampling import LearnedUpsampling2D
 from kerazoo.layers.mix_conv import MixConv2D
 from kerazoo.layers.prelu import PReLU
 from kerazoo.layers.squeeze_excite import SqueezeExcite
 
 __all__ = [
     "BatchNormalization",
+    "ChannelShuffle",
+    "ChannelSplit",
     "CropLike",
     "FLGCConv2D",
     "FrozenFLGCConv2D",
     "GatherChannels",
     "GroupedConv2D",
     "GroupedPointwiseConv2D",
+    "LearnedUpsampling2D",
     "MixConv2D",
     "PReLU",
     "SqueezeExcite",

@@ -1,0 +1,85 @@
+"""Moving channels about: the shuffle and the split of the ShuffleNets."""
+
+import keras
+from keras import ops
+
+from kerazoo._errors import invalid
+
+
+@keras.saving.register_keras_serializable(package="kerazoo")
+class ChannelShuffle(keras.layers.Layer):
+    """Interleave the channels of `groups` groups, so that the next grouped layer mixes them.
+
+    Channel `g * n + i` (the i-th of group g, n channels a group) becomes channel
+    `i * groups + g`. Source: https://arxiv.org/abs/1707.01083, figure 1.
+
+    Input and output: `(batch, height, width, channels)`.
+
+    Args:
+        groups: Number of groups; must divide the channels.
+
+    Raises:
+        ValueError: if `groups` is not positive or does not divide the channels.
+    """
+
+    def __init__(self, groups: int, **kwargs):
+        super().__init__(**kwargs)
+        if not isinstance(groups, int) or isinstance(groups, bool) or groups < 1:
+            raise invalid("groups", groups, "a positive integer")
+        self.groups = groups
+
+    def build(self, input_shape):
+        _check_divides("groups", self.groups, input_shape[-1])
+
+    def call(self, inputs):
+        _, height, width, channels = inputs.shape
+        # Unknown sizes come from the tensor itself; at most one -1 fits into a reshape.
+        height, width = (
+            ops.shape(inputs)[i + 1] if n is None else n for i, n in enumerate((height, width))
+        )
+        x = ops.reshape(inputs, (-1, height, width, self.groups, channels // self.groups))
+        x = ops.swapaxes(x, 3, 4)
+        return ops.reshape(x, (-1, height, width, channels))
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape)
+
+    def get_config(self):
+        return {**super().get_config(), "groups": self.groups}
+
+
+@keras.saving.register_keras_serializable(package="kerazoo")
+class ChannelSplit(keras.layers.Layer):
+    """Cut the channels into equal parts, first channels first.
+
+    Input `(batch, height, width, channels)`, output a list of `parts` such tensors.
+
+    Args:
+        parts: Number of parts; must divide the channels.
+
+    Raises:
+        ValueError: if `parts` is not positive or does not divide the channels.
+    """
+
+    def __init__(self, parts: int = 2, **kwargs):
+        super().__init__(**kwargs)
+        if not isinstance(parts, int) or isinstance(parts, bool) or parts < 1:
+            raise invalid("parts", parts, "a positive integer")
+        self.parts = parts
+
+    def build(self, input_shape):
+        _check_divides("parts", self.parts, input_shape[-1])
+
+    def call(self, inputs):
+        return ops.split(inputs, self.parts, axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        return [(*input_shape[:-1], input_shape[-1] // self.parts)] * self.parts
+
+    def get_config(self):
+        return {**super().get_config(), "parts": self.parts}
+
+
+def _check_divides(argument: str, value: int, channels: int) -> None:
+    if channels % value:
+        raise invalid(argument, value, f"a divisor of the {channels} input channels")
