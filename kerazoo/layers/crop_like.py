@@ -45,3 +45,8 @@ class CropLike(keras.layers.Layer):
     def compute_output_spec(self, inputs):
         shape = self.compute_output_shape([tuple(x.shape) for x in inputs])
         return keras.KerasTensor(shape, dtype=self.compute_dtype)
+
+    def get_config(self):
+        # Without this Keras derives the configuration from the arguments, and refuses a dtype
+        # that was given as a policy.
+        return super().get_config()

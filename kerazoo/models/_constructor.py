@@ -35,6 +35,8 @@ class Family:
         head: Name prefixes of the layers between the last feature map and the pooling.
         top: Name prefixes of the layers that `include_top=False` leaves out.
         task: For the registry.
+        classes: Number of outputs where neither the caller nor a checkpoint decides.
+        defaults: Defaults of the common arguments that differ from those of `Arguments`.
     """
 
     ids: Mapping[str, Mapping[str, Any]]
@@ -45,6 +47,8 @@ class Family:
     head: tuple[str, ...] = ("head",)
     top: tuple[str, ...] = ("predictions",)
     task: str = "classification"
+    classes: int = 1000
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
 def constructor(
@@ -64,7 +68,7 @@ def constructor(
             for name, parameter in inspect.signature(build).parameters.items()
             if parameter.kind is inspect.Parameter.KEYWORD_ONLY
         }
-        signature = _signature(own, leading)
+        signature = _signature(own, leading, family.defaults)
 
         @functools.wraps(build)
         def create(*args, **kwargs):
@@ -85,10 +89,12 @@ def constructor(
     return wrap
 
 
-def _signature(own: Mapping[str, inspect.Parameter], leading) -> inspect.Signature:
+def _signature(own: Mapping[str, inspect.Parameter], leading, defaults) -> inspect.Signature:
     keyword = inspect.Parameter.POSITIONAL_OR_KEYWORD
     parameters = {
-        f.name: inspect.Parameter(f.name, keyword, default=f.default, annotation=f.type)
+        f.name: inspect.Parameter(
+            f.name, keyword, default=defaults.get(f.name, f.default), annotation=f.type
+        )
         for f in _COMMON
     }
     parameters |= {name: parameter.replace(kind=keyword) for name, parameter in own.items()}
@@ -148,7 +154,7 @@ def _architecture(family: Family, extras: Mapping[str, Any]) -> str:
 def _settle(arguments: Arguments, family: Family, checkpoint) -> Arguments:
     """Replace every None that means "the checkpoint's, else the family's"."""
     default = {
-        "classes": 1000,
+        "classes": family.classes,
         "dropout_rate": family.dropout_rate,
         "padding": family.conventions.padding,
         "batch_norm_epsilon": family.conventions.batch_norm_epsilon,
@@ -209,6 +215,8 @@ def _outputs(trunk: Trunk, arguments: Arguments, family: Family):
         elif arguments.pooling == "max":
             x = keras.layers.GlobalMaxPooling2D(name="max_pool")(x)
         return x, {}, family.top
+    if trunk.per_pixel:
+        return _per_pixel(trunk, arguments), {}, ()
     x = keras.layers.GlobalAveragePooling2D(name="avg_pool")(x)
     if trunk.after_pooling:
         x = trunk.after_pooling(x)
@@ -222,6 +230,19 @@ def _outputs(trunk: Trunk, arguments: Arguments, family: Family):
         name="predictions",
     )(x)
     return x, {}, ()
+
+
+def _per_pixel(trunk: Trunk, arguments: Arguments):
+    """The output of a segmentation network."""
+    x = trunk.per_pixel(
+        classes=arguments.classes, dropout_rate=arguments.dropout_rate, dtype=_classifier_dtype()
+    )
+    activation = arguments.classifier_activation
+    if activation in (None, "linear"):
+        return x
+    return keras.layers.Activation(
+        activation, dtype=_classifier_dtype(), name="predictions_activation"
+    )(x)
 
 
 def _classifier_dtype():
@@ -303,4 +324,7 @@ def _documented(build, family: Family) -> str:
         for c in checkpoints_for(id)
     ]
     weights = "\n".join(["\nWeights:", *known, ""]) if known else ""
-    return f"{text}\n{_COMMON_DOC}{weights}"
+    common = _COMMON_DOC.replace("else 1000", f"else {family.classes}")
+    if family.task == "segmentation":
+        common = common.replace("`(batch, classes)`", "`(batch, height, width, classes)`")
+    return f"{text}\n{common}{weights}"

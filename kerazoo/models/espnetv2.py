@@ -32,8 +32,8 @@ def table(base: int) -> tuple[EESP, ...]:
         EESP(base * 2,  repeats=1, reduce_receptive_field=13),
         EESP(base * 4,  repeats=4, reduce_receptive_field=11, receptive_field=9),
         EESP(base * 8,  repeats=8, reduce_receptive_field=9,  receptive_field=7),
-        # The table adds the picture here too; the original code makes these layers, never runs
-        # them, and its weights were trained so.
+        # The paper's figure 2 has the picture in every reducing unit. The original code makes
+        # these layers here but never runs them, and its weights were trained so.
         EESP(base * 16, repeats=4, reduce_receptive_field=7,  receptive_field=5, reinforce=False),
     )
     # fmt: on
@@ -64,6 +64,8 @@ def widths(scale: float) -> tuple[int, int, int]:
 )
 def ESPNetV2(x, conventions, stem_strides, *, scale: float = 1.0) -> Trunk:
     """ESPNetv2: 1.67 M parameters, 86.7 M multiply-adds and 66.1 % top-1 at `scale=1`.
+
+    Paper: https://arxiv.org/abs/1811.11431 (table 1).
 
     The original counts 1,670,072 parameters, this network has 1,666,942: some layers of the
     original are never run (the last activation of every reducing unit, and the picture branch of
