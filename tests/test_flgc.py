@@ -225,18 +225,24 @@ def test_duplicated_channels_against_a_loop():
         np.testing.assert_allclose(y[..., list(rows)], expected, atol=1e-5)
 
 
-def test_gradients_reach_the_scores_of_duplicated_connections():
-    scores = np.array(SCORES, "float32") / 4
-    x = np.random.default_rng(0).normal(size=(2, 5, 5, 6)).astype("float32")
-    found = {}
-    for top in (0, 3):
-        layer = _layer(scores, np.eye(4), duplicate_top=top)
-        layer.kernel.assign(np.ones(layer.kernel.shape))
-        found[top] = _gradients(layer, x)["channel_scores"]
+@pytest.mark.parametrize("variant", ["winner", "plain"])
+def test_gradients_of_duplicated_connections(variant):
+    """The formula of the docstring, by hand: copies pass gradients on as winners do."""
+    scores = np.array(SCORES) / 4
+    layer = _layer(scores, np.eye(4), duplicate_top=3, straight_through=variant, use_bias=False)
     assert layer.assignment().duplicated == ((4,), (), (), ())
-    # With upstream u and kernel 1, connection (4, 0) adds p_j (1[j = 0] - p_0) times its gradient.
-    assert np.abs(found[3][4] - found[0][4]).max() > 1e-3
-    assert np.isfinite(found[3]).all()
+    x = np.random.default_rng(0).normal(size=(2, 5, 5, 6)).astype("float32")
+    kernel = np.asarray(layer.kernel)[0, 0]
+    upstream = 2 * np.asarray(layer(x))
+    # Filter n is the only one of group n: the gradient of channel c's entry for group n.
+    entry = np.einsum("bhwc,bhwn->cn", x, upstream) * kernel
+    chosen = np.eye(4)[scores.argmax(1)]
+    chosen[4, 0] = 1
+    passed = entry * chosen if variant == "winner" else entry
+    soft = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
+    expected = soft * (passed - (passed * soft).sum(1, keepdims=True))
+    found = _gradients(layer, x)["channel_scores"]
+    np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
