@@ -1,0 +1,51 @@
+"""The checkpoints that ship with kerazoo do what their records say."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import kerazoo
+from kerazoo.checkpoints.records import all_checkpoints
+from kerazoo.checkpoints.sources import fetch
+
+ROOT = Path(__file__).parents[1]
+OWN = [c for c in all_checkpoints() if c.source == "package"]
+
+
+def test_mixnet_s_is_there():
+    model = kerazoo.MixNetS(weights="cifar10")
+    assert model.input_shape == (None, 32, 32, 3)
+    assert model.output_shape == (None, 10)
+    assert model.info.labels == "cifar10"
+    assert model.info.checkpoint in {c.id for c in OWN}
+
+
+@pytest.mark.parametrize("checkpoint", OWN, ids=lambda c: c.id)
+def test_accuracy_on_the_whole_test_split(shared, checkpoint):
+    from kerazoo.data.evaluate import evaluate
+
+    model = kerazoo.create_model(checkpoint.model, weights=checkpoint.id)
+    data = {"data_dir": shared / "tfds", "batch_size": 100}
+    result = evaluate(model, checkpoint.dataset, "test", **data)
+    print(f"{checkpoint.id}: top-1 {result.top1:.2f} %")
+    assert result.count == 10_000
+    # Convolution kernels of another processor may turn a handful of near ties.
+    assert result.top1 == pytest.approx(checkpoint.metrics["top1"], abs=0.1)
+
+
+@pytest.mark.parametrize("checkpoint", OWN, ids=lambda c: c.id)
+def test_file_and_papers(checkpoint):
+    path = fetch(checkpoint)
+    assert path.stat().st_size <= 6_000_000
+    from safetensors.numpy import load_file
+
+    tensors = load_file(path)
+    assert {a.dtype for a in tensors.values()} == {np.dtype("float16")}
+    run = ROOT / "weights" / path.stem
+    assert (run / "log.csv").exists()
+    assert (run / "curves.png").read_bytes()[:4] == b"\x89PNG"
+    assert f"{checkpoint.metrics['top1'] / 100:g}"[:5] in (run / "README.md").read_text()
+    recipe = json.loads((run / "recipe.json").read_text())
+    assert recipe["model"] == checkpoint.model
