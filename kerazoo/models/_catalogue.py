@@ -1,4 +1,8 @@
-"""Writes `kerazoo/catalogue.json` from the family files: `python -m kerazoo.models._catalogue`."""
+"""Writes what is derived from the family files: `python -m kerazoo.models._catalogue`.
+
+`kerazoo/catalogue.json` is the listing, `kerazoo/__init__.pyi` tells editors and type checkers the
+public names that `kerazoo` loads on first use.
+"""
 
 import importlib
 import inspect
@@ -11,7 +15,9 @@ import keras
 import kerazoo.models
 from kerazoo.profiling import profile
 
-PATH = Path(kerazoo.models.__file__).parent.parent / "catalogue.json"
+PACKAGE = Path(kerazoo.models.__file__).parent.parent
+PATH = PACKAGE / "catalogue.json"
+STUB = PACKAGE / "__init__.pyi"
 
 
 def constructors() -> dict:
@@ -62,5 +68,16 @@ def text(records: dict) -> str:
     return json.dumps(records, indent=1) + "\n"
 
 
+def stub() -> str:
+    """`__init__.pyi`: every public name as an import."""
+    names = dict(kerazoo._PUBLIC)
+    names |= {name: create.__module__ for name, create in constructors().items()}
+    lines = [f"from {names[name]} import {name} as {name}" for name in sorted(names)]
+    lines += [f"from kerazoo import {name} as {name}" for name in kerazoo._MODULES]
+    header = "# Written by `make catalogue`.\n"
+    return header + "\n".join([*sorted(lines), "", "__version__: str", ""])
+
+
 if __name__ == "__main__":
     PATH.write_text(text(build()), encoding="utf-8")
+    STUB.write_text(stub(), encoding="utf-8")
