@@ -10,12 +10,14 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from PIL import Image
 
 import kerazoo
 from kerazoo.checkpoints.layouts.espnetv2 import is_unused
+from kerazoo.checkpoints.readers import read_tensors
 from kerazoo.checkpoints.records import checkpoints_for, default_checkpoint
 from kerazoo.models.espnetv2 import BASES, SCALES, ESPNetV2, table, widths
-from tests.models.parity import TOLERANCE, Reference
+from tests.models.parity import TOLERANCE, Reference, pseudo
 
 SMALL = {"scale": 0.5, "weights": None, "classifier_activation": None}
 REFERENCES = {f"espnetv2_s_{s}": f"espnetv2_s_{s.replace('.', '_')}" for s in ("0.5", "1.0", "2.0")}
@@ -46,6 +48,35 @@ def test_logits_and_every_recorded_point(shared, tmp_path, name):
     errors["output"] = reference.error(output)
     print(f"parity {name}: output {errors['output']:.1e}, worst {max(errors.values()):.1e}")
     assert max(errors.values()) <= TOLERANCE, errors
+
+
+@pytest.mark.parametrize(
+    ("name", "scale"),
+    [("espnetv2_s_1.0_pascal_256x256", 1.0), ("espnetv2_s_0.5_city_512x256", 0.5)],
+)
+def test_trained_encoders_on_a_photograph(shared, name, scale):
+    # Segmentation networks of the same authors have this network, to stride 16, as their encoder.
+    pseudo_module, folder = pseudo(shared), shared / "parity"
+    spec = json.loads((folder / f"specs/real_{name}.json").read_text())
+    gold = np.load(folder / f"golden/real_{name}.npz")
+    tensors = read_tensors(shared / f"weights/espnetv2_seg/{name}.pth")
+    encoder = {
+        key.removeprefix("base_net."): array
+        for key, array in tensors.items()
+        if key.startswith("base_net.")
+    }
+    full = ESPNetV2(scale=scale, weights=None, features_only=True)
+    points = ("stem", "level2", "level3", "level4")
+    model = keras.Model(full.input, [full.get_layer(POINTS[p]).output for p in points])
+    kerazoo.load_weights(model, encoder)
+    facts = spec["input"]
+    pixels = np.asarray(Image.open(folder / "images" / facts["images"][0]), "float32")
+    x = (pixels / 255 - np.float32(facts["mean"])) / np.float32(facts["std"])
+    for point, tensor in zip(points, model(x[None]), strict=True):
+        ours = pseudo_module.fingerprint(np.asarray(tensor).transpose(0, 3, 1, 2))
+        scale_of = np.abs(gold[f"{point}.spread"]).max()
+        for part in ("head", "spread"):
+            assert np.abs(ours[part] - gold[f"{point}.{part}"]).max() <= TOLERANCE * scale_of, point
 
 
 def weights_in(entries) -> int:
