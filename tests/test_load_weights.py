@@ -144,3 +144,17 @@ def test_checkpoint_conventions_yield_to_the_caller(tensors, tmp_path):
     )
     assert model.get_layer("stem_bn").epsilon == 2e-5
     assert any(layer.name == "stem_pad" for layer in model.layers)
+
+
+def test_every_convolution_that_reads_the_picture_is_adapted(tmp_path):
+    # ESPNetv2 adds the pooled picture in its reducing units.
+    small = {"input_shape": (64, 64, 3), "classes": 5}
+    rgb = kerazoo.create_model("espnetv2_s_0_5", weights=None, **small)
+    file = str(tmp_path / "w.weights.h5")
+    rgb.save_weights(file)
+    grey = kerazoo.create_model(
+        "espnetv2_s_0_5", weights=file, **{**small, "input_shape": (64, 64, 1)}
+    )
+    x = np.random.default_rng(0).normal(size=(1, 64, 64, 1)).astype("float32")
+    same = np.asarray(rgb(np.repeat(x, 3, -1)))
+    np.testing.assert_allclose(np.asarray(grey(x)), same, atol=1e-5)

@@ -52,7 +52,7 @@ def load_checkpoint(model, checkpoint, *, fresh_head: bool = True) -> None:
     """
     tensors = checkpoint.tensors()
     plan, left = _match(model, tensors, model.info.omitted)
-    _adapt_stem(model, plan)
+    _adapt_to_channels(model, plan)
     classifier = [path for path in plan if path.startswith("predictions/")]
     variables = variables_by_path(model)
     if classifier and fresh_head and any(_misfit(plan[p], variables.get(p)) for p in classifier):
@@ -136,22 +136,29 @@ def _misfit(array, variable) -> bool:
     return variable is None or tuple(array.shape) != tuple(variable.shape)
 
 
-def _adapt_stem(model, plan) -> None:
-    """An RGB stem for another number of channels, as timm's `adapt_input_conv` does it.
+def _adapt_to_channels(model, plan) -> None:
+    """Kernels that read an RGB picture, for a model of another number of channels.
 
-    One channel gets the sum of the three kernels; other counts repeat them in order, scaled so
-    that the sum over channels stays the same.
+    As timm's `adapt_input_conv`: one channel gets the sum of the three kernels; other counts
+    repeat them in order, scaled so that the sum over channels stays the same. Mostly that is the
+    stem alone; ESPNetv2 reads the picture again further down.
     """
-    path = "stem_conv/kernel"
-    array, variable = plan.get(path), variables_by_path(model).get(path)
-    if array is None or variable is None or array.shape[2] != 3:
+    channels = model.inputs[0].shape[-1]
+    if channels == 3:
         return
-    channels = variable.shape[2]
+    variables = variables_by_path(model)
+    for path, array in plan.items():
+        if array is None or array.ndim != 4 or array.shape[2] != 3:
+            continue
+        if tuple(variables[path].shape) == (*array.shape[:2], channels, array.shape[3]):
+            plan[path] = _adapted(array, channels)
+
+
+def _adapted(array: np.ndarray, channels: int) -> np.ndarray:
     if channels == 1:
-        plan[path] = array.sum(axis=2, keepdims=True)
-    elif channels != 3:
-        repeated = np.tile(array, (1, 1, -(-channels // 3), 1))[:, :, :channels]
-        plan[path] = repeated * (3.0 / channels)
+        return array.sum(axis=2, keepdims=True)
+    repeated = np.tile(array, (1, 1, -(-channels // 3), 1))[:, :, :channels]
+    return repeated * (3.0 / channels)
 
 
 def _finish(model, plan, left, source: str) -> None:
