@@ -24,7 +24,7 @@ _PUBLIC = {
     "Preprocessing": "kerazoo.preprocessing",
     "ZooModel": "kerazoo.models",
 }
-_MODULES = ("blocks", "checkpoints", "data", "layers", "models", "registry", "training")
+_MODULES = ("blocks", "checkpoints", "data", "deploy", "layers", "models", "registry", "training")
 
 
 def _constructors() -> dict[str, str]:
