@@ -81,6 +81,7 @@ NAMES = {
         f"ShuffleNet_V2_X{scale}": f"shufflenet_v2_x{scale}"
         for scale in ("0_5", "1_0", "1_5", "2_0")
     },
+    **{family: {} for family in ("nasnet", "resnet_v2")},  # see APPLICATIONS
     "espnetv2": {f"s={s}": f"espnetv2_s_{s.replace('.', '_')}" for s in SCALES},
 }
 
@@ -91,6 +92,21 @@ KERAS_FILES = {
         r"mobilenet_v2_weights_tf_dim_ordering_tf_kernels_([\d.]+)_(\d+)\.h5"
     ),
 }
+
+# keras.applications' files for the networks whose layers we take from there: file name -> model,
+# size, and the conventions built into them.
+APPLICATIONS = {
+    "nasnet": {
+        "NASNet-mobile.h5": ("nasnet_mobile", 224, "same", 1e-3),
+        "NASNet-large.h5": ("nasnet_large", 331, "same", 1e-3),
+    },
+    "resnet_v2": {
+        f"resnet{depth}v2_weights_tf_dim_ordering_tf_kernels.h5": (
+            f"resnet{depth}_v2", 224, "symmetric", 1.001e-5
+        )
+        for depth in (50, 101, 152)
+    },
+}  # fmt: skip
 
 # Where keras.applications has no file of a width. MixNet: Google's own weights, ported by timm.
 DEFAULTS = {
@@ -258,7 +274,32 @@ ORDER = (
     *("metrics", "notes"),
 )
 
-MAKERS: tuple[Callable[..., Iterator[dict[str, Any]]], ...] = (torch_records, keras_records)
+
+def application_records(family: str, entries: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Records of keras.applications' files for the networks that we take from there."""
+    for entry in entries:
+        found = APPLICATIONS.get(family, {}).get(entry.get("filename"))
+        if not entry["id"].startswith("keras/") or found is None:
+            continue
+        model, size, padding, epsilon = found
+        yield record(
+            entry,
+            id=f"keras/{model}_{size}",
+            model=model,
+            source="url",
+            layout="keras",
+            padding=padding,
+            batch_norm_epsilon=epsilon,
+            preprocessing=keras_preprocessing(size),
+            default=True,
+        )
+
+
+MAKERS: tuple[Callable[..., Iterator[dict[str, Any]]], ...] = (
+    torch_records,
+    keras_records,
+    application_records,
+)
 
 
 def dump(records: list[dict[str, Any]]) -> str:
