@@ -93,9 +93,17 @@ KERAS_FILES = {
     ),
 }
 
-# keras.applications' files for the networks whose layers we take from there: file name -> model,
-# size, and the conventions built into them.
+# More of keras.applications' files: file name -> model, size, and the conventions built into them.
 APPLICATIONS = {
+    "mobilenet_v3": {
+        f"weights_mobilenet_v3_{size}_{form}_float.h5": (
+            f"mobilenet_v3_{size}{suffix}", 224, "same", 1e-3
+        )
+        for size in ("small", "large")
+        for form, suffix in (
+            ("224_1.0", ""), ("224_0.75", "_075"), ("minimalistic_224_1.0", "_minimalistic")
+        )
+    },
     "nasnet": {
         "NASNet-mobile.h5": ("nasnet_mobile", 224, "same", 1e-3),
         "NASNet-large.h5": ("nasnet_large", 331, "same", 1e-3),
@@ -276,7 +284,7 @@ ORDER = (
 
 
 def application_records(family: str, entries: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Records of keras.applications' files for the networks that we take from there."""
+    """Records of the files in `APPLICATIONS`."""
     for entry in entries:
         found = APPLICATIONS.get(family, {}).get(entry.get("filename"))
         if not entry["id"].startswith("keras/") or found is None:
@@ -291,7 +299,7 @@ def application_records(family: str, entries: list[dict[str, Any]]) -> Iterator[
             padding=padding,
             batch_norm_epsilon=epsilon,
             preprocessing=keras_preprocessing(size),
-            default=True,
+            default=family != "mobilenet_v3",  # timm's are the defaults there
         )
 
 

@@ -1,6 +1,9 @@
 """MobileNetV3 equals timm's, and its variants have timm's published sizes."""
 
+import re
+
 import keras
+import numpy as np
 import pytest
 
 import kerazoo
@@ -57,3 +60,41 @@ def test_headless_network_ends_before_the_hidden_layer():
 def test_wrong_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         kerazoo.MobileNetV3Small(weights=None, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("size", "alpha", "minimalistic"),
+    [("Small", 1.0, False), ("Small", 0.75, True), ("Large", 0.75, False), ("Large", 1.0, True)],
+)
+@pytest.mark.parametrize("slashes", [False, True], ids=["Keras 3 names", "Keras 2 names"])
+def test_equals_keras_applications(size, alpha, minimalistic, slashes):
+    variant = {"alpha": alpha, "minimalistic": minimalistic, "classes": 9}
+    variant |= {"classifier_activation": None, "input_shape": (64, 64, 3), "weights": None}
+    theirs = getattr(keras.applications, f"MobileNetV3{size}")(
+        include_preprocessing=False, **variant
+    )
+    rng = np.random.default_rng(0)
+    for variable in theirs.variables:
+        if variable.ndim == 1:
+            variable.assign(rng.uniform(0.7, 1.3, variable.shape))
+    weights = {v.path: np.asarray(v) for v in theirs.variables if "seed" not in v.path}
+    if slashes:
+        weights = {keras2_name(name): array for name, array in weights.items()}
+    ours = getattr(kerazoo, f"MobileNetV3{size}")(**variant)
+    kerazoo.load_weights(ours, weights)
+    x = rng.normal(size=(2, 64, 64, 3)).astype("float32")
+    expected = np.asarray(theirs(x))
+    np.testing.assert_allclose(
+        np.asarray(ours(x)), expected, rtol=0, atol=1e-5 * np.abs(expected).max()
+    )
+
+
+def keras2_name(name: str) -> str:
+    """As TF-Keras 2 named the layers: `expanded_conv_1/expand/BatchNorm`."""
+    layer, _, variable = name.rpartition("/")
+    layer = re.sub(r"_bn$", "/BatchNorm", layer)
+    layer = layer.replace("_squeeze_excite_conv", "/squeeze_excite/Conv")
+    layer = re.sub(r"_(expand|depthwise|project)(?=$|/)", r"/\1", layer)
+    for plain in ("conv", "logits"):
+        layer = re.sub(rf"^{plain}(?=$|_\d|/)", plain.capitalize(), layer)
+    return f"{layer}/{variable}"
