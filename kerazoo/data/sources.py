@@ -1,6 +1,7 @@
-"""Data sets already on disk, as encoded pictures with their labels."""
+"""Data sets as pictures with their labels: one description, and the sets that TFDS prepared."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,21 @@ from kerazoo._errors import invalid, unknown
 
 @dataclass(frozen=True)
 class Source:
-    """A split of a classification data set.
+    """A split of a classification data set, wherever it comes from.
+
+    `load_source` makes one of a TFDS set; `kerazoo.data.files` of folders, CSV files and arrays.
 
     Attributes:
-        name: The data set's TFDS name.
+        name: The data set's TFDS name, or the name of its folder or file.
         split: The split, slices included (`"validation[:100]"`).
         classes: Names of the classes.
         count: Number of pictures.
-        pictures: `tf.data.Dataset` of (encoded bytes, int64 label), always in the same order.
+        pictures: `tf.data.Dataset` of (picture, int64 label), always in the same order.
+        encoded: Whether a picture is a string of JPEG, PNG, GIF or BMP bytes; otherwise it is a
+            uint8 array `(height, width, channels)`.
+        fetch: `int64 index -> (picture, label)` for tf.data graphs, where pictures can be reached
+            one by one; None where they come in a stream.
+        files: Paths of the pictures, in order, where each is a file.
     """
 
     name: str
@@ -25,9 +33,18 @@ class Source:
     classes: tuple[str, ...]
     count: int
     pictures: Any
+    encoded: bool = True
+    fetch: Callable[[Any], tuple[Any, Any]] | None = None
+    files: tuple[str, ...] | None = None
+
+    def picture_name(self, index: int) -> str:
+        """How to call a picture in a message: its path, or its place in the split."""
+        return self.files[index] if self.files else f"{self.name} {self.split}, picture {index}"
 
 
-def load_source(name: str, split: str | None = None, *, data_dir: str | os.PathLike) -> Source:
+def load_source(
+    name: str, split: str | None = None, *, data_dir: str | os.PathLike, shards: int = 1
+) -> Source:
     """Opens a split that TFDS has prepared under `data_dir`; nothing is ever downloaded.
 
     The pictures stay encoded, so that each model decodes and resizes them in its own way.
@@ -37,6 +54,8 @@ def load_source(name: str, split: str | None = None, *, data_dir: str | os.PathL
         split: For instance `"validation"` or `"test[:1000]"`. By default the data set's
             `"validation"`, or `"test"` where it has none.
         data_dir: The TFDS folder that holds `<name>/<version>`.
+        shards: Files read at once, their pictures interleaved. With 1 the first pictures are the
+            same however many are asked for; training reads several, to mix them better.
 
     Raises:
         ValueError: No such folder, data set or split, or not pictures with one label each.
@@ -54,8 +73,7 @@ def load_source(name: str, split: str | None = None, *, data_dir: str | os.PathL
     pictures = builder.as_dataset(
         split=_checked_split(builder, split),
         shuffle_files=False,
-        # One shard after the other: the first pictures are the same however many are asked for.
-        read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
+        read_config=tfds.ReadConfig(interleave_cycle_length=shards, try_autocache=False),
         decoders={"image": tfds.decode.SkipDecoding()},
     ).map(lambda row: (row["image"], row["label"]))
     count = builder.info.splits[split].num_examples

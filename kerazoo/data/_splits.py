@@ -1,0 +1,88 @@
+"""Splits of sets that TFDS does not know: named parts, fractions, slices (`train[:90%]`)."""
+
+import hashlib
+import math
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from kerazoo._errors import invalid, unknown
+
+_BOUND = r"(-?\d+%?)?"
+_SPLIT = re.compile(rf"^(?P<name>[\w.-]+)(?:\[{_BOUND}:{_BOUND}\])?$")
+
+
+def split_name(split: str) -> str:
+    """`"train"` of `"train[:90%]"`."""
+    found = _SPLIT.match(split) if isinstance(split, str) else None
+    if not found:
+        raise invalid("split", split, "a name with or without a slice, as in 'train[:90%]'")
+    return found["name"]
+
+
+def cut(split: str, count: int) -> slice:
+    """The rows, of `count`, that the slice of `split` keeps; bounds as TFDS reads them.
+
+    Raises:
+        ValueError: A bound that is out of range, or nothing is left.
+    """
+    split_name(split)
+    bounds = _SPLIT.match(split).groups()[1:]
+    start, stop = (
+        _bound(split, text, count, default)
+        for text, default in zip(bounds, (0, count), strict=True)
+    )
+    if start >= stop:
+        raise invalid("split", split, "a slice that holds at least one picture")
+    return slice(start, stop)
+
+
+def _bound(split: str, text: str | None, count: int, default: int) -> int:
+    if text is None:
+        return default
+    if text.endswith("%"):
+        percent = int(text[:-1])
+        if abs(percent) > 100:
+            raise invalid("split", split, "a slice within 0% to 100%")
+        at = math.floor(percent * count / 100 + 0.5)
+    else:
+        at = int(text)
+        if abs(at) > count:
+            raise invalid("split", split, f"a slice of the {count} pictures there are")
+    return at + count if text.startswith("-") else at
+
+
+def hash_order(names: Sequence[str], seed: int = 0) -> np.ndarray:
+    """Indices of `names` in an order that looks random and depends on the names and seed alone.
+
+    So a slice holds a bit of every class, and a file that comes or goes moves no other file.
+    """
+    keys = [hashlib.blake2b(f"{seed}/{name}".encode(), digest_size=16).digest() for name in names]
+    return np.array(sorted(range(len(keys)), key=keys.__getitem__), "int64")
+
+
+def by_fraction(
+    split: str, labels: np.ndarray, fractions: Mapping[str, float], order: np.ndarray
+) -> np.ndarray:
+    """Indices, in `order`, of the part of every class that falls to the split called `split`.
+
+    Args:
+        split: Its name, without a slice.
+        labels: Class of every picture.
+        fractions: Shares of the splits; they add to at most 1.
+        order: All indices, as `hash_order` gives them.
+    """
+    shares = list(fractions.values())
+    if not shares or min(shares) <= 0 or sum(shares) > 1 + 1e-9:
+        raise invalid("fractions", dict(fractions), "positive numbers that add to at most 1")
+    if split not in fractions:
+        raise unknown("split", split, fractions)
+    at = list(fractions).index(split)
+    low, high = sum(shares[:at]), sum(shares[: at + 1])
+    keep = np.zeros(len(labels), bool)
+    for label in np.unique(labels):
+        members = order[labels[order] == label]
+        first, last = (math.floor(len(members) * share + 0.5) for share in (low, high))
+        keep[members[first:last]] = True
+    return order[keep[order]]
