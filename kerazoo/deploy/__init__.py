@@ -1,5 +1,6 @@
 """Forms of a trained network that are made to run, not to be trained on."""
 
 from kerazoo.deploy.freeze_groups import freeze_groups
+from kerazoo.deploy.fuse import fuse
 
-__all__ = ["freeze_groups"]
+__all__ = ["freeze_groups", "fuse"]

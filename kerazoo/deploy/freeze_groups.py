@@ -49,8 +49,6 @@ def freeze_groups(model: keras.Model, *, allow_untrained: bool = False) -> keras
     if left:
         names = [layer.name for layer in left]
         raise invalid("model", names, "free of FLGC layers inside of other layers")
-    if hasattr(model, "info"):
-        frozen.info = model.info
     return frozen
 
 
@@ -85,9 +83,12 @@ def _freeze(model):
     if isinstance(model, keras.Sequential):
         model = keras.Model(model.inputs, model.outputs, name=model.name)
     rewrite = _Rewriter(model)
-    return keras.models.clone_model(
+    frozen = keras.models.clone_model(
         model, clone_function=lambda layer: layer, call_function=rewrite
     )
+    if hasattr(model, "info"):  # models inside of models have theirs too
+        frozen.info = model.info
+    return frozen
 
 
 class _Rewriter:

@@ -1,0 +1,124 @@
+"""The form of a layer that a runtime computes fastest, with the same results."""
+
+from dataclasses import dataclass, replace
+
+import keras
+import numpy as np
+
+from kerazoo.deploy.fuse_graph import Graph
+from kerazoo.deploy.fuse_linear import Linear
+from kerazoo.layers import GroupedConv2D, GroupedPointwiseConv2D, MixConv2D
+
+
+@dataclass(frozen=True)
+class Forms:
+    """What one runtime is given.
+
+    Attributes:
+        merged_mix: Mixed depthwise kernels as one of the largest size, zeros around the small.
+        dense_groups: Up to so many groups a 1x1 convolution is made one dense one.
+    """
+
+    merged_mix: bool
+    dense_groups: int
+
+
+# Measured by benchmarks/fuse.py on two cores of an x86 server, MixNet-S at 224 pixels, batch 1:
+# * TensorFlow: 1.1x as fast as built with split kernels and groups, 1.6x with either of merged and
+#   dense, 1.9x with both.
+# * LiteRT: 1.05x with split kernels and groups, 1.1x with split and dense, 0.7x with merged.
+# * OpenVINO: merged and dense, in an earlier trial; ONNX is taken to be alike.
+# MixNet has two groups. ShuffleNet's three are as fast by group as dense (TensorFlow), and a dense
+# form grows with the number of groups: those stay.
+TARGETS = {
+    "tensorflow": Forms(merged_mix=True, dense_groups=2),
+    "openvino": Forms(merged_mix=True, dense_groups=2),
+    "onnx": Forms(merged_mix=True, dense_groups=2),
+    "litert": Forms(merged_mix=False, dense_groups=2),
+}
+
+
+def choose_forms(graph: Graph, forms: Forms) -> None:
+    """Replace every `Linear` that the runtime likes better in another form."""
+    for node in graph.nodes:
+        if isinstance(node.operation, Linear):
+            node.operation = chosen(node.operation, forms)
+
+
+def chosen(linear: Linear, forms: Forms) -> Linear:
+    """The same sum in the form for the runtime."""
+    if linear.kind is MixConv2D:
+        return _merged(linear) if forms.merged_mix and _can_merge(linear) else _split(linear)
+    if linear.kind in (GroupedConv2D, keras.layers.Conv2D):
+        groups = linear.config["groups"]
+        pointwise = linear.kernels[0].shape[:2] == (1, 1)
+        return _dense(linear) if pointwise and 1 < groups <= forms.dense_groups else linear
+    if linear.kind is GroupedPointwiseConv2D and len(linear.kernels) <= forms.dense_groups:
+        return _dense_pointwise(linear)
+    return linear
+
+
+def _can_merge(linear: Linear) -> bool:
+    # TensorFlow's rule puts the centre of a kernel smaller than the stride elsewhere.
+    strides, padding = linear.config["strides"], linear.config["padding"]
+    aligned = padding == "symmetric" or min(linear.config["kernel_sizes"]) >= strides
+    return aligned and not linear.config["dilated"]
+
+
+def _split(linear: Linear) -> Linear:
+    return replace(linear, config={**linear.config, "implementation": "split"})
+
+
+def _merged(linear: Linear) -> Linear:
+    sizes, strides = linear.config["kernel_sizes"], linear.config["strides"]
+    largest = max(sizes)
+    kernel = np.zeros((largest, largest, linear.filters, 1))
+    first = 0
+    for size, part in zip(sizes, linear.kernels, strict=True):
+        margin, last = (largest - size) // 2, first + part.shape[2]
+        place = slice(margin, largest - margin)
+        kernel[place, place, first:last] = part
+        first = last
+    symmetric = linear.config["padding"] == "symmetric" and strides > 1
+    config = {
+        **_common(linear),
+        "kernel_size": largest,
+        "strides": strides,
+        "padding": "valid" if symmetric else "same",
+    }
+    zeros = largest // 2 if symmetric else 0
+    return replace(
+        linear, kind=keras.layers.DepthwiseConv2D, config=config, kernels=[kernel], zeros=zeros
+    )
+
+
+def _dense(linear: Linear) -> Linear:
+    (kernel,) = linear.kernels
+    parts = np.split(kernel, linear.config["groups"], axis=-1)
+    config = {**linear.config, "groups": 1}
+    return replace(linear, kind=keras.layers.Conv2D, config=config, kernels=[_diagonal(parts)])
+
+
+def _dense_pointwise(linear: Linear) -> Linear:
+    config = {**_common(linear), "filters": linear.filters, "kernel_size": 1, "padding": "valid"}
+    kernels = [_diagonal(linear.kernels)]
+    return replace(linear, kind=keras.layers.Conv2D, config=config, kernels=kernels)
+
+
+def _diagonal(parts: list[np.ndarray]) -> np.ndarray:
+    """The kernels of all groups in one, with zeros between channels of different groups."""
+    widths = np.array([p.shape[2:] for p in parts])
+    dense = np.zeros((*parts[0].shape[:2], *widths.sum(0)))
+    ends = widths.cumsum(0)
+    for part, (c, f), (channel, filter) in zip(parts, widths, ends, strict=True):
+        dense[:, :, channel - c : channel, filter - f : filter] = part
+    return dense
+
+
+def _common(linear: Linear) -> dict:
+    return {
+        "name": linear.name,
+        "dtype": linear.config["dtype"],
+        "trainable": linear.config["trainable"],
+        "data_format": "channels_last",
+    }

@@ -1,0 +1,375 @@
+"""Fused models: equal outputs, nothing left to fold, honest copies and refusals."""
+
+import keras
+import numpy as np
+import pytest
+
+import kerazoo
+from kerazoo.deploy import fuse
+from kerazoo.deploy.fuse_forms import TARGETS
+from kerazoo.layers import (
+    BatchNormalization,
+    ChannelShuffle,
+    FLGCConv2D,
+    FrozenFLGCConv2D,
+    GroupedConv2D,
+    GroupedPointwiseConv2D,
+    LearnedUpsampling2D,
+    MixConv2D,
+    PReLU,
+    SqueezeExcite,
+    StridedDilatedDepthwiseConv2D,
+)
+from tests.models.test_every_model import SMALLEST
+
+_L = keras.layers
+
+
+@pytest.fixture(autouse=True)
+def _fresh_names():
+    keras.backend.clear_session()
+
+
+def randomised(model, seed=0):
+    """Batch-norm statistics as after training, of both signs; biases and slopes that count."""
+    rng = np.random.default_rng(seed)
+    for variable in model.weights:
+        if variable.name == "moving_variance":
+            variable.assign(rng.uniform(0.5, 2, variable.shape))
+        elif variable.name in ("moving_mean", "beta", "bias", "alpha"):
+            variable.assign(0.3 * rng.normal(size=variable.shape))
+        elif variable.name == "gamma":
+            signs = rng.choice([-1, 1], variable.shape, p=[0.1, 0.9])
+            variable.assign(signs * rng.uniform(0.5, 1.5, variable.shape))
+    return model
+
+
+def error(model, fused, x=None) -> float:
+    """The largest difference of any output, against the largest value of that output."""
+    if x is None:
+        shape = (2, *(n or 21 for n in model.inputs[0].shape[1:]))
+        x = np.random.default_rng(5).normal(size=shape).astype("float32")
+    expected = model(x, training=False)
+    found = fused(x, training=False)
+    keras.tree.assert_same_structure(expected, found)
+    worst = 0.0
+    for a, b in zip(keras.tree.flatten(expected), keras.tree.flatten(found), strict=True):
+        a, b = np.asarray(a), np.asarray(b)
+        assert a.shape == b.shape
+        assert np.abs(a).max() > 0
+        worst = max(worst, float(np.abs(a - b).max() / np.abs(a).max()))
+    return worst
+
+
+def batch_norms(model) -> list[str]:
+    return [
+        layer.name
+        for layer in model._flatten_layers()
+        if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+
+
+def small(*layers, shape=(9, 11, 8)):
+    """A chain of layers, batch norm behind each, and its randomised model."""
+    x = inputs = keras.Input(shape)
+    for layer in layers:
+        x = layer(x)
+        if not isinstance(layer, _L.ZeroPadding2D):
+            x = _L.ReLU()(BatchNormalization()(x))
+    return randomised(keras.Model(inputs, x))
+
+
+# Batch norms that stay: behind sums that several layers read.
+KEPT = {"espnetv2": "_merge_bn", "resnet_v2": "_preact_bn"}
+
+
+@pytest.mark.parametrize("id", SMALLEST)
+def test_every_family(id):
+    model = kerazoo.create_model(
+        id, weights=None, classes=7, input_shape=(64, 64, 3), classifier_activation=None
+    )
+    before = [w.copy() for w in randomised(model).get_weights()]
+    fused = fuse(model)
+    found = error(model, fused)
+    print(f"fused {id}: error {found:.1e}, layers {len(model.layers)} -> {len(fused.layers)}")
+    assert found <= 1e-4
+    kept = KEPT.get(kerazoo.registry.catalogue()[id].family, "none")
+    assert all(kept in name or name == "post_bn" for name in batch_norms(fused))
+    assert not any(isinstance(layer, _L.Dropout) for layer in fused.layers)
+    assert type(fused) is type(model)
+    assert fused.info == model.info
+    assert kerazoo.profile(fused).params < kerazoo.profile(model).params * 1.4
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("padding", ["same", "symmetric"])
+@pytest.mark.parametrize("target", ["tensorflow", "litert"])  # the others share their forms
+def test_mixnet(target, padding, tmp_path):
+    model = kerazoo.MixNetS(
+        weights=None, input_shape=(None, None, 3), padding=padding, features_only=True
+    )
+    x = np.random.default_rng(0).normal(size=(1, 33, 47, 3)).astype("float32")
+    fused = fuse(randomised(model), target)
+    assert error(model, fused, x) <= 1e-4
+    kinds = {type(layer) for layer in fused.layers}
+    assert (MixConv2D in kinds) is (target == "litert")
+    assert list(fused(x)) == list(model.feature_strides)
+    fused.save(tmp_path / "fused.keras")
+    again = keras.saving.load_model(tmp_path / "fused.keras")
+    assert again.info == model.info
+    assert error(fused, again, x) <= 1e-6
+
+
+def test_segmentation_network():
+    model = randomised(kerazoo.ESPNet(weights=None, classes=3, input_shape=(64, 48, 3)))
+    assert error(model, fuse(model)) <= 1e-4
+
+
+def test_fine_tuned_network(tmp_path):
+    body = kerazoo.MobileNetV2(alpha=0.35, weights=None, include_top=False, input_shape=(64, 64, 3))
+    model = keras.Sequential(
+        [
+            keras.Input((64, 64, 3)),
+            keras.Sequential([_L.RandomFlip(), _L.RandomRotation(0.1)]),
+            _L.RandomContrast(0.5),
+            body,
+            _L.GlobalAveragePooling2D(),
+            _L.Dropout(0.5),
+            _L.Dense(5, use_bias=False),
+            _L.BatchNormalization(),
+        ]
+    )
+    fused = fuse(randomised(model))
+    assert error(model, fused) <= 1e-4
+    assert batch_norms(fused) == []
+    assert [type(layer) for layer in fused.layers[2:]] == [
+        type(body),
+        _L.GlobalAveragePooling2D,
+        _L.Dense,
+    ]
+    assert fused.layers[2].info == body.info
+    fused.save(tmp_path / "fused.keras")
+    assert error(fused, keras.saving.load_model(tmp_path / "fused.keras")) <= 1e-6
+
+
+LAYERS = {
+    "conv": lambda: _L.Conv2D(6, 3, strides=2, padding="same"),
+    "conv_groups": lambda: _L.Conv2D(6, 3, groups=2, use_bias=False),
+    "separable": lambda: _L.SeparableConv2D(6, 3, depth_multiplier=2, use_bias=False),
+    "depthwise": lambda: _L.DepthwiseConv2D(3, depth_multiplier=2, use_bias=False),
+    "transposed": lambda: _L.Conv2DTranspose(6, 3, strides=2, use_bias=False),
+    "dense": lambda: _L.Dense(6),
+    "grouped": lambda: GroupedConv2D(6, 3, groups=2),
+    "grouped_pointwise": lambda: GroupedPointwiseConv2D(7, 2),
+    "mix": lambda: MixConv2D([3, 5, 7], use_bias=True),
+    "mix_strided": lambda: MixConv2D([1, 3, 5], strides=2),
+    "mix_symmetric": lambda: MixConv2D([1, 3, 5], strides=2, padding="symmetric"),
+    "mix_dilated": lambda: MixConv2D([1, 3, 7], dilated=True),
+    "flgc": lambda: FLGCConv2D(6, 3, 3),
+    "dilated": lambda: StridedDilatedDepthwiseConv2D(3, 2, 2, use_bias=False),
+    "upsampling": lambda: LearnedUpsampling2D(6),
+}
+
+
+@pytest.mark.parametrize("target", ["tensorflow", "litert"])
+@pytest.mark.parametrize("kind", LAYERS)
+def test_each_kind_of_layer(kind, target):
+    layer = LAYERS[kind]()
+    model = small(layer)
+    fused = fuse(model, target)
+    assert error(model, fused) <= 1e-5
+    assert batch_norms(fused) == []
+    assert layer.name in [new.name for new in fused.layers]
+
+
+def test_forms():
+    layers = [GroupedPointwiseConv2D(6, 2), MixConv2D([3, 5, 7]), FLGCConv2D(6, 1, 3)]
+    model = small(*layers)
+    kinds = {
+        target: [type(fuse(model, target).get_layer(layer.name)) for layer in layers]
+        for target in TARGETS
+    }
+    merged = [_L.Conv2D, _L.DepthwiseConv2D, FrozenFLGCConv2D]
+    assert kinds == {
+        "tensorflow": merged,
+        "openvino": merged,
+        "onnx": merged,
+        "litert": [_L.Conv2D, MixConv2D, FrozenFLGCConv2D],
+    }
+
+
+def test_small_kernels_at_a_large_stride_stay_apart():
+    # At stride 4 a 3x3 and a 5x5 kernel have their centres on different pixels.
+    for size in (16, 17, 18, 19):
+        model = small(MixConv2D([3, 5], strides=4), shape=(size, size, 8))
+        assert error(model, fuse(model)) <= 1e-5
+
+
+def test_through_padding_concatenation_addition_and_pooling():
+    inputs = keras.Input((9, 9, 4))
+    a = _L.Conv2D(4, 1)(inputs)
+    b = MixConv2D([3, 5])(inputs)
+    x = _L.Concatenate()([a, b])
+    x = _L.BatchNormalization(center=False, name="scale_only")(x)
+    x = _L.ReLU()(ChannelShuffle(2)(x))
+    y = _L.Add()([_L.Conv2D(6, 1)(x), _L.Conv2D(6, 3, padding="same")(x)])
+    y = _L.AveragePooling2D(2)(ChannelShuffle(3)(y))
+    model = randomised(keras.Model(inputs, _L.BatchNormalization()(y)))
+    fused = fuse(model)
+    assert error(model, fused) <= 1e-5
+    assert batch_norms(fused) == []
+
+
+@pytest.mark.parametrize("shift", [True, False])
+def test_zero_padding_lets_no_shift_through(shift):
+    inputs = keras.Input((9, 9, 4))
+    x = _L.ZeroPadding2D(1)(_L.Conv2D(6, 3)(inputs))
+    model = keras.Model(inputs, _L.BatchNormalization(center=shift)(x))
+    randomised(model)
+    if not shift:
+        model.layers[-1].moving_mean.assign(np.zeros(6))
+    fused = fuse(model)
+    assert error(model, fused) <= 1e-5
+    assert len(batch_norms(fused)) == shift
+
+
+@pytest.mark.parametrize("positive", [True, False])
+def test_maxima_let_positive_scales_through(positive):
+    inputs = keras.Input((9, 9, 4))
+    x = _L.MaxPooling2D(3, 2, padding="same")(_L.Conv2D(6, 3)(inputs))
+    model = randomised(keras.Model(inputs, _L.BatchNormalization()(x)))
+    model.layers[-1].gamma.assign(np.linspace(0.5, 1, 6) if positive else np.linspace(-1, 1, 6))
+    fused = fuse(model)
+    assert error(model, fused) <= 1e-5
+    assert len(batch_norms(fused)) == (not positive)
+
+
+@pytest.mark.parametrize(
+    ("first", "offset", "left"),
+    [
+        (lambda: _L.Conv2D(6, 3, strides=2), [-1.0, 0.5, 2.0], 0),
+        (lambda: _L.Conv2D(6, 1, padding="same"), -1.0, 0),
+        (lambda: _L.SeparableConv2D(6, 3), [-1.0, 0.5, 2.0], 0),
+        (lambda: _L.Conv2D(6, 3, strides=2, padding="same"), 0.0, 0),
+        (lambda: _L.Conv2D(6, 3, strides=2, padding="same"), -1.0, 1),
+        (lambda: _L.Conv2DTranspose(6, 3), 0.0, 1),
+    ],
+)
+@pytest.mark.parametrize("padded", [False, True])
+def test_normalisation_goes_into_the_stem_where_zeros_allow(first, offset, left, padded):
+    inputs = keras.Input((9, 9, 3))
+    x = _L.Rescaling([0.1, 0.2, 0.3], offset)(inputs)
+    x = _L.ZeroPadding2D(1)(x) if padded else x
+    model = randomised(keras.Model(inputs, _L.BatchNormalization()(first()(x))))
+    fused = fuse(model)
+    assert error(model, fused) <= 1e-5
+    count = sum(isinstance(layer, _L.Rescaling) for layer in fused.layers)
+    assert count == (1 if padded and np.any(offset) else left)
+    assert batch_norms(fused) == []
+
+
+def test_integer_pictures_keep_their_normalisation():
+    inputs = keras.Input((9, 9, 3), dtype="uint8")
+    model = keras.Model(inputs, _L.Conv2D(6, 3)(_L.Rescaling(1 / 255)(inputs)))
+    x = np.random.default_rng(0).integers(0, 256, (1, 9, 9, 3)).astype("uint8")
+    assert error(model, fuse(model), x) <= 1e-5
+
+
+def test_preprocessing_of_a_network():
+    model = kerazoo.MobileNetV1(
+        alpha=0.25, weights=None, input_shape=(64, 64, 3), include_preprocessing=True
+    )
+    x = np.random.default_rng(0).uniform(0, 255, (1, 64, 64, 3)).astype("float32")
+    assert error(randomised(model), fuse(model), x) <= 1e-4
+
+
+@keras.saving.register_keras_serializable("kerazoo_tests")
+class Doubled(_L.Conv2D):
+    """A subclass with a mind of its own."""
+
+    def call(self, inputs):
+        return 2 * super().call(inputs) + 1
+
+
+def test_what_cannot_be_folded_stays():
+    inputs = keras.Input((9, 9, 4))
+    shared, norm = _L.Conv2D(4, 3, padding="same"), _L.BatchNormalization(name="shared_bn")
+    a = norm(shared(inputs))
+    b = _L.BatchNormalization(name="behind_shared_bn")(shared(_L.ReLU()(a)))
+    c = norm(_L.Conv2D(4, 3, padding="same")(b))
+    d = _L.BatchNormalization(name="behind_relu_bn")(_L.Conv2D(4, 1, activation="relu")(c))
+    e = Doubled(4, 1)(d)
+    f = _L.BatchNormalization(name="behind_doubled_bn")(e)
+    g = _L.Conv2D(4, 1)(PReLU()(f))
+    h = _L.BatchNormalization(name="twice_read_bn")(g)
+    i = _L.BatchNormalization(name="rows_bn", axis=1)(_L.Conv2D(4, 1)(_L.ReLU()(h)))
+    model = randomised(keras.Model(inputs, {"g": g, "h": h, "i": SqueezeExcite(2)(i) + 1.0}))
+    fused = fuse(model)
+    assert error(model, fused) <= 1e-5
+    names = ["shared_bn", "behind_shared_bn", "behind_doubled_bn", "twice_read_bn", "rows_bn"]
+    assert sorted(batch_norms(fused)) == sorted([*names, "behind_relu_bn"])
+
+
+def test_batch_norm_in_front_of_a_convolution():
+    inputs = keras.Input((9, 9, 4))
+    x = _L.ReLU()(inputs)
+    model = randomised(keras.Model(inputs, _L.Conv2D(5, 3)(_L.BatchNormalization(name="front")(x))))
+    fused = fuse(model)
+    assert error(model, fused) <= 1e-5
+    assert batch_norms(fused) == []
+
+
+def test_calls_with_training_true_stay():
+    inputs = keras.Input((9, 9, 4))
+    x = _L.Conv2D(4, 1)(inputs)
+    x = _L.BatchNormalization(name="batch_statistics")(x, training=True)
+    model = keras.Model(inputs, _L.Dropout(0.5, name="monte_carlo")(x, training=True))
+    names = [layer.name for layer in fuse(model).layers]
+    assert names[-2:] == ["batch_statistics", "monte_carlo"]
+
+
+def test_wrong_target():
+    with pytest.raises(ValueError, match=r"Unknown `target`. Did you mean 'openvino'.*'openvin'"):
+        fuse(keras.Sequential(), "openvin")
+
+
+def test_wrong_models():
+    class Own(keras.Model):
+        def call(self, inputs):
+            return inputs
+
+    with pytest.raises(ValueError, match="`model` must be a functional or sequential"):
+        fuse(Own())
+    with pytest.raises(ValueError, match="`model` must be a functional or sequential"):
+        fuse("mixnet_s")
+    with pytest.raises(ValueError, match="`model` must be built: call it once"):
+        fuse(keras.Sequential([_L.Dense(3)]))
+
+
+def test_half_precision_is_refused_by_name():
+    inputs = keras.Input((9, 9, 4))
+    x = _L.Conv2D(4, 1, dtype="mixed_bfloat16", name="half")(inputs)
+    with pytest.raises(ValueError, match=r"float32 layers.*`model='half'`"):
+        fuse(keras.Model(inputs, _L.Conv2D(4, 1, name="whole")(x)))
+
+
+def test_layers_that_cannot_be_copied_are_named():
+    class Foreign(_L.Layer):
+        def __init__(self, width, **kwargs):
+            super().__init__(**kwargs)
+            self.width = width
+
+        def build(self, input_shape):
+            self.kernel = self.add_weight(shape=(self.width,))
+
+        def call(self, inputs):
+            return inputs * self.kernel
+
+        def get_config(self):
+            return {"name": self.name}
+
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, Foreign(4, name="mystery")(inputs))
+    with pytest.raises(ValueError, match=r"copied through `get_config\(\)`.*mystery \(Foreign\)"):
+        fuse(model)
