@@ -1,5 +1,6 @@
 """From picture bytes to accuracy."""
 
+import logging
 import os
 import time
 from collections.abc import Callable
@@ -10,9 +11,13 @@ import numpy as np
 import tensorflow as tf
 
 from kerazoo._errors import invalid
+from kerazoo.data.corrupt import find_corrupt, picture_error
 from kerazoo.data.inference import inference_function, picture_preprocessing
+from kerazoo.data.pipeline import evaluation_batches
 from kerazoo.data.sources import Source, load_source
 from kerazoo.preprocessing import Preprocessing
+
+_log = logging.getLogger("kerazoo")
 
 
 @dataclass(frozen=True)
@@ -31,49 +36,64 @@ class Evaluation:
 
 def evaluate(
     model: Any,
-    dataset: str,
+    dataset: str | Source,
     split: str | None = None,
     *,
-    data_dir: str | os.PathLike,
+    data_dir: str | os.PathLike | None = None,
     batch_size: int = 32,
     limit: int | None = None,
     preprocessing: Preprocessing | None = None,
     progress: Callable[[int, int], None] | None = None,
+    on_corrupt: str = "fail",
 ) -> Evaluation:
-    """Top-1 and top-5 accuracy of a classifier on a TFDS data set that is on disk.
+    """Top-1 and top-5 accuracy of a classifier on a TFDS data set that is on disk, or your own.
 
     Every picture goes from its encoded bytes through the model's own preprocessing, in a tf.data
     graph. Scores that tie are ranked by class index, so equal scores earn nothing.
 
     Args:
         model: A kerazoo model, or any Keras classifier together with `preprocessing`.
-        dataset: TFDS name, for instance `"imagenet2012"` or `"cifar10"`.
-        split: By default `"validation"`, or `"test"` where there is none.
-        data_dir: TFDS folder; nothing is downloaded.
+        dataset: TFDS name, for instance `"imagenet2012"` or `"cifar10"`, or a `Source`
+            (`kerazoo.data.files` makes them of folders, CSV files and arrays).
+        split: By default `"validation"`, or `"test"` where there is none. A `Source` has its own.
+        data_dir: TFDS folder, for a name; nothing is downloaded.
         batch_size: Pictures at a time.
         limit: Only this many pictures, the first ones.
         preprocessing: In place of the model's own.
         progress: Called with (pictures done, pictures in all) after each batch.
+        on_corrupt: `"fail"`, or `"skip"` to leave pictures that cannot be decoded out of the
+            count; a warning names them.
 
     Raises:
         ValueError: Unknown data set or split, a model whose classes are not those of the data
             set, or scores that are not finite.
+        PictureError: A picture cannot be decoded (with `"skip"`: none of them can).
     """
     for name, value in (("batch_size", batch_size), ("limit", limit)):
         if value is not None and (not isinstance(value, int) or value < 1):
             raise invalid(name, value, "a positive int")
     preprocessing = picture_preprocessing(model, preprocessing)
-    source = load_source(dataset, split, data_dir=data_dir)
+    source = _source(dataset, split, data_dir)
     _check_classes(model, source)
     total = min(source.count, limit or source.count)
-    batches = _batches(source, preprocessing, batch_size, total)
+    batches = evaluation_batches(source, preprocessing, batch_size, total, on_corrupt=on_corrupt)
     run = inference_function(model)
     start, done, hits = time.perf_counter(), 0, np.zeros(2, "int64")
-    for pictures, labels in batches:
-        hits += _hits(run(pictures), labels.numpy())
-        done += len(labels)
-        if progress:
-            progress(done, total)
+    try:
+        for pictures, labels in batches:
+            hits += _hits(run(pictures), labels.numpy())
+            done += len(labels)
+            if progress:
+                progress(done, total)
+    except tf.errors.OpError as error:
+        if not (found := find_corrupt(source, total)):
+            raise
+        raise picture_error(found) from error
+    if done < total:
+        found = picture_error(find_corrupt(source, total))
+        if not done:
+            raise found
+        _log.warning("%s They do not count.", found)
     top1, top5 = (100 * hits / done).tolist()
     return Evaluation(top1, top5, done, time.perf_counter() - start)
 
@@ -87,14 +107,14 @@ def _check_classes(model: Any, source: Source) -> None:
         raise invalid("model", f"{model.name} for {model.input_shape[-1]} channels", "for RGB")
 
 
-def _batches(
-    source: Source, preprocessing: Preprocessing, batch_size: int, total: int
-) -> tf.data.Dataset:
-    def decode(data: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return preprocessing.tf_decode(data), label
-
-    decoded = source.pictures.take(total).map(decode, num_parallel_calls=tf.data.AUTOTUNE)
-    return decoded.batch(batch_size).prefetch(2)
+def _source(dataset: Any, split: str | None, data_dir: Any) -> Source:
+    if isinstance(dataset, Source):
+        if split is not None:
+            raise invalid("split", split, "None: the source is a split already")
+        return dataset
+    if data_dir is None:
+        raise invalid("data_dir", None, "a folder, for a data set that is given by name")
+    return load_source(dataset, split, data_dir=data_dir)
 
 
 def _hits(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -1,0 +1,243 @@
+"""Batches for training, the same for the same seed, and batches for evaluation."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+from kerazoo._errors import invalid, unknown
+from kerazoo.data._augment import Augmenter, cropped, fold_in, plain_picture
+from kerazoo.data.augmentation import Augmentation
+from kerazoo.data.corrupt import Corrupt, Tally, picture_error
+from kerazoo.data.sources import Source
+from kerazoo.preprocessing import Preprocessing
+
+# Random numbers for different ends come from different branches of the seed.
+_SHUFFLE, _CROP, _PICTURE, _MIX = range(4)
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What `training_data` makes.
+
+    Attributes:
+        batches: `tf.data.Dataset` of (float32 pictures, labels), without end: give `fit` the
+            `steps`. Labels are int64 `(batch,)`, or float32 `(batch, classes)` where `soft`.
+        steps: Whole batches in an epoch; the few pictures left over differ from epoch to epoch.
+        classes: Names of the classes.
+        soft: Whether labels are shares of the classes.
+        on_corrupt: `"skip"` or `"fail"`.
+    """
+
+    batches: Any
+    steps: int
+    classes: tuple[str, ...]
+    soft: bool
+    on_corrupt: str
+    tally: Tally
+
+    def corrupt(self) -> list[Corrupt]:
+        """Pictures that could not be decoded so far, by name and reason; `len()` counts them."""
+        return self.tally.corrupt()
+
+    @contextlib.contextmanager
+    def naming_corrupt(self) -> Iterator[None]:
+        """Around a loop over `batches`: TensorFlow's error becomes one that names the pictures.
+
+        Raises:
+            PictureError: In place of TensorFlow's error, where a picture caused it.
+
+        >>> with data.naming_corrupt():
+        ...     model.fit(data.batches, steps_per_epoch=data.steps)
+        """
+        try:
+            yield
+        except tf.errors.OpError as error:
+            if not (found := self.corrupt()):
+                raise
+            raise picture_error(found) from error
+
+
+def training_data(
+    source: Source,
+    preprocessing: Preprocessing,
+    augmentation: Augmentation | None = None,
+    *,
+    batch_size: int,
+    seed: int = 0,
+    epoch: int = 0,
+    on_corrupt: str = "skip",
+    cache: bool = False,
+    shuffle_buffer: int = 8192,
+    parallel: int | None = None,
+) -> TrainingData:
+    """Shuffled, augmented, normalised batches.
+
+    Order and augmentation follow from `seed`, the epoch and each picture's number alone: the same
+    seed gives the same batches, bit for bit, whatever the number of threads, and `epoch=3` goes
+    on exactly where an uninterrupted run would be (but for skipped pictures, which shift what
+    follows them).
+
+    Args:
+        source: The pictures; for TFDS sets opened with `shards=4` or more they mix better.
+        preprocessing: Size, interpolation and normalisation. Its crop counts for augmentations
+            that do not crop at random.
+        augmentation: By default `Augmentation()`.
+        batch_size: Pictures in a batch.
+        seed: Any int.
+        epoch: Where to start, counted from 0.
+        on_corrupt: `"skip"` leaves out pictures that cannot be decoded, and counts them;
+            `"fail"` stops at the first, with an error that `naming_corrupt` explains.
+        cache: Keep encoded pictures in memory after the first epoch (sources in a stream only;
+            arrays are in memory, and files in that of the operating system).
+        shuffle_buffer: Pictures to choose from, for sources that come in a stream. The others are
+            shuffled as a whole, without a buffer.
+        parallel: Calls at a time; by default as TensorFlow finds best.
+
+    Raises:
+        ValueError: A source with fewer pictures than a batch, or an argument out of range.
+    """
+    augmentation = augmentation or Augmentation()
+    _check(source, batch_size, seed, epoch, on_corrupt, shuffle_buffer)
+    steps, parallel = source.count // batch_size, parallel or tf.data.AUTOTUNE
+    root, tally = tf.constant([seed, 0], tf.int64), Tally(source)
+    augmenter = Augmenter(augmentation, preprocessing)
+    rows = _rows(source, root, epoch, steps * batch_size, tally, cache, shuffle_buffer)
+    rows = rows.map(
+        _loader(source, preprocessing, augmenter, root, tally), num_parallel_calls=parallel
+    )
+    if on_corrupt == "skip":
+        rows = rows.ignore_errors()
+    batches = rows.batch(batch_size, drop_remainder=True)
+    if augmentation.soft_labels:
+        classes, branch = len(source.classes), fold_in(root, _MIX)
+
+        def mix(number: tf.Tensor, row: tuple) -> tuple[tf.Tensor, tf.Tensor]:
+            return augmenter.mix(row[0], tf.one_hot(row[1], classes), fold_in(branch, number))
+
+        batches = batches.enumerate(epoch * steps).map(mix, num_parallel_calls=parallel)
+    options = tf.data.Options()
+    options.deterministic = True
+    batches = batches.prefetch(tf.data.AUTOTUNE).with_options(options)
+    soft = augmentation.soft_labels
+    return TrainingData(batches, steps, source.classes, soft, on_corrupt, tally)
+
+
+def evaluation_batches(
+    source: Source,
+    preprocessing: Preprocessing,
+    batch_size: int,
+    limit: int | None = None,
+    *,
+    on_corrupt: str = "fail",
+) -> tf.data.Dataset:
+    """(float32 pictures, int64 labels) in order, once, exactly as `preprocessing` says.
+
+    Args:
+        source: The pictures.
+        preprocessing: How they are resized, cropped and normalised.
+        batch_size: Pictures at a time; the last batch may be smaller.
+        limit: Only this many pictures, the first ones.
+        on_corrupt: `"fail"` ends the data with TensorFlow's error at a picture that cannot be
+            decoded, `"skip"` leaves it out; `find_corrupt` names them.
+    """
+    _check_on_corrupt(on_corrupt)
+
+    def decode(data: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return plain_picture(data, source.encoded, preprocessing), label
+
+    rows = source.pictures.take(source.count if limit is None else limit)
+    rows = rows.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
+    if on_corrupt == "skip":
+        rows = rows.ignore_errors()
+    return rows.batch(batch_size).prefetch(2)
+
+
+def _check(source, batch_size, seed, epoch, on_corrupt, shuffle_buffer) -> None:
+    for name, value, least in (
+        ("batch_size", batch_size, 1),
+        ("seed", seed, -(2**63)),
+        ("epoch", epoch, 0),
+        ("shuffle_buffer", shuffle_buffer, 1),
+    ):
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value < 2**63:
+            raise invalid(name, value, f"an int, {least} or more" if least >= 0 else "an int")
+    if batch_size > source.count:
+        rule = f"at most the number of pictures, {source.count} in {source.name!r} {source.split!r}"
+        raise invalid("batch_size", batch_size, rule)
+    _check_on_corrupt(on_corrupt)
+
+
+def _check_on_corrupt(on_corrupt: str) -> None:
+    if on_corrupt not in ("skip", "fail"):
+        raise unknown("on_corrupt", on_corrupt, ("skip", "fail"))
+
+
+def _rows(
+    source: Source,
+    root: tf.Tensor,
+    epoch: int,
+    per_epoch: int,
+    tally: Tally,
+    cache: bool,
+    shuffle_buffer: int,
+) -> tf.data.Dataset:
+    """(epoch, number of the picture, what it is loaded from), without end."""
+    branch = fold_in(root, _SHUFFLE)
+    numbered = None
+    if not source.fetch:
+        numbered = source.pictures.enumerate()
+        numbered = numbered.cache() if cache else numbered
+
+    def by_number(number: tf.Tensor) -> tf.data.Dataset:
+        # A permutation that is computed place by place: no buffer, and all pictures take part.
+        key = fold_in(branch, number)
+        last = tf.constant(source.count - 1, tf.int64)
+
+        def at(place: tf.Tensor) -> tuple:
+            index = tf.random.experimental.index_shuffle(place, key, last)
+            return number, index, index
+
+        return tf.data.Dataset.range(per_epoch).map(at)
+
+    def in_a_stream(number: tf.Tensor) -> tf.data.Dataset:
+        # In a graph this sets the graph's seed, and keeps the user's global one out of it.
+        tf.random.set_seed(1)
+        key = tf.random.stateless_uniform((), fold_in(branch, number), None, None, tf.int64)
+        shuffled = numbered.shuffle(shuffle_buffer, seed=key, reshuffle_each_iteration=False)
+        return shuffled.take(per_epoch).map(lambda index, row: (number, index, row))
+
+    def any_good(number: tf.Tensor) -> tf.Tensor:
+        # With nothing but corrupt pictures the data ends: it would never yield a batch.
+        done = tf.cast(number - epoch, tf.int32)
+        return done < 2 or tf.reduce_min(tally.marks) < done
+
+    epochs = tf.data.Dataset.range(epoch, tf.int64.max).take_while(any_good)
+    return epochs.flat_map(by_number if source.fetch else in_a_stream)
+
+
+def _loader(
+    source: Source,
+    preprocessing: Preprocessing,
+    augmenter: Augmenter,
+    root: tf.Tensor,
+    tally: Tally,
+) -> Any:
+    crop, vary = fold_in(root, _CROP), fold_in(root, _PICTURE)
+
+    def load(number: tf.Tensor, index: tf.Tensor, row: Any) -> tuple[tf.Tensor, tf.Tensor]:
+        with tf.control_dependencies([tally.begin(index)]):
+            row = tf.nest.map_structure(tf.identity, row)
+        data, label = source.fetch(row) if source.fetch else row
+        seed = fold_in(fold_in(crop, number), index)
+        image = cropped(data, source.encoded, augmenter.record, preprocessing, seed)
+        with tf.control_dependencies([image]):
+            tally.done(index)
+        image = augmenter.picture(image, fold_in(fold_in(vary, number), index))
+        # Not `preprocessing.normalise`: that computes with the backend of Keras, which may be JAX.
+        scale, offset = preprocessing._affine(image.shape[-1])
+        return image * scale + offset, label
+
+    return load
