@@ -77,6 +77,13 @@ def test_wrong_classes_with_a_full_checkpoint(model, tensors):
     refused(model, tensors, "2 of another shape: predictions/kernel")
 
 
+def test_classifier_as_a_1x1_convolution(model, tensors):
+    kernel = tensors["predictions/kernel"]
+    kerazoo.load_weights(model, {**tensors, "predictions/kernel": kernel[None, None]})
+    np.testing.assert_array_equal(model.get_layer("predictions").kernel.numpy(), kernel)
+    refused(model, {**tensors, "predictions/kernel": kernel.T[None, None]}, "1 of another shape")
+
+
 def test_source_of_a_wrong_type(model):
     refused(model, 3, "`source` must be a registered id")
     with pytest.raises(FileNotFoundError, match=r"no file `nowhere\.safetensors`"):

@@ -107,9 +107,7 @@ def _match(model, tensors, omitted) -> tuple[dict[str, np.ndarray | None], list[
         array = tensors[name]
         if layout.torch:
             array = _from_torch(array, path.partition("/")[0] in depthwise)
-        elif path == "predictions/kernel" and array.ndim == 4 and array.shape[:2] == (1, 1):
-            array = array[0, 0]  # MobileNetV1's classifier is a 1x1 convolution in Keras
-        plan[path] = array
+        plan[path] = _as_dense_or_1x1(array, variables[path].shape)
     return plan, left
 
 
@@ -130,6 +128,18 @@ def _from_torch(array: np.ndarray, depthwise: bool) -> np.ndarray:
     if array.ndim == 4:
         return array.transpose((2, 3, 0, 1) if depthwise else (2, 3, 1, 0))
     return array.T if array.ndim == 2 else array
+
+
+def _as_dense_or_1x1(array: np.ndarray, shape) -> np.ndarray:
+    """A 1x1 convolution on a pooled map and a dense layer are the same: `(1, 1, in, out)`.
+
+    Publishers differ in which of the two they write for classifiers (Keras' MobileNetV1) and
+    hidden layers (torchvision's MobileNetV3).
+    """
+    shape = tuple(shape)
+    if {array.ndim, len(shape)} == {2, 4} and (1, 1, *array.shape)[-4:] == (1, 1, *shape)[-4:]:
+        return array.reshape(shape)
+    return array
 
 
 def _misfit(array, variable) -> bool:

@@ -1,0 +1,91 @@
+"""Layers and networks are written with keras.ops: other backends give TensorFlow's numbers."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+import kerazoo
+from tests.models.test_every_model import SMALLEST, make, smallest_side
+
+OTHERS = ("jax", "torch")
+
+RUN = """
+import json, sys
+import keras, numpy as np, kerazoo
+folder, ids = sys.argv[1], json.loads(sys.argv[2])
+# The weights are replaced below, and drawing random ones costs JAX a compilation a shape.
+keras.initializers.VarianceScaling.__call__ = lambda self, shape, dtype=None, **_: np.zeros(
+    shape, dtype or "float32"
+)
+errors = {}
+for id, side in ids.items():
+    model = kerazoo.create_model(id, weights=None, classes=7, input_shape=(side, side, 3))
+    stored = np.load(f"{folder}/{id}.npz")
+    tensors = {name: stored[name] for name in stored.files}
+    x, expected = tensors.pop("x"), tensors.pop("y")
+    kerazoo.load_weights(model, tensors)
+    y = model.predict_on_batch(x)
+    errors[id] = float(np.abs(y - expected).max() / np.abs(expected).max())
+    keras.backend.clear_session()
+assert "tensorflow" not in sys.modules, "TensorFlow was imported on another backend"
+print(json.dumps(errors))
+"""
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """Weights, a picture and TensorFlow's answer for the smallest network of each family."""
+    folder = tmp_path_factory.mktemp("recorded")
+    rng = np.random.default_rng(0)
+    sides = {}
+    for id in SMALLEST:
+        keras.backend.clear_session()
+        # Odd and larger than the least: strided padding has something to get wrong.
+        sides[id] = smallest_side(id) + 9
+        model = make(id, input_shape=(sides[id], sides[id], 3))
+        for variable in model.weights:
+            if variable.path.endswith(("moving_variance", "gamma")):
+                variable.assign(rng.uniform(0.5, 1.5, variable.shape))
+            elif variable.path.endswith(("moving_mean", "beta", "bias")):
+                variable.assign(rng.normal(0, 0.3, variable.shape))
+        x = rng.normal(size=(1, sides[id], sides[id], 3)).astype("float32")
+        weights = {v.path: v.numpy() for v in model.weights if "seed_generator" not in v.path}
+        np.savez(folder / f"{id}.npz", x=x, y=np.asarray(model(x)), **weights)
+    return folder, sides
+
+
+@pytest.mark.parametrize("backend", OTHERS)
+def test_same_numbers_as_tensorflow(recorded, backend):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    folder, sides = recorded
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, str(folder), json.dumps(sides)],
+        env={**os.environ, "KERAS_BACKEND": backend, "JAX_PLATFORMS": "cpu"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    errors = json.loads(done.stdout.splitlines()[-1])
+    assert set(errors) == set(SMALLEST)
+    print(f"{backend}: worst {max(errors.values()):.1e} of {len(errors)} families")
+    assert max(errors.values()) < 1e-4, errors
+
+
+def test_every_family_is_recorded():
+    families = {entry.family for entry in kerazoo.registry.catalogue().values()}
+    found = {kerazoo.registry.catalogue()[id].family for id in SMALLEST}
+    assert found == {
+        family
+        for family in families
+        if any(
+            entry.family == family and entry.task == "classification"
+            for entry in kerazoo.registry.catalogue().values()
+        )
+    }
