@@ -19,6 +19,7 @@ COMMANDS = {
     "predict": "predict",
     "evaluate": "evaluate",
     "train": "train",
+    "show-data": "show_data",
     "demo": "demo",
 }
 

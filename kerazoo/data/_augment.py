@@ -47,7 +47,9 @@ class Augmenter:
                 _ready(getattr(augment, name), shape) for name in augment._AUGMENT_LAYERS
             ]
         if record.erase:
-            fill = tuple(255 * m for m in preprocessing.mean)
+            # A mean of 0 says that the pixels are not centred, not that they are black.
+            mean = preprocessing.mean if any(preprocessing.mean) else Preprocessing().mean
+            fill = tuple(255 * m for m in mean)
             self._erase = layers.RandomErasing(
                 # A pair: of a single number Keras draws the probability itself between 0 and it.
                 factor=(record.erase, record.erase),

@@ -29,7 +29,8 @@ class Augmentation:
         erase: Probability that a random rectangle is blotted out.
         erase_side: Least and largest of what is drawn for each side of that rectangle: the square
             of its share of the picture's side (`scale` of Keras' `RandomErasing`).
-        erase_fill: `"mean"` fills with the mean colour of the preprocessing, `"noise"` with noise.
+        erase_fill: `"mean"` fills with the mean colour of the preprocessing (that of ImageNet
+            where it does not centre the pixels), `"noise"` with noise.
         mixup: `alpha` of MixUp's Beta distribution; 0 is off. Labels become soft.
         cutmix: `alpha` of CutMix's Beta distribution; 0 is off. With `mixup` as well, a coin
             decides for each batch. Labels become soft.

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tomllib
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -63,6 +64,10 @@ def test_erasing_paints_one_rectangle_of_the_mean_colour_at_the_given_rate():
         )
         for side in patch.shape[:2]:
             assert SIZE * 0.1**0.5 - 1 <= side <= SIZE * 0.3**0.5 + 1
+    # Pixels that a model normalises inside are not filled with black.
+    raw = Augmenter(replace(record, erase=1.0), SHAPE.without_normalisation())
+    grey = raw.picture(tf.zeros((SIZE, SIZE, 3)), seed(0)).numpy()
+    np.testing.assert_allclose(grey.max((0, 1)), np.multiply(255, SHAPE.mean))
     noisy = Augmentation(crop="none", flip=False, erase=1.0, erase_fill="noise")
     assert len(np.unique(varied(noisy, 1))) > 20
 

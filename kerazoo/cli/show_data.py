@@ -1,0 +1,144 @@
+"""`kerazoo show-data`: look at training pictures before training."""
+
+import argparse
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from kerazoo.cli._model import positive
+from kerazoo.cli._output import complain
+from kerazoo.cli._quiet import import_keras
+
+SUMMARY = "draw a contact sheet of augmented training pictures"
+EPILOG = """\
+DATA is a TFDS name (with --data-dir), a folder with a sub-folder for each class, or a CSV file
+with the columns path and label. Pictures are those of the first batches of training with the same
+seed; under each are its classes, and their shares where MixUp or CutMix are on.
+
+examples:
+  kerazoo show-data pets/
+  kerazoo show-data cifar10 --data-dir ~/tensorflow_datasets --augmentation cifar --size 32
+  kerazoo show-data pets.csv --set rand_augment=2 --set mixup=0.2 --set 'area=[0.2, 1]'
+  kerazoo show-data pets/ --augmentation my_recipe.toml --output sheet.png
+
+exit status:
+  0 success, 1 some pictures could not be decoded, 2 error
+"""
+
+PRESETS = ("imagenet", "cifar", "none")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("data", metavar="DATA", help="TFDS name, folder or .csv file")
+    parser.add_argument("--data-dir", help="for a TFDS name: folder that holds <name>/<version>")
+    parser.add_argument("--split", help="with or without a slice (default: train, or all)")
+    parser.add_argument(
+        "--augmentation",
+        default="imagenet",
+        metavar="NAME",
+        help=f"{', '.join(PRESETS)}, or a TOML file, whose table [augmentation] counts",
+    )
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="one value of it; repeat"
+    )
+    parser.add_argument("--size", type=positive, default=224, help="side in pixels (default: 224)")
+    parser.add_argument("--count", type=positive, default=12, help="pictures (default: 12)")
+    parser.add_argument("--seed", type=int, default=0, help="default: 0")
+    parser.add_argument(
+        "--output", default="show-data.png", help="contact sheet (default: show-data.png)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    import_keras("tensorflow")
+    from kerazoo.cli._sheet import contact_sheet, save_sheet
+    from kerazoo.data.corrupt import picture_error
+    from kerazoo.data.open import open_source
+
+    augmentation = _augmentation(args.augmentation, args.set)
+    source = open_source(args.data, args.split, data_dir=args.data_dir, shards=4)
+    pictures, captions, corrupt = _pictures(args, source, augmentation)
+    if not pictures:
+        raise picture_error(corrupt)
+    title = f"{source.name} {source.split}: {source.count} pictures, {len(source.classes)} classes"
+    save_sheet(contact_sheet(title, pictures, captions), args.output)
+    print(f"{title}\nContact sheet: {args.output}")
+    for each in corrupt:
+        complain(f"skipped {each.name}: {each.reason}")
+    return 1 if corrupt else 0
+
+
+def _pictures(args: argparse.Namespace, source: Any, augmentation: Any) -> tuple[list, list, list]:
+    """Pictures for the sheet, their captions, and what could not be decoded."""
+    from kerazoo.data.pipeline import training_data
+    from kerazoo.labels import label_names
+    from kerazoo.preprocessing import Preprocessing
+
+    # A padded crop starts from the whole picture.
+    fraction = 1.0 if augmentation.crop == "pad" else 0.875
+    shape = Preprocessing(size=(args.size, args.size), crop_fraction=fraction)
+    data = training_data(
+        source,
+        shape.without_normalisation(),
+        augmentation,
+        batch_size=min(args.count, source.count),
+        seed=args.seed,
+        shuffle_buffer=1024,  # for a look, not for training
+    )
+    # Names that mean something to a person; TFDS has n01440764 for a tench.
+    names = label_names("imagenet") if source.name == "imagenet2012" else source.classes
+    pictures, captions = [], []
+    for batch, labels in data.batches.take(-(-args.count // min(args.count, source.count))):
+        pictures += [_framed(x) for x in batch.numpy()]
+        captions += [_caption(y, names) for y in labels.numpy()]
+    return pictures[: args.count], captions[: args.count], data.corrupt()
+
+
+def _framed(pixels: Any) -> Any:
+    """A picture in the middle of a white one of the sheet's proportions, none of it cut off."""
+    from PIL import Image, ImageOps
+
+    side = 285
+    x = pixels.round().clip(0, 255).astype("uint8")
+    image = Image.fromarray(x[..., 0] if x.shape[-1] == 1 else x[..., :3]).convert("RGB")
+    # Small pictures keep their pixels visible.
+    small = image.height < side // 2
+    method = Image.Resampling.NEAREST if small else Image.Resampling.LANCZOS
+    return ImageOps.pad(image, (side * 4 // 3, side), method, color="white")
+
+
+def _caption(label: Any, classes: tuple[str, ...]) -> list[tuple[str, float]]:
+    if label.ndim == 0:
+        return [(classes[int(label)], 1.0)]
+    best = label.argsort()[::-1][:2]
+    return [(classes[i], float(label[i])) for i in best if label[i] > 0.005]
+
+
+def _augmentation(name: str, changes: list[str]) -> Any:
+    from kerazoo._errors import invalid, unknown
+    from kerazoo.data import augmentation
+
+    if name.endswith(".toml"):
+        if not Path(name).is_file():
+            raise invalid("augmentation", name, "an existing TOML file")
+        record = tomllib.loads(Path(name).read_text(encoding="utf-8")).get("augmentation")
+        if record is None:
+            raise invalid("augmentation", name, "a TOML file with the table [augmentation]")
+    elif name in PRESETS:
+        record = getattr(augmentation, name.upper()).to_dict()
+    else:
+        raise unknown("augmentation", name, [*PRESETS, "a path ending in .toml"])
+    for change in changes:
+        key, equals, text = change.partition("=")
+        if not equals:
+            raise invalid("set", change, "KEY=VALUE, as in mixup=0.2")
+        record = record | {key.strip(): _value(text.strip())}
+    return augmentation.Augmentation.from_dict(record)
+
+
+def _value(text: str) -> Any:
+    """As TOML reads it; words need no quotes."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
