@@ -3,8 +3,9 @@
     python benchmarks/fuse.py mixnet_s shufflenet_v1 --runtime tensorflow --batch 1 --rounds 30
 
 The forms are those of `kerazoo.deploy.fuse_forms`: mixed kernels split or merged, grouped 1x1
-convolutions by group or dense. All run in turn within every round, so that what else the machine
-does meets all of them alike; the median counts, and on a busy machine the fastest run tells more.
+convolutions by group or dense, sums of depthwise convolutions as one, PReLU as a maximum. All run
+in turn within every round, so that what else the machine does meets all of them alike; the median
+counts, and on a busy machine the fastest run tells more.
 """
 
 import argparse
@@ -30,6 +31,8 @@ def forms(id: str, size: int, groups: int) -> dict:
         for dense in (1, groups):
             name = f"{'merged' if merged else 'split'}, {'dense' if dense > 1 else 'groups'}"
             found[name] = _fuse(model, Forms(merged, dense))
+    found["merged, groups, summed"] = _fuse(model, Forms(True, 1, summed_branches=9))
+    found["merged, groups, summed, maximum"] = _fuse(model, Forms(True, 1, 9, maximum_prelu=True))
     return found
 
 

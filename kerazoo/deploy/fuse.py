@@ -6,6 +6,7 @@ import keras
 
 from kerazoo._errors import invalid, unknown
 from kerazoo.deploy.freeze_groups import freeze_groups
+from kerazoo.deploy.fuse_branches import sum_branches
 from kerazoo.deploy.fuse_forms import TARGETS, Forms, choose_forms
 from kerazoo.deploy.fuse_graph import Graph, is_graph, layers_of
 from kerazoo.deploy.fuse_rules import drop_training_only, fold_backwards, fold_forwards, lower
@@ -23,7 +24,8 @@ def fuse(model: keras.Model, target: str = "tensorflow") -> keras.Model:
       layers, tensors that others take too, an activation in between) it stays.
     * A `Rescaling` in front goes into the first convolution if that is unpadded, or if the
       rescaling has no offset: zeros around a normalised picture are not normalised zeros.
-    * Mixed and grouped convolutions take the form that `target` computes fastest.
+    * Mixed and grouped convolutions, sums of parallel depthwise ones, and PReLU take the form that
+      `target` computes fastest.
     * Learned groups are frozen (`freeze_groups`), trained or not.
     * Dropout, noise, random pictures and linear activations are left out.
 
@@ -82,10 +84,17 @@ def _fuse(model: keras.Model, forms: Forms) -> keras.Model:
     graph = Graph.read(model)
     drop_training_only(graph)
     lower(graph)
-    while fold_backwards(graph) or fold_forwards(graph):
-        pass
+    _fold(graph)
+    if forms.summed_branches:
+        sum_branches(graph, forms.summed_branches)
+        _fold(graph)
     choose_forms(graph, forms)
     fused = graph.build(lambda inner: _fuse(inner, forms))
     if hasattr(model, "info"):
         fused.info = model.info
     return fused
+
+
+def _fold(graph: Graph) -> None:
+    while fold_backwards(graph) or fold_forwards(graph):
+        pass

@@ -6,7 +6,8 @@ import keras
 import numpy as np
 
 from kerazoo.deploy.fuse_graph import Graph
-from kerazoo.deploy.fuse_linear import Linear
+from kerazoo.deploy.fuse_linear import Linear, common_config
+from kerazoo.deploy.fuse_prelu import take_maxima
 from kerazoo.layers import GroupedConv2D, GroupedPointwiseConv2D, MixConv2D
 
 
@@ -17,10 +18,15 @@ class Forms:
     Attributes:
         merged_mix: Mixed depthwise kernels as one of the largest size, zeros around the small.
         dense_groups: Up to so many groups a 1x1 convolution is made one dense one.
+        summed_branches: Sums of depthwise convolutions up to this size become one, without
+            dilation; 0 leaves them.
+        maximum_prelu: PReLU as `max(x, alpha * x)`, where no slope exceeds 1.
     """
 
     merged_mix: bool
     dense_groups: int
+    summed_branches: int = 0
+    maximum_prelu: bool = False
 
 
 # Measured by benchmarks/fuse.py on two cores of an x86 server, MixNet-S at 224 pixels, batch 1:
@@ -28,10 +34,13 @@ class Forms:
 #   dense, 1.9x with both.
 # * LiteRT: 1.05x with split kernels and groups, 1.1x with split and dense, 0.7x with merged.
 # * OpenVINO: merged and dense, in an earlier trial; ONNX is taken to be alike.
-# MixNet has two groups. ShuffleNet's three are as fast by group as dense (TensorFlow), and a dense
-# form grows with the number of groups: those stay.
+# MixNet has two groups. ShuffleNet's three are as fast by group as dense in TensorFlow and
+# ESPNetv2's four slower when dense (batch 8): those stay.
+# ESPNetv2 s=1.0 in TensorFlow, batch 1 and 8: folded alone 1.1x as fast as built and 1.1x; with
+# branches summed 1.1x and 1.3x; with PReLU as a maximum as well 1.4x and 1.8x. The other runtimes
+# have dilation and PReLU as operations of their own.
 TARGETS = {
-    "tensorflow": Forms(merged_mix=True, dense_groups=2),
+    "tensorflow": Forms(merged_mix=True, dense_groups=2, summed_branches=9, maximum_prelu=True),
     "openvino": Forms(merged_mix=True, dense_groups=2),
     "onnx": Forms(merged_mix=True, dense_groups=2),
     "litert": Forms(merged_mix=False, dense_groups=2),
@@ -39,7 +48,9 @@ TARGETS = {
 
 
 def choose_forms(graph: Graph, forms: Forms) -> None:
-    """Replace every `Linear` that the runtime likes better in another form."""
+    """Put every layer that the runtime likes better in another form into that."""
+    if forms.maximum_prelu:
+        take_maxima(graph)
     for node in graph.nodes:
         if isinstance(node.operation, Linear):
             node.operation = chosen(node.operation, forms)
@@ -81,7 +92,7 @@ def _merged(linear: Linear) -> Linear:
         first = last
     symmetric = linear.config["padding"] == "symmetric" and strides > 1
     config = {
-        **_common(linear),
+        **common_config(linear),
         "kernel_size": largest,
         "strides": strides,
         "padding": "valid" if symmetric else "same",
@@ -100,7 +111,12 @@ def _dense(linear: Linear) -> Linear:
 
 
 def _dense_pointwise(linear: Linear) -> Linear:
-    config = {**_common(linear), "filters": linear.filters, "kernel_size": 1, "padding": "valid"}
+    config = {
+        **common_config(linear),
+        "filters": linear.filters,
+        "kernel_size": 1,
+        "padding": "valid",
+    }
     kernels = [_diagonal(linear.kernels)]
     return replace(linear, kind=keras.layers.Conv2D, config=config, kernels=kernels)
 
@@ -113,12 +129,3 @@ def _diagonal(parts: list[np.ndarray]) -> np.ndarray:
     for part, (c, f), (channel, filter) in zip(parts, widths, ends, strict=True):
         dense[:, :, channel - c : channel, filter - f : filter] = part
     return dense
-
-
-def _common(linear: Linear) -> dict:
-    return {
-        "name": linear.name,
-        "dtype": linear.config["dtype"],
-        "trainable": linear.config["trainable"],
-        "data_format": "channels_last",
-    }

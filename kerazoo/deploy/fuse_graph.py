@@ -109,8 +109,8 @@ class Graph:
         """Leave out a call; its one input takes the place of its one output."""
         (source,) = node.refs
         users = self.consumers.pop(Ref(node), [])
-        before = [user for user in self.consumers[source] if user is not node]
-        self.consumers[source] = [*before, *users]
+        self._release(node)
+        self.consumers[source] += users
         self.nodes.remove(node)
 
         def follow(value):
@@ -121,6 +121,24 @@ class Graph:
                 self.outputs = keras.tree.map_structure(follow, self.outputs)
             else:
                 user.args, user.kwargs = keras.tree.map_structure(follow, (user.args, user.kwargs))
+
+    def replace(self, node: Node, operation, args: tuple) -> None:
+        """Another operation on other tensors in place of a call."""
+        self._release(node)
+        node.operation, node.args, node.kwargs = operation, args, {}
+        for ref in node.refs:
+            self.consumers.setdefault(ref, []).append(node)
+
+    def prune(self) -> None:
+        """Leave out calls whose results nobody takes."""
+        for node in reversed(list(self.nodes)):
+            if not any(self.consumers.get(Ref(node, i)) for i in range(len(node.outputs))):
+                self._release(node)
+                self.nodes.remove(node)
+
+    def _release(self, node: Node) -> None:
+        for ref in set(node.refs):
+            self.consumers[ref] = [user for user in self.consumers[ref] if user is not node]
 
     def build(self, nested: Callable[[keras.Model], keras.Model]) -> keras.Model:
         """A new model of the same class with new layers; `nested` replaces models inside."""

@@ -224,6 +224,12 @@ def linear(layer) -> Linear | None:
     return Linear(type(layer), layer.name, config, weights, bias, filters)
 
 
+def common_config(linear: Linear) -> dict[str, Any]:
+    """What a layer of another class takes over from the old one's configuration."""
+    kept = {key: linear.config[key] for key in ("name", "dtype", "trainable")}
+    return {**kept, "data_format": "channels_last"}
+
+
 def affine(layer, channels: int) -> Affine | None:
     """What the layer does, if at inference it multiplies and adds by channel; else None."""
     if type(layer) is _L.Rescaling:

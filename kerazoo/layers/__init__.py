@@ -9,6 +9,7 @@ from kerazoo.layers.frozen_flgc import FrozenFLGCConv2D, GatherChannels
 from kerazoo.layers.grouped_conv import GroupedConv2D
 from kerazoo.layers.grouped_pointwise import GroupedPointwiseConv2D
 from kerazoo.layers.learned_upsampling import LearnedUpsampling2D
+from kerazoo.layers.maximum_prelu import MaximumPReLU
 from kerazoo.layers.mix_conv import MixConv2D
 from kerazoo.layers.prelu import PReLU
 from kerazoo.layers.squeeze_excite import SqueezeExcite
@@ -24,6 +25,7 @@ __all__ = [
     "GroupedConv2D",
     "GroupedPointwiseConv2D",
     "LearnedUpsampling2D",
+    "MaximumPReLU",
     "MixConv2D",
     "PReLU",
     "SqueezeExcite",

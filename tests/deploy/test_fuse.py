@@ -1,5 +1,8 @@
 """Fused models: equal outputs, nothing left to fold, honest copies and refusals."""
 
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -15,6 +18,7 @@ from kerazoo.layers import (
     GroupedConv2D,
     GroupedPointwiseConv2D,
     LearnedUpsampling2D,
+    MaximumPReLU,
     MixConv2D,
     PReLU,
     SqueezeExcite,
@@ -80,7 +84,7 @@ def small(*layers, shape=(9, 11, 8)):
 
 
 # Batch norms that stay: behind sums that several layers read.
-KEPT = {"espnetv2": "_merge_bn", "resnet_v2": "_preact_bn"}
+KEPT = {"resnet_v2": "_preact_bn"}
 
 
 @pytest.mark.parametrize("id", SMALLEST)
@@ -327,6 +331,84 @@ def test_calls_with_training_true_stay():
     model = keras.Model(inputs, _L.Dropout(0.5, name="monte_carlo")(x, training=True))
     names = [layer.name for layer in fuse(model).layers]
     assert names[-2:] == ["batch_statistics", "monte_carlo"]
+
+
+def _branches(size, strides, padding, last):
+    """The middle of an EESP unit: dilated branches, each added to the one before; batch norm."""
+    inputs = keras.Input((size, size, 4))
+    x = _L.ReLU()(inputs)
+    sums = []
+    for dilation in (1, 2, last):
+        if strides > 1 and padding == "symmetric" and dilation == 1:
+            y = _L.DepthwiseConv2D(3, strides)(_L.ZeroPadding2D(1)(x))
+        elif strides > 1:
+            y = StridedDilatedDepthwiseConv2D(3, strides, dilation, padding)(x)
+        else:
+            y = _L.DepthwiseConv2D(3, padding="same", dilation_rate=dilation, use_bias=False)(x)
+        sums.append(_L.Add()([y, sums[-1]]) if sums else y)
+    x = PReLU()(_L.BatchNormalization()(_L.Concatenate()(sums)))
+    return randomised(keras.Model(inputs, x))
+
+
+@pytest.mark.parametrize("size", [12, 13])
+@pytest.mark.parametrize(
+    ("strides", "padding"), [(1, "same"), (2, "same"), (2, "symmetric"), (3, "symmetric")]
+)
+def test_sums_of_branches_become_one_convolution(size, strides, padding):
+    model = _branches(size, strides, padding, 4)
+    fused = fuse(model)
+    assert error(model, fused) <= 1e-5
+    assert batch_norms(fused) == []
+    assert not any(isinstance(layer, _L.Add) for layer in fused.layers)
+    assert error(model, fuse(model, "litert")) <= 1e-5
+
+
+def test_sums_that_are_no_single_convolution_stay():
+    model = _branches(12, 1, "same", 5)  # 11x11 with most of it zeros
+    fused = fuse(model)
+    assert error(model, fused) <= 1e-5
+    assert sum(isinstance(layer, _L.Add) for layer in fused.layers) == 1
+    inputs = keras.Input((12, 12, 4))
+    a = _L.DepthwiseConv2D(3, strides=2, padding="same")(inputs)
+    b = StridedDilatedDepthwiseConv2D(3, 2, 2, "symmetric")(inputs)  # on other pixels
+    c = _L.DepthwiseConv2D(3, strides=2, padding="same")(_L.ReLU()(inputs))  # of other numbers
+    d = _L.DepthwiseConv2D(3, strides=2, padding="same", activation="relu")(inputs)
+    model = keras.Model(inputs, [_L.Add()([a, b]), _L.Add()([a, c]), _L.Add()([a, d])])
+    fused = fuse(randomised(model))
+    assert error(model, fused) <= 1e-5
+    assert sum(isinstance(layer, _L.Add) for layer in fused.layers) == 3
+
+
+@pytest.mark.parametrize("make", [PReLU, lambda **kw: _L.PReLU(shared_axes=[1, 2], **kw)])
+@pytest.mark.parametrize(("slope", "fits"), [(1.0, True), (-2.0, True), (1.01, False)])
+def test_prelu_as_a_maximum(make, slope, fits, tmp_path):
+    inputs = keras.Input((5, 5, 4))
+    model = keras.Model(inputs, make(name="act")(inputs))
+    alpha = np.array([0.25, 0.0, slope, 1.0])
+    model.get_layer("act").set_weights([alpha.reshape(model.get_layer("act").alpha.shape)])
+    fused = fuse(model)
+    assert error(model, fused) <= 1e-6
+    assert isinstance(fused.get_layer("act"), MaximumPReLU) is fits
+    assert not isinstance(fuse(model, "litert").get_layer("act"), MaximumPReLU)
+    fused.save(tmp_path / "fused.keras")
+    assert error(fused, keras.saving.load_model(tmp_path / "fused.keras")) == 0
+
+
+def test_saved_models_load_in_a_new_process(tmp_path):
+    model = fuse(_branches(12, 1, "same", 3))
+    model.save(tmp_path / "fused.keras")
+    lines = (
+        "import sys, keras, kerazoo.layers",
+        "model = keras.saving.load_model(sys.argv[1])",
+        "print(type(model.layers[-1]).__name__)",
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines), str(tmp_path / "fused.keras")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.strip() == "MaximumPReLU", done.stderr
 
 
 def test_wrong_target():
