@@ -12,7 +12,7 @@ CROPS = ("random", "pad", "none")
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How training pictures are varied. The layers of Keras do the work, in tf.data.
+    """How training pictures are varied. Keras' own layers do most of it, in tf.data.
 
     Args:
         crop: `"random"` cuts out a random part and scales it (random resized crop, the way to
