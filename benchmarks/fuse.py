@@ -32,7 +32,7 @@ def forms(id: str, size: int, groups: int) -> dict:
             name = f"{'merged' if merged else 'split'}, {'dense' if dense > 1 else 'groups'}"
             found[name] = _fuse(model, Forms(merged, dense))
     found["merged, groups, summed"] = _fuse(model, Forms(True, 1, summed_branches=9))
-    found["merged, groups, summed, maximum"] = _fuse(model, Forms(True, 1, 9, maximum_prelu=True))
+    found["merged, groups, summed, short PReLU"] = _fuse(model, Forms(True, 1, 9, short_prelu=True))
     return found
 
 

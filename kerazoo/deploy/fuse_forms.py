@@ -7,7 +7,7 @@ import numpy as np
 
 from kerazoo.deploy.fuse_graph import Graph
 from kerazoo.deploy.fuse_linear import Linear, common_config
-from kerazoo.deploy.fuse_prelu import take_maxima
+from kerazoo.deploy.fuse_prelu import shorten_prelu
 from kerazoo.layers import GroupedConv2D, GroupedPointwiseConv2D, MixConv2D
 
 
@@ -20,13 +20,13 @@ class Forms:
         dense_groups: Up to so many groups a 1x1 convolution is made one dense one.
         summed_branches: Sums of depthwise convolutions up to this size become one, without
             dilation; 0 leaves them.
-        maximum_prelu: PReLU as `max(x, alpha * x)`, where no slope exceeds 1.
+        short_prelu: PReLU as a maximum, or as two parts where slopes exceed 1.
     """
 
     merged_mix: bool
     dense_groups: int
     summed_branches: int = 0
-    maximum_prelu: bool = False
+    short_prelu: bool = False
 
 
 # Measured by benchmarks/fuse.py on two cores of an x86 server, MixNet-S at 224 pixels, batch 1:
@@ -37,10 +37,10 @@ class Forms:
 # MixNet has two groups. ShuffleNet's three are as fast by group as dense in TensorFlow and
 # ESPNetv2's four slower when dense (batch 8): those stay.
 # ESPNetv2 s=1.0 in TensorFlow, batch 1 and 8: folded alone 1.1x as fast as built and 1.1x; with
-# branches summed 1.1x and 1.3x; with PReLU as a maximum as well 1.4x and 1.8x. The other runtimes
-# have dilation and PReLU as operations of their own.
+# branches summed 1.1x and 1.3x; with PReLU as a maximum as well 1.4x and 1.8x (less where slopes
+# exceed 1). The other runtimes have dilation and PReLU as operations of their own.
 TARGETS = {
-    "tensorflow": Forms(merged_mix=True, dense_groups=2, summed_branches=9, maximum_prelu=True),
+    "tensorflow": Forms(merged_mix=True, dense_groups=2, summed_branches=9, short_prelu=True),
     "openvino": Forms(merged_mix=True, dense_groups=2),
     "onnx": Forms(merged_mix=True, dense_groups=2),
     "litert": Forms(merged_mix=False, dense_groups=2),
@@ -49,8 +49,8 @@ TARGETS = {
 
 def choose_forms(graph: Graph, forms: Forms) -> None:
     """Put every layer that the runtime likes better in another form into that."""
-    if forms.maximum_prelu:
-        take_maxima(graph)
+    if forms.short_prelu:
+        shorten_prelu(graph)
     for node in graph.nodes:
         if isinstance(node.operation, Linear):
             node.operation = chosen(node.operation, forms)

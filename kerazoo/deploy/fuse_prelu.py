@@ -1,4 +1,4 @@
-"""PReLU in two operations in place of five, for the slopes that training ends with."""
+"""PReLU in two or four operations in place of five."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from kerazoo.deploy.fuse_graph import Graph
-from kerazoo.layers import MaximumPReLU, PReLU
+from kerazoo.layers import InferencePReLU, PReLU
 
 
 @dataclass(frozen=True)
@@ -18,14 +18,14 @@ class _Made:
     slopes: np.ndarray
 
     def emit(self, x):
-        layer = MaximumPReLU.from_config(self.config)
+        layer = InferencePReLU.from_config(self.config)
         y = layer(x)
         layer.set_weights([self.slopes])
         return y
 
 
-def take_maxima(graph: Graph) -> None:
-    """Put a `MaximumPReLU` in place of each PReLU by channel that no slope above 1 forbids."""
+def shorten_prelu(graph: Graph) -> None:
+    """Put an `InferencePReLU` in place of each PReLU with one slope a channel."""
     for node in graph.nodes:
         layer = node.operation
         by_channel = type(layer) is PReLU or (
@@ -33,9 +33,7 @@ def take_maxima(graph: Graph) -> None:
             and list(layer.shared_axes or ()) == [1, 2]
             and len(node.outputs[0].shape) == 4
         )
-        if not by_channel or node.only is None or node.shared:
-            continue
-        slopes = layer.get_weights()[0].reshape(-1)
-        if (slopes <= 1).all():
+        if by_channel and node.only is not None and not node.shared:
+            slopes = layer.get_weights()[0].reshape(-1)
             config = {"name": layer.name, "dtype": layer.dtype_policy, "trainable": layer.trainable}
-            node.operation = _Made(config, slopes)
+            node.operation = _Made({**config, "bounded": bool((slopes <= 1).all())}, slopes)

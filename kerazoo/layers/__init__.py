@@ -8,8 +8,8 @@ from kerazoo.layers.flgc import FLGCConv2D
 from kerazoo.layers.frozen_flgc import FrozenFLGCConv2D, GatherChannels
 from kerazoo.layers.grouped_conv import GroupedConv2D
 from kerazoo.layers.grouped_pointwise import GroupedPointwiseConv2D
+from kerazoo.layers.inference_prelu import InferencePReLU
 from kerazoo.layers.learned_upsampling import LearnedUpsampling2D
-from kerazoo.layers.maximum_prelu import MaximumPReLU
 from kerazoo.layers.mix_conv import MixConv2D
 from kerazoo.layers.prelu import PReLU
 from kerazoo.layers.squeeze_excite import SqueezeExcite
@@ -24,8 +24,8 @@ __all__ = [
     "GatherChannels",
     "GroupedConv2D",
     "GroupedPointwiseConv2D",
+    "InferencePReLU",
     "LearnedUpsampling2D",
-    "MaximumPReLU",
     "MixConv2D",
     "PReLU",
     "SqueezeExcite",

@@ -6,8 +6,10 @@ import sys
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 import kerazoo
+from kerazoo.checkpoints.readers import read_tensors
 from kerazoo.deploy import fuse
 from kerazoo.deploy.fuse_forms import TARGETS
 from kerazoo.layers import (
@@ -17,8 +19,8 @@ from kerazoo.layers import (
     FrozenFLGCConv2D,
     GroupedConv2D,
     GroupedPointwiseConv2D,
+    InferencePReLU,
     LearnedUpsampling2D,
-    MaximumPReLU,
     MixConv2D,
     PReLU,
     SqueezeExcite,
@@ -123,6 +125,34 @@ def test_mixnet(target, padding, tmp_path):
     again = keras.saving.load_model(tmp_path / "fused.keras")
     assert again.info == model.info
     assert error(fused, again, x) <= 1e-6
+
+
+def test_trained_mobilenet_on_photographs(shared):
+    weights = shared / "weights/mobilenet_v2_1.0_224_imagenet_dequant.weights.h5"
+    model = kerazoo.MobileNetV2(weights=str(weights), include_preprocessing=True)
+    x = np.stack([_pixels(path, 224) for path in _photographs(shared)[:2]])
+    assert error(model, fuse(model), x) <= 1e-4
+
+
+def test_trained_espnet_on_a_photograph(shared):
+    tensors = read_tensors(shared / "weights/espnetv2_seg/espnetv2_s_1.0_pascal_256x256.pth")
+    model = kerazoo.ESPNetV2(scale=1.0, weights=None, features_only=True)
+    trained = keras.Model(model.input, model.get_layer("stage3_block8_act").output)
+    own = {k.removeprefix("base_net."): v for k, v in tensors.items() if "base_net." in k}
+    kerazoo.load_weights(trained, own)
+    fused = fuse(trained)
+    assert error(trained, fused, _pixels(_photographs(shared)[0], 96)[None] / 128 - 1) <= 1e-4
+    bounded = [layer.bounded for layer in fused.layers if isinstance(layer, InferencePReLU)]
+    assert not any(type(layer) is PReLU for layer in fused.layers)
+    assert 0 < bounded.count(False) < 10  # some trained slopes exceed 1
+
+
+def _photographs(shared):
+    return sorted((shared / "parity/images").iterdir())
+
+
+def _pixels(path, size):
+    return np.asarray(Image.open(path).convert("RGB").resize((size, size)), "float32")
 
 
 def test_segmentation_network():
@@ -381,15 +411,15 @@ def test_sums_that_are_no_single_convolution_stay():
 
 @pytest.mark.parametrize("make", [PReLU, lambda **kw: _L.PReLU(shared_axes=[1, 2], **kw)])
 @pytest.mark.parametrize(("slope", "fits"), [(1.0, True), (-2.0, True), (1.01, False)])
-def test_prelu_as_a_maximum(make, slope, fits, tmp_path):
+def test_prelu_in_fewer_operations(make, slope, fits, tmp_path):
     inputs = keras.Input((5, 5, 4))
     model = keras.Model(inputs, make(name="act")(inputs))
     alpha = np.array([0.25, 0.0, slope, 1.0])
     model.get_layer("act").set_weights([alpha.reshape(model.get_layer("act").alpha.shape)])
     fused = fuse(model)
     assert error(model, fused) <= 1e-6
-    assert isinstance(fused.get_layer("act"), MaximumPReLU) is fits
-    assert not isinstance(fuse(model, "litert").get_layer("act"), MaximumPReLU)
+    assert fused.get_layer("act").bounded is fits
+    assert not isinstance(fuse(model, "litert").get_layer("act"), InferencePReLU)
     fused.save(tmp_path / "fused.keras")
     assert error(fused, keras.saving.load_model(tmp_path / "fused.keras")) == 0
 
@@ -408,7 +438,7 @@ def test_saved_models_load_in_a_new_process(tmp_path):
         text=True,
         check=False,
     )
-    assert done.stdout.strip() == "MaximumPReLU", done.stderr
+    assert done.stdout.strip() == "InferencePReLU", done.stderr
 
 
 def test_wrong_target():
