@@ -14,6 +14,8 @@ with the same --output goes on with a run that was stopped.
 examples:
   kerazoo train mixnet_s_cifar10 --data-dir data --output runs/mixnet_s
   kerazoo train my_recipe.toml --data-dir data --output runs/mine --epochs 40
+  kerazoo train mixnet_s_cifar10_second --data-dir data --output runs/second \
+      --start runs/mixnet_s/model.weights.h5
 """
 
 
@@ -21,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", metavar="RECIPE", help="name, or path of a .toml file")
     parser.add_argument("--output", required=True, help="folder for log, weights and result")
     parser.add_argument("--data-dir", required=True, help="folder that holds <name>/<version>")
+    parser.add_argument("--start", metavar="FILE", help="weights to start from (default: random)")
     parser.add_argument("--epochs", type=positive, help="instead of the recipe's")
     parser.add_argument("--batch-size", type=positive, help="instead of the recipe's")
     parser.add_argument("--seed", type=positive, help="instead of the recipe's")
@@ -36,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.WARNING)
     from kerazoo.training.run import train
 
-    result = train(recipe, args.output, args.data_dir)
+    result = train(recipe, args.output, args.data_dir, args.start)
     print(
         f"{recipe.model}: {100 * result['test_accuracy']:.2f} % of {result['test_pictures']} "
         f"test pictures; see {args.output}"

@@ -27,7 +27,12 @@ CIFAR = Preprocessing(
 )
 
 
-def train(recipe: Recipe, output: str | Path, data_dir: str | None = None) -> dict:
+def train(
+    recipe: Recipe,
+    output: str | Path,
+    data_dir: str | None = None,
+    start: str | Path | None = None,
+) -> dict:
     """Train as `recipe` says and leave everything under `output`.
 
     A run that was killed goes on at the last finished epoch when it is called again with the same
@@ -38,6 +43,7 @@ def train(recipe: Recipe, output: str | Path, data_dir: str | None = None) -> di
         recipe: What to do.
         output: Folder of the run; made if needed.
         data_dir: Where TFDS finds the prepared data.
+        start: Weights to start from, such as `model.weights.h5` of a run before; default: random.
 
     Returns:
         The contents of `result.json`.
@@ -48,7 +54,7 @@ def train(recipe: Recipe, output: str | Path, data_dir: str | None = None) -> di
     (output / "recipe.json").write_text(json.dumps(recipe.to_dict(), indent=1) + "\n")
     pictures, labels = cifar.load(recipe.data.name, recipe.data.train, data_dir)
     test = cifar.load(recipe.data.name, recipe.data.test, data_dir)
-    model = _build(recipe, pictures.shape[1:], int(labels.max()) + 1)
+    model = _build(recipe, pictures.shape[1:], int(labels.max()) + 1, start)
     steps = len(pictures) // recipe.batch_size
     _compile(model, recipe, steps)
     make = {"preprocessing": CIFAR, "batch_size": recipe.batch_size, "seed": recipe.seed}
@@ -63,12 +69,12 @@ def train(recipe: Recipe, output: str | Path, data_dir: str | None = None) -> di
     return _finish(model, recipe, output, test, time.time() - started)
 
 
-def _build(recipe: Recipe, shape, classes: int):
+def _build(recipe: Recipe, shape, classes: int, start):
     from kerazoo.registry import create_model
 
     return create_model(
         recipe.model,
-        weights=None,
+        weights=start and str(start),
         input_shape=tuple(shape),
         classes=classes,
         # The loss works on logits; the weights are those of the softmax model.
