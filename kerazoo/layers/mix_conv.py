@@ -129,8 +129,8 @@ class MixConv2D(keras.layers.Layer):
         self.input_spec = keras.layers.InputSpec(ndim=4, axes={-1: channels})
 
     def call(self, inputs):
-        # A 1x1 kernel at stride 2 sits on another grid under "same" padding than larger ones.
-        exact = self.strides == 1 or self.padding == "symmetric" or min(self.kernel_sizes) > 1
+        # A kernel smaller than the stride sits on another grid under "same" padding.
+        exact = self.padding == "symmetric" or min(self.kernel_sizes) >= self.strides
         if self.implementation == "merged" and exact:
             outputs = self._convolve(inputs, self.merged_kernel(), max(self.kernel_sizes))
         else:

@@ -35,7 +35,7 @@ def by_hand(layer: MixConv2D, x: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("implementation", ["split", "merged"])
 @pytest.mark.parametrize("padding", ["same", "symmetric"])
-@pytest.mark.parametrize("strides", [1, 2, 3])
+@pytest.mark.parametrize("strides", [1, 2, 3, 4])
 @pytest.mark.parametrize("size", [(8, 8), (7, 10), (1, 3), (2, 5)])
 @pytest.mark.parametrize("kernels", [[3, 5, 7], [1, 3], [3, 5, 7, 9, 11]])
 def test_equals_separate_convolutions(implementation, padding, strides, size, kernels):
