@@ -12,9 +12,9 @@ from kerazoo._errors import invalid
 from kerazoo.blocks._trunk import Trunk
 from kerazoo.blocks.conventions import Conventions
 from kerazoo.checkpoints.load import load_checkpoint
-from kerazoo.checkpoints.records import checkpoints_for
 from kerazoo.checkpoints.resolve import default_preprocessing, resolve
 from kerazoo.models._arguments import Arguments, check_input_shape
+from kerazoo.models._docstring import documented
 from kerazoo.models._model import ModelInfo, ZooModel
 from kerazoo.preprocessing import Preprocessing
 
@@ -82,7 +82,7 @@ def constructor(
             return _create(build, family, Arguments(**values, extras=extras))
 
         create.__signature__ = signature
-        create.__doc__ = _documented(build, family)
+        create.__doc__ = documented(build, family)
         create.family = family
         return create
 
@@ -278,53 +278,3 @@ def _plain(value):
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return value
-
-
-_COMMON_DOC = """\
-    include_top: Whether the pooling and the classifier are included.
-    weights: `"imagenet"` (the model's default checkpoint), `"cifar10"` where registered, a
-        registered id (`kerazoo info MODEL` lists them), `"hf://user/repo"`, a local file, or
-        None for random ones.
-    input_tensor: A Keras tensor to build on.
-    input_shape: `(height, width, channels)`; height and width may be None and need not be
-        equal; any number of channels (the RGB stem kernel is adapted). Default: the
-        checkpoint's size.
-    pooling: With `include_top=False`: None (a map), `"avg"` or `"max"` (a vector).
-    classes: Default: the checkpoint's, else 1000. With another number than the checkpoint's
-        the classifier starts fresh.
-    classifier_activation: `"softmax"`, or None for logits.
-    name: Name of the model.
-    include_preprocessing: Whether the model takes pixels from 0 to 255 and normalises them
-        itself; without, pass them through `kerazoo.preprocess_input`.
-    dropout_rate: Before the classifier.
-    padding: `"same"` (TensorFlow) or `"symmetric"` (PyTorch); default: the checkpoint's.
-    batch_norm_epsilon: Default: the checkpoint's.
-    stem_strides: 2, or 1 for small pictures such as 32x32.
-    features_only: Return a dict of feature maps, `{"stride_2": …, …}`; see
-        `model.feature_channels`.
-
-Returns:
-    A functional `kerazoo.ZooModel` from `(batch, height, width, channels)` to
-    `(batch, classes)`.
-
-Raises:
-    ValueError: for an argument outside what is accepted; the message names it.
-"""
-
-
-def _documented(build, family: Family) -> str:
-    """The builder's docstring (its own Args last), the common arguments, the known weights."""
-    text = inspect.cleandoc(build.__doc__ or "")
-    if "Args:" not in text:
-        text += "\n\nArgs:"
-    known = [
-        f"    `{c.id}`: top-1 {c.metrics.get('top1', '?')} %, {c.size[0]} pixels, {c.licence}"
-        f"{' (default)' if c.default else ''}"
-        for id in family.ids
-        for c in checkpoints_for(id)
-    ]
-    weights = "\n".join(["\nWeights:", *known, ""]) if known else ""
-    common = _COMMON_DOC.replace("else 1000", f"else {family.classes}")
-    if family.task == "segmentation":
-        common = common.replace("`(batch, classes)`", "`(batch, height, width, classes)`")
-    return f"{text}\n{common}{weights}"

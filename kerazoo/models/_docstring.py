@@ -1,0 +1,56 @@
+"""Docstrings of constructors: what each says of itself, and what all have in common."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from kerazoo.checkpoints.records import checkpoints_for
+
+_COMMON_DOC = """\
+    include_top: Whether the pooling and the classifier are included.
+    weights: `"imagenet"` (the model's default checkpoint), `"cifar10"` where registered, a
+        registered id (`kerazoo info MODEL` lists them), `"hf://user/repo"`, a local file, or
+        None for random ones.
+    input_tensor: A Keras tensor to build on.
+    input_shape: `(height, width, channels)`; height and width may be None and need not be
+        equal; any number of channels (the RGB stem kernel is adapted). Default: the
+        checkpoint's size.
+    pooling: With `include_top=False`: None (a map), `"avg"` or `"max"` (a vector).
+    classes: Default: the checkpoint's, else 1000. With another number than the checkpoint's
+        the classifier starts fresh.
+    classifier_activation: `"softmax"`, or None for logits.
+    name: Name of the model.
+    include_preprocessing: Whether the model takes pixels from 0 to 255 and normalises them
+        itself; without, pass them through `kerazoo.preprocess_input`.
+    dropout_rate: Before the classifier.
+    padding: `"same"` (TensorFlow) or `"symmetric"` (PyTorch); default: the checkpoint's.
+    batch_norm_epsilon: Default: the checkpoint's.
+    stem_strides: 2, or 1 for small pictures such as 32x32.
+    features_only: Return a dict of feature maps, `{"stride_2": …, …}`; see
+        `model.feature_channels`.
+
+Returns:
+    A functional `kerazoo.ZooModel` from `(batch, height, width, channels)` to
+    `(batch, classes)`.
+
+Raises:
+    ValueError: for an argument outside what is accepted; the message names it.
+"""
+
+
+def documented(build: Callable, family: Any) -> str:
+    """The builder's docstring (its own Args last), the common arguments, the known weights."""
+    text = inspect.cleandoc(build.__doc__ or "")
+    if "Args:" not in text:
+        text += "\n\nArgs:"
+    known = [
+        f"    `{c.id}`: top-1 {c.metrics.get('top1', '?')} %, {c.size[0]} pixels, {c.licence}"
+        f"{' (default)' if c.default else ''}"
+        for id in family.ids
+        for c in checkpoints_for(id)
+    ]
+    weights = "\n".join(["\nWeights:", *known, ""]) if known else ""
+    common = _COMMON_DOC.replace("else 1000", f"else {family.classes}")
+    if family.task == "segmentation":
+        common = common.replace("`(batch, classes)`", "`(batch, height, width, classes)`")
+    return f"{text}\n{common}{weights}"
