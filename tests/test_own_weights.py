@@ -44,8 +44,9 @@ def test_file_and_papers(checkpoint):
     tensors = load_file(path)
     assert {a.dtype for a in tensors.values()} == {np.dtype("float16")}
     run = ROOT / "weights" / path.stem
-    assert (run / "log.csv").exists()
+    last = max(run.glob("run*"))
+    assert all((last / name).stat().st_size for name in ("command.txt", "log.csv", "result.json"))
     assert (run / "curves.png").read_bytes()[:4] == b"\x89PNG"
     assert f"{checkpoint.metrics['top1'] / 100:g}"[:5] in (run / "README.md").read_text()
-    recipe = json.loads((run / "recipe.json").read_text())
+    recipe = json.loads((last / "recipe.json").read_text())
     assert recipe["model"] == checkpoint.model

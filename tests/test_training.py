@@ -95,6 +95,7 @@ def test_a_killed_run_goes_on(shared, recipe, tmp_path):
     # The optimiser went on counting, so that the schedule did: 3 epochs of 256 // 32 steps.
     assert result["steps"] == 24
     assert json.loads((output / "recipe.json").read_text())["seed"] == 3
+    assert (output / "command.txt").read_text().startswith("kerazoo train ")
 
     import kerazoo
 

@@ -1,11 +1,12 @@
-"""From a finished training run to a checkpoint that ships with kerazoo.
+"""From finished training runs to a checkpoint that ships with kerazoo.
 
-    python tools/package_weights.py weights/mixnet_s_cifar10 --data-dir DIR
+    python tools/package_weights.py mixnet_s_cifar10 RUN [RUN ...] --data-dir DIR
 
-Reads `recipe.json` and `model.weights.h5` of the run, writes the weights as float16 safetensors
-under `kerazoo/checkpoints/embedded/`, measures their accuracy on the whole test split through the
-public path (`weights=` and `kerazoo evaluate`'s own code), and writes the record in
-`records/own.json`, the model card and the curves beside the run's log.
+Each RUN is a folder that `kerazoo train` left; a later one started from the weights of the one
+before, and the weights of the last are packaged: as float16 safetensors under
+`kerazoo/checkpoints/embedded/`. Their accuracy on the whole test split is measured through the
+public path (`weights=` and `kerazoo evaluate`'s own code). The record goes to `records/own.json`;
+log, recipe and result of every run, the curves and the model card to `weights/<name>/`.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import csv
 import hashlib
 import json
 import os
+import shutil
 from pathlib import Path
 
 import kerazoo
@@ -20,6 +22,8 @@ from kerazoo.checkpoints import records
 from kerazoo.checkpoints.hub import CARD, CONFIG, WEIGHTS, hub_files
 from kerazoo.training.run import CIFAR
 
+ROOT = Path(__file__).parents[1]
+KEPT = ("command.txt", "log.csv", "recipe.json", "result.json")
 PACKAGE = Path(kerazoo.__file__).parent
 EMBEDDED = "checkpoints/embedded"
 HALF = {"repo_id": "kerazoo/embedded", "licence": "apache-2.0", "dtype": "float16"}
@@ -27,14 +31,17 @@ HALF = {"repo_id": "kerazoo/embedded", "licence": "apache-2.0", "dtype": "float1
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("run", type=Path, help="folder that `kerazoo train` left")
+    parser.add_argument("name", help="of the checkpoint, such as mixnet_s_cifar10")
+    parser.add_argument("runs", type=Path, nargs="+", help="folders that `kerazoo train` left")
     parser.add_argument("--data-dir", required=True)
     args = parser.parse_args()
-    recipe = json.loads((args.run / "recipe.json").read_text())
-    name, dataset = args.run.name, recipe["data"]["name"]
+    folder, last = ROOT / "weights" / args.name, args.runs[-1]
+    keep_records(args.runs, folder)
+    recipe = json.loads((last / "recipe.json").read_text())
+    name, dataset = args.name, recipe["data"]["name"]
     arguments = {"classes": 10, "input_shape": (32, 32, 3), **recipe["arguments"]}
     trained = kerazoo.create_model(
-        recipe["model"], weights=str(args.run / "model.weights.h5"), **arguments
+        recipe["model"], weights=str(last / "model.weights.h5"), **arguments
     )
     location = f"{EMBEDDED}/{name}.safetensors"
     digest = write(PACKAGE / location, hub_files(trained, **HALF)[WEIGHTS])
@@ -59,7 +66,7 @@ def main() -> None:
         "preprocessing": CIFAR.to_dict(),
         "arguments": recipe["arguments"],
         "metrics": {},
-        "notes": f"Trained by `kerazoo train {name}`; see weights/{name}.",
+        "notes": f"Trained by kerazoo on {dataset} alone; commands and logs in weights/{name}.",
     }
     register(record)
     result = measure(record["model"], dataset, args.data_dir)
@@ -69,9 +76,18 @@ def main() -> None:
         "source": f"tools/package_weights.py, all {result.count} test pictures (JPEG quality 75)",
     }
     register(record)
-    curves(args.run)
-    card(args.run, record)
+    curves(folder)
+    card(folder, record)
     print(f"{record['id']}: top-1 {result.top1:.2f} % on {result.count} test pictures")
+
+
+def keep_records(runs: list[Path], folder: Path) -> None:
+    """Copy what tells how each run went to `<folder>/run<i>/`."""
+    for i, run in enumerate(runs, 1):
+        target = folder / f"run{i}"
+        target.mkdir(parents=True, exist_ok=True)
+        for name in KEPT:
+            shutil.copyfile(run / name, target / name)
 
 
 def write(path: Path, content: bytes) -> str:
@@ -101,16 +117,18 @@ def measure(model: str, dataset: str, data_dir: str):
     return evaluate(network, dataset, "test", data_dir=data_dir, batch_size=100)
 
 
-def curves(run: Path) -> None:
-    """`curves.png` from `log.csv`."""
+def curves(folder: Path) -> None:
+    """`curves.png` from the logs of all runs, one after the other."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    with open(run / "log.csv", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    epochs = [int(row["epoch"]) + 1 for row in rows]
+    rows = []
+    for log in sorted(folder.glob("run*/log.csv")):
+        with open(log, encoding="utf-8") as file:
+            rows += list(csv.DictReader(file))
+    epochs = range(1, len(rows) + 1)
     _, axes = plt.subplots(1, 2, figsize=(9, 3.2), constrained_layout=True)
     for axis, key in zip(axes, ("loss", "accuracy"), strict=True):
         for prefix, label in (("", "training"), ("val_", "test")):
@@ -118,22 +136,22 @@ def curves(run: Path) -> None:
         axis.set(xlabel="epoch", title=key)
         axis.grid(alpha=0.3)
     axes[0].legend()
-    plt.savefig(run / "curves.png", dpi=110)
+    plt.savefig(folder / "curves.png", dpi=110)
 
 
-def card(run: Path, record: dict) -> None:
+def card(folder: Path, record: dict) -> None:
     """The files that `push_to_hub` would publish beside the weights."""
     network = kerazoo.create_model(record["model"], weights=record["dataset"])
     files = hub_files(
         network,
-        f"kerazoo/{run.name}",
+        f"kerazoo/{folder.name}",
         licence=record["licence"],
         metrics={"accuracy": record["metrics"]["top1"] / 100},
         dataset=record["dataset"],
         dtype="float16",
     )
     for name in (CARD, CONFIG):
-        (run / name).write_bytes(files[name])
+        (folder / name).write_bytes(files[name])
 
 
 if __name__ == "__main__":

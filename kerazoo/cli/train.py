@@ -2,6 +2,8 @@
 
 import argparse
 import logging
+import shlex
+from pathlib import Path
 
 from kerazoo.cli._model import positive
 from kerazoo.cli._quiet import import_keras
@@ -39,6 +41,9 @@ def run(args: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.WARNING)
     from kerazoo.training.run import train
 
+    output = Path(args.output)
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "command.txt").write_text(shlex.join(["kerazoo", *args.words]) + "\n")
     result = train(recipe, args.output, args.data_dir, args.start)
     print(
         f"{recipe.model}: {100 * result['test_accuracy']:.2f} % of {result['test_pictures']} "
