@@ -3,7 +3,7 @@
     python tools/package_weights.py mixnet_s_cifar10 RUN [RUN ...] --data-dir DIR
 
 Each RUN is a folder that `kerazoo train` left; a later one started from the weights of the one
-before, and the weights of the last are packaged: as float16 safetensors under
+before (or is `tools/average_runs.py`'s mean of them), and the weights of the last are packaged: as float16 safetensors under
 `kerazoo/checkpoints/embedded/`. Their accuracy on the whole test split is measured through the
 public path (`weights=` and `kerazoo evaluate`'s own code). The record goes to `records/own.json`;
 log, recipe and result of every run, the curves and the model card to `weights/<name>/`.
@@ -87,7 +87,8 @@ def keep_records(runs: list[Path], folder: Path) -> None:
         target = folder / f"run{i}"
         target.mkdir(parents=True, exist_ok=True)
         for name in KEPT:
-            shutil.copyfile(run / name, target / name)
+            if (run / name).exists():  # an average of runs has no log
+                shutil.copyfile(run / name, target / name)
 
 
 def write(path: Path, content: bytes) -> str:

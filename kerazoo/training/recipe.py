@@ -57,8 +57,8 @@ def recipe_names() -> list[str]:
     return sorted(p.name.removesuffix(".toml") for p in folder.iterdir())
 
 
-def load_recipe(name_or_path: str, **overrides) -> Recipe:
-    """Read a recipe that ships with kerazoo, or a TOML file.
+def load_recipe(name_or_path: str | dict[str, Any], **overrides) -> Recipe:
+    """Read a recipe that ships with kerazoo, a TOML file, or the dict of a stored run.
 
     Args:
         name_or_path: A name from `recipe_names()` or a path that ends in `.toml`.
@@ -67,6 +67,8 @@ def load_recipe(name_or_path: str, **overrides) -> Recipe:
     Raises:
         ValueError: for an unknown recipe, or a key that no recipe has.
     """
+    if isinstance(name_or_path, dict):
+        return _recipe(name_or_path | {k: v for k, v in overrides.items() if v is not None})
     if str(name_or_path).endswith(".toml"):
         text = Path(name_or_path).read_text(encoding="utf-8")
     elif name_or_path in recipe_names():
@@ -74,7 +76,10 @@ def load_recipe(name_or_path: str, **overrides) -> Recipe:
         text = file.read_text(encoding="utf-8")
     else:
         raise unknown("recipe", name_or_path, [*recipe_names(), "a path ending in .toml"])
-    values = tomllib.loads(text) | {k: v for k, v in overrides.items() if v is not None}
+    return _recipe(tomllib.loads(text) | {k: v for k, v in overrides.items() if v is not None})
+
+
+def _recipe(values: dict[str, Any]) -> Recipe:
     return _checked(
         Recipe,
         values

@@ -66,7 +66,7 @@ def train(
         callbacks=_callbacks(output),
         verbose=2,
     )
-    return _finish(model, recipe, output, test, time.time() - started)
+    return finish(model, recipe, output, test, time.time() - started)
 
 
 def _build(recipe: Recipe, shape, classes: int, start):
@@ -123,14 +123,15 @@ def _callbacks(output: Path) -> list:
     ]
 
 
-def _finish(model, recipe: Recipe, output: Path, test, seconds: float) -> dict:
+def finish(model, recipe: Recipe, output: Path, test, seconds: float) -> dict:
+    """Measure on the test split and leave weights and `result.json` under `output`."""
     labels = test[1]
     batches = cifar.batches(*test, CIFAR, recipe.batch_size, train=False, seed=0)
     predicted = np.argmax(model.predict(batches, verbose=0), -1)
     result = {
         "test_accuracy": float(np.mean(predicted == labels)),
         "test_pictures": len(labels),
-        "steps": int(model.optimizer.iterations),
+        "steps": int(model.optimizer.iterations) if getattr(model, "optimizer", None) else 0,
         "seconds_of_last_session": round(seconds),
     }
     partial = output / ".model.weights.h5"
