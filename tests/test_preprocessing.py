@@ -1,6 +1,7 @@
 """One preprocessing record, the same pixels in every form."""
 
 import json
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -221,12 +222,17 @@ class TestPreprocessInput:
     def test_takes_what_carries_a_record(self):
         class Info:
             preprocessing = Preprocessing(mean=(0.5,) * 3, std=(0.5,) * 3)
+            arguments: ClassVar[dict] = {}
 
         class Model:
             info = Info()
 
         y = preprocess_input(np.full((2, 2, 3), 255), Model())
         np.testing.assert_allclose(y, 1.0)
+        # A network that normalises inside takes pixels as they are.
+        Info.arguments = {"include_preprocessing": True}
+        y = preprocess_input(np.full((2, 2, 3), 255), Model())
+        np.testing.assert_allclose(y, 255.0, rtol=1e-6)
 
     def test_takes_a_weights_id_and_a_model_id(self):
         pytest.importorskip("kerazoo.registry")

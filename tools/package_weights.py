@@ -3,10 +3,11 @@
     python tools/package_weights.py mixnet_s_cifar10 RUN [RUN ...] --data-dir DIR
 
 Each RUN is a folder that `kerazoo train` left; a later one started from the weights of the one
-before (or is `tools/average_runs.py`'s mean of them), and the weights of the last are packaged: as float16 safetensors under
-`kerazoo/checkpoints/embedded/`. Their accuracy on the whole test split is measured through the
-public path (`weights=` and `kerazoo evaluate`'s own code). The record goes to `records/own.json`;
-log, recipe and result of every run, the curves and the model card to `weights/<name>/`.
+before, or is the mean of them that `tools/average_runs.py` made. The weights of the last are
+packaged as float16 safetensors under `kerazoo/checkpoints/embedded/`. Their accuracy on the whole
+test split is measured through the public path (`weights=` and `kerazoo evaluate`'s own code). The
+record goes to `records/own.json`; log, recipe and result of every run, the curves and the model
+card to `weights/<name>/`.
 """
 
 import argparse
