@@ -75,8 +75,7 @@ class MixConv2D(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         self.kernel_sizes = _kernel_sizes(kernel_sizes, groups)
-        split_channels(2 ** len(self.kernel_sizes), len(self.kernel_sizes), "equal")
-        if isinstance(partition, str):
+        if isinstance(partition, str):  # checked now, on a channel count that any rule can split
             split_channels(2 ** len(self.kernel_sizes), len(self.kernel_sizes), partition)
             self.partition = partition
         else:

@@ -205,8 +205,9 @@ def _inputs(arguments: Arguments, family: Family, preprocessing):
 def _outputs(trunk: Trunk, arguments: Arguments, family: Family):
     """Output tensors, the feature table, and the prefixes of what was left out."""
     if arguments.features_only:
-        maps = {f"stride_{stride}": x for stride, x in sorted(trunk.features.items())}
-        table = {name: (int(name[7:]), x.shape[-1]) for name, x in maps.items()}
+        found = sorted(trunk.features.items())
+        maps = {f"stride_{stride}": x for stride, x in found}
+        table = {f"stride_{stride}": (stride, x.shape[-1]) for stride, x in found}
         return maps, table, (*family.head, *family.top)
     x = trunk.x
     if not arguments.include_top:

@@ -1,10 +1,14 @@
 """Reference outputs of the original implementations, rebuilt from `../shared/parity`."""
 
 import importlib.util
+import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import kerazoo
 
@@ -80,3 +84,30 @@ class Reference:
 def last_layer(model, prefix: str):
     """The last layer whose name starts with `prefix`: where a stage ends."""
     return [layer for layer in model.layers if layer.name.startswith(prefix)][-1]
+
+
+ON_JAX = """
+import json, sys, pathlib, keras
+from tests.models.parity import Reference
+assert keras.backend.backend() == "jax" and "tensorflow" not in sys.modules
+shared, folder = map(pathlib.Path, sys.argv[1:3])
+errors = {}
+for name, model in json.loads(sys.argv[3]).items():
+    reference = Reference(shared, name)
+    errors[name] = reference.error(reference.build(model, folder)(reference.input))
+assert "tensorflow" not in sys.modules, "TensorFlow was imported on the JAX backend"
+print(json.dumps(errors))
+"""
+
+
+def errors_on_jax(shared: Path, folder: Path, pairs: dict[str, str]) -> dict[str, float]:
+    """Logit errors of `{reference: model id}` on the JAX backend, in a process of its own."""
+    pytest.importorskip("jax", reason="needs the jax extra")
+    done = subprocess.run(
+        [sys.executable, "-c", ON_JAX, str(shared), str(folder), json.dumps(pairs)],
+        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])

@@ -1,7 +1,5 @@
 """MixNet and MobileNetV1/V2 equal timm's and torchvision's, tensor by tensor."""
 
-import json
-import os
 import subprocess
 import sys
 
@@ -10,7 +8,7 @@ import numpy as np
 import pytest
 
 import kerazoo
-from tests.models.parity import TOLERANCE, Reference, last_layer
+from tests.models.parity import TOLERANCE, Reference, errors_on_jax, last_layer
 
 REFERENCES = {
     "mixnet_s": "mixnet_s",
@@ -86,29 +84,8 @@ def test_saved_model_in_a_fresh_process(shared, tmp_path):
     assert reference.error(np.load(tmp_path / "y.npy")) <= TOLERANCE
 
 
-ON_JAX = """
-import json, sys, pathlib, keras
-from tests.models.parity import Reference
-assert keras.backend.backend() == "jax" and "tensorflow" not in sys.modules
-shared, folder = map(pathlib.Path, sys.argv[1:])
-errors = {}
-for name, model in (("tf_mixnet_s", "mixnet_s"), ("mobilenetv2_050", "mobilenet_v2_050")):
-    reference = Reference(shared, name)
-    errors[name] = reference.error(reference.build(model, folder)(reference.input))
-assert "tensorflow" not in sys.modules, "TensorFlow was imported on the JAX backend"
-print(json.dumps(errors))
-"""
-
-
 def test_jax_backend(shared, tmp_path):
-    pytest.importorskip("jax", reason="needs the jax extra")
-    done = subprocess.run(
-        [sys.executable, "-c", ON_JAX, str(shared), str(tmp_path)],
-        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    errors = json.loads(done.stdout.splitlines()[-1])
+    pairs = {"tf_mixnet_s": "mixnet_s", "mobilenetv2_050": "mobilenet_v2_050"}
+    errors = errors_on_jax(shared, tmp_path, pairs)
+    assert set(errors) == set(pairs)
     assert max(errors.values()) <= TOLERANCE, errors
