@@ -169,6 +169,16 @@ def licence(entry: dict[str, Any]) -> tuple[str, bool, str]:
     return name, "-nc" in name, f"Licence: {remark}." if remark else ""
 
 
+# The survey has no figures for these; https://keras.io/api/applications prints them.
+KERAS_TOP1 = {
+    "nasnet_mobile": 74.4,
+    "nasnet_large": 82.5,
+    "resnet50_v2": 76.0,
+    "resnet101_v2": 77.2,
+    "resnet152_v2": 78.0,
+}
+
+
 def metrics(entry: dict[str, Any], size: int) -> dict[str, Any]:
     """Published accuracy at the size that the record's preprocessing has."""
     reported = entry.get("reported")
@@ -283,6 +293,14 @@ ORDER = (
 )
 
 
+def keras_metrics(model: str, size: int) -> dict[str, Any]:
+    """The published accuracy where the survey has none."""
+    if model not in KERAS_TOP1:
+        return {}
+    source = "https://keras.io/api/applications"
+    return {"metrics": {"top1": KERAS_TOP1[model], "size": size, "source": source}}
+
+
 def application_records(family: str, entries: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Records of the files in `APPLICATIONS`."""
     for entry in entries:
@@ -294,6 +312,7 @@ def application_records(family: str, entries: list[dict[str, Any]]) -> Iterator[
             entry,
             id=f"keras/{model}_{size}",
             model=model,
+            **keras_metrics(model, size),
             source="url",
             layout="keras",
             padding=padding,

@@ -63,7 +63,7 @@ def widths(scale: float) -> tuple[int, int, int]:
     conventions=Conventions("symmetric", 1e-5, 0.9),
 )
 def ESPNetV2(x, conventions, stem_strides, *, scale: float = 1.0) -> Trunk:
-    """ESPNetv2: 1.67 M parameters, 86.7 M multiply-adds and 66.1 % top-1 at `scale=1`.
+    """ESPNetv2: 1.67 M parameters and 86.7 M multiply-adds at `scale=1`.
 
     Paper: https://arxiv.org/abs/1811.11431 (table 1).
 

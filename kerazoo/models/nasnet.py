@@ -21,7 +21,7 @@ def _features(repeats: int) -> dict[int, str]:
 
 @application("nasnet_mobile", keras.applications.NASNetMobile, _features(4), _BUILT_IN, static=True)
 def NASNetMobile():
-    """NASNet-A (4 @ 1056): 5.3 M parameters, 564 M multiply-adds; top-1 74.4 % (keras.io).
+    """NASNet-A (4 @ 1056): 5.3 M parameters, 564 M multiply-adds.
 
     Source: https://arxiv.org/abs/1707.07012, figure 4 and table 3; layers from
     `keras.applications.NASNetMobile`, whose padding and batch-norm epsilon cannot be changed.
@@ -38,7 +38,7 @@ def NASNetMobile():
     static=True,
 )
 def NASNetLarge():
-    """NASNet-A (6 @ 4032): 88.7 M parameters, 23.8 G multiply-adds; top-1 82.5 % (keras.io).
+    """NASNet-A (6 @ 4032): 88.7 M parameters, 23.8 G multiply-adds.
 
     Source: https://arxiv.org/abs/1707.07012, figure 4 and table 2; layers from
     `keras.applications.NASNetLarge`, whose padding and batch-norm epsilon cannot be changed.

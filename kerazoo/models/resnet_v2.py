@@ -26,7 +26,7 @@ def _features(*repeats: int) -> dict[int, str]:
     head=("post",),
 )
 def ResNet50V2():
-    """ResNet-50 V2: 25.6 M parameters, 3.5 G multiply-adds; top-1 76.0 % (keras.io).
+    """ResNet-50 V2: 25.6 M parameters, 3.5 G multiply-adds.
 
     Source: https://arxiv.org/abs/1603.05027; layers from `keras.applications.ResNet50V2`, whose
     padding and batch-norm epsilon cannot be changed.
@@ -41,7 +41,7 @@ def ResNet50V2():
     head=("post",),
 )
 def ResNet101V2():
-    """ResNet-101 V2: 44.6 M parameters, 7.2 G multiply-adds; top-1 77.2 % (keras.io).
+    """ResNet-101 V2: 44.6 M parameters, 7.2 G multiply-adds.
 
     Source: https://arxiv.org/abs/1603.05027; layers from `keras.applications.ResNet101V2`, whose
     padding and batch-norm epsilon cannot be changed.
@@ -56,7 +56,7 @@ def ResNet101V2():
     head=("post",),
 )
 def ResNet152V2():
-    """ResNet-152 V2: 60.2 M parameters, 10.9 G multiply-adds; top-1 78.0 % (keras.io).
+    """ResNet-152 V2: 60.2 M parameters, 10.9 G multiply-adds.
 
     Source: https://arxiv.org/abs/1603.05027; layers from `keras.applications.ResNet152V2`, whose
     padding and batch-norm epsilon cannot be changed.
