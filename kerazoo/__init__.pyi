@@ -36,6 +36,7 @@ from kerazoo.models.nasnet import NASNetMobile as NASNetMobile
 from kerazoo.models.resnet import ResNeXt101_32x4d as ResNeXt101_32x4d
 from kerazoo.models.resnet import ResNeXt101_32x8d as ResNeXt101_32x8d
 from kerazoo.models.resnet import ResNeXt50_32x4d as ResNeXt50_32x4d
+from kerazoo.models.resnet import ResNet10 as ResNet10
 from kerazoo.models.resnet import ResNet101 as ResNet101
 from kerazoo.models.resnet import ResNet152 as ResNet152
 from kerazoo.models.resnet import ResNet18 as ResNet18

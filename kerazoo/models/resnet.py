@@ -17,7 +17,13 @@ from kerazoo.blocks.conventions import Conventions, conv_bn
 from kerazoo.models._constructor import constructor
 
 # fmt: off
-RESNET18 = (  # filters, repeats, stride, width of the bottleneck's 3x3, groups
+RESNET10 = (  # filters, repeats, stride, width of the bottleneck's 3x3, groups
+    Row(64,   1, 1),
+    Row(128,  1),
+    Row(256,  1),
+    Row(512,  1),
+)
+RESNET18 = (
     Row(64,   2, 1),
     Row(128,  2),
     Row(256,  2),
@@ -114,6 +120,13 @@ def _resnet(name: str, id: str, blocks: Sequence[Row], text: str):
 _HE = "Source: https://arxiv.org/abs/1512.03385; block table"
 _XIE = "Source: https://arxiv.org/abs/1611.05431; block table"
 
+ResNet10 = _resnet(
+    "ResNet10",
+    "resnet10",
+    RESNET10,
+    "ResNet-10: ResNet-18 with one block a stage (not in the paper; common for small pictures).\n\n"
+    f"{_HE} `RESNET10`.",
+)
 ResNet18 = _resnet(
     "ResNet18",
     "resnet18",
