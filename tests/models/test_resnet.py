@@ -16,8 +16,9 @@ def test_parity(shared, tmp_path, name):
 
 @pytest.mark.parametrize(
     ("id", "params"),
-    # torchvision 0.29.1 and timm 1.0.31.
+    # torchvision 0.29.1 and timm 1.0.31; resnet10 is torchvision's ResNet(BasicBlock, [1] * 4).
     [
+        ("resnet10", 5_418_792),
         ("resnet18", 11_689_512),
         ("resnet34", 21_797_672),
         ("resnet101", 44_549_160),
