@@ -35,7 +35,11 @@ def run(args: argparse.Namespace) -> int:
     from kerazoo.training.recipe import load_recipe
 
     recipe = load_recipe(
-        args.recipe, epochs=args.epochs, batch_size=args.batch_size, seed=args.seed
+        args.recipe,
+        epochs=args.epochs,
+        batch_size=args.batch_size,
+        seed=args.seed,
+        weights=args.start,
     )
     import_keras("tensorflow")
     logging.basicConfig(level=logging.WARNING)
@@ -44,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     output = Path(args.output)
     output.mkdir(parents=True, exist_ok=True)
     (output / "command.txt").write_text(shlex.join(["kerazoo", *args.words]) + "\n")
-    result = train(recipe, args.output, args.data_dir, args.start)
+    result = train(recipe, args.output, args.data_dir)
     print(
         f"{recipe.model}: {100 * result['test_accuracy']:.2f} % of {result['test_pictures']} "
         f"test pictures; see {args.output}"

@@ -4,11 +4,14 @@ import json
 import logging
 import os
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 
+from kerazoo.data.sources import Source
 from kerazoo.preprocessing import Preprocessing
 from kerazoo.training import cifar
 from kerazoo.training.recipe import Recipe
@@ -29,24 +32,71 @@ CIFAR = Preprocessing(
 
 def train(
     recipe: Recipe,
-    output: str | Path,
-    data_dir: str | None = None,
-    start: str | Path | None = None,
-) -> dict:
+    output: str | os.PathLike,
+    data_dir: str | os.PathLike | None = None,
+    *,
+    sources: Mapping[str, Source] | None = None,
+    backup_every: int | None = None,
+    force: bool = False,
+    progress: bool | None = None,
+    tensorboard: bool = False,
+    command: str | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> dict[str, Any]:
     """Train as `recipe` says and leave everything under `output`.
 
-    A run that was killed goes on at the last finished epoch when it is called again with the same
-    `output`. Left there: `recipe.json`, `log.csv` (one line an epoch), `model.weights.h5` and
-    `result.json` with the accuracy on the whole test split.
+    A run that was killed goes on at the last finished epoch (or the last backup within one, see
+    `backup_every`) when it is called again with the same recipe and `output`; its weights at the
+    end are those of a run that was not killed, to float tolerance.
+
+    Left under `output`:
+
+    - `model.weights.h5`: the final weights (with EMA: the average), for
+      `create_model(weights=...)`; `load_trained(output)` makes the network of them, with class
+      names and preprocessing;
+    - `best.weights.h5`: the same of the epoch with the highest validation accuracy;
+    - `result.json`: accuracy on the whole test split; `log.csv`: one line an epoch; `curves.png`;
+    - `recipe.json`: the recipe; `run.json`: that and everything else to run it again: command,
+      versions, data, classes, preprocessing, start weights and their sha256, machine, sessions;
+    - `backup/`: the state to go on from, until the run has ended.
+
+    What happens, in this order, and where other modules take part:
+
+    1. `kerazoo.training.distribution.start(recipe.strategy)`, unless that is `"none"`, before
+       anything else;
+    2. data are opened and checked, the output folder is checked, `run.json` is written;
+    3. in `distribution.scope(recipe.strategy)`: the network is made with its start weights,
+       `kerazoo.training.transfer.prepare(model, recipe.transfer)` freezes, the optimizer is made,
+       `transfer.scale_rates(optimizer, model, recipe.transfer)` returns the one to compile with
+       (both are called where `recipe.transfer.active`);
+    4. the backup is restored, and Keras' `fit` runs on `distribution.batches(dataset, strategy)`;
+       only where `distribution.is_chief()` are files written;
+    5. the test split is measured, and `model.weights.h5` and `result.json` are written.
 
     Args:
-        recipe: What to do.
+        recipe: What to do, as `load_recipe` gives it.
         output: Folder of the run; made if needed.
-        data_dir: Where TFDS finds the prepared data.
-        start: Weights to start from, such as `model.weights.h5` of a run before; default: random.
+        data_dir: Where TFDS finds prepared data, for recipes that name a TFDS set.
+        sources: Data of your own in place of what the recipe names: `"train"`, `"test"` and, if
+            wanted, `"validation"`, as `kerazoo.data.files` makes them.
+        backup_every: Also back up after every so many steps, not only after every epoch.
+        force: Throw away what another recipe left in `output`.
+        progress: A bar for the steps of an epoch; by default where stdout is a terminal,
+            otherwise one line an epoch.
+        tensorboard: Also write TensorBoard logs under `output/tensorboard`.
+        command: What the user typed, for `run.json` and `command.txt`.
+        callbacks: Further Keras callbacks, called after ours.
 
     Returns:
-        The contents of `result.json`.
+        The contents of `result.json`: `test_accuracy` in [0, 1], `test_pictures`, `steps`,
+        `seconds_of_last_session`.
+
+    Raises:
+        ValueError: Before the first step: a wrong recipe, data, start weights, or an `output`
+            that holds another run.
+        ArithmeticError: The loss became NaN or infinite.
+        PictureError: A picture cannot be decoded (with `data.on_corrupt = "fail"`).
+        ImportError: A missing optional package; the message names the extra.
     """
     output = Path(output)
     output.mkdir(parents=True, exist_ok=True)
@@ -54,7 +104,7 @@ def train(
     (output / "recipe.json").write_text(json.dumps(recipe.to_dict(), indent=1) + "\n")
     pictures, labels = cifar.load(recipe.data.name, recipe.data.train, data_dir)
     test = cifar.load(recipe.data.name, recipe.data.test, data_dir)
-    model = _build(recipe, pictures.shape[1:], int(labels.max()) + 1, start)
+    model = _build(recipe, pictures.shape[1:], int(labels.max()) + 1, recipe.weights)
     steps = len(pictures) // recipe.batch_size
     _compile(model, recipe, steps)
     make = {"preprocessing": CIFAR, "batch_size": recipe.batch_size, "seed": recipe.seed}
@@ -93,7 +143,10 @@ def _compile(model, recipe: Recipe, steps: int) -> None:
         decay_steps=recipe.epochs * steps - warmup,
     )
     optimizer = keras.optimizers.SGD(
-        schedule, settings.momentum, nesterov=True, weight_decay=settings.weight_decay or None
+        schedule,
+        0.9 if settings.momentum is None else settings.momentum,
+        nesterov=True,
+        weight_decay=settings.weight_decay or None,
     )
     # Shrinking batch-norm scales and biases only changes the effective rate.
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
