@@ -244,9 +244,9 @@ def _checked(kind: type, values: Any, prefix: str = "") -> Any:
     values = _table(prefix.rstrip("."), values)
     _only(values, [f.name for f in fields(kind)], prefix)
     for f in fields(kind):
-        if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING:
-            if f.name not in values:
-                raise invalid("recipe", sorted(values), f"a recipe that says {prefix}{f.name}")
+        needed = f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+        if needed and f.name not in values:
+            raise invalid("recipe", sorted(values), f"a recipe that says {prefix}{f.name}")
     return kind(**values)
 
 
