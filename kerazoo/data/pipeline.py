@@ -171,7 +171,7 @@ def evaluation_batches(
 
     rows = source.pictures.take(source.count if limit is None else limit)
     rows = rows.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
-    if on_corrupt == "skip":
+    if on_corrupt == "skip" and source.encoded:  # their number is unknown then
         rows = rows.ignore_errors()
     return rows.batch(batch_size).prefetch(2)
 

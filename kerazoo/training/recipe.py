@@ -162,6 +162,14 @@ class Recipe:
     def __post_init__(self) -> None:
         check_recipe(self, DTYPES, STRATEGIES)
 
+    def stages(self) -> list[tuple[int, int | None]]:
+        """`(epochs finished at its end, size of the pictures)` of every stage; None is full."""
+        ends = [
+            (until if isinstance(until, int) else round(until * self.epochs), size)
+            for until, size in self.resolution
+        ]
+        return [*ends, (self.epochs, None)]
+
     def to_dict(self) -> dict[str, Any]:
         """This recipe as JSON and TOML can hold it; `load_recipe` takes it back."""
         return asdict(self) | {"augmentation": self.augmentation.to_dict()}
