@@ -15,7 +15,7 @@ import functools
 import json
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kerazoo._errors import invalid, unknown
@@ -194,12 +194,30 @@ def local_copy(model: "keras.Model") -> "keras.Model":
     return copy
 
 
-def wait_for_all(name: str) -> None:
-    """Returns when every process has come to the place of this name."""
-    if _process()[0] > 1:
-        from jax.experimental import multihost_utils
+def chief_does(call: Callable[[], None]) -> None:
+    """Calls on the chief alone; the others wait for it, and stop where it had to.
 
-        multihost_utils.sync_global_devices(name)
+    Raises:
+        Exception: what `call` raises, on the chief.
+        RuntimeError: on the others then. Left alone, they would wait for it for minutes.
+    """
+    processes, index = _process()
+    if processes == 1:
+        return call()
+    import numpy as np
+    from jax.experimental import multihost_utils
+
+    error = None
+    if index == 0:
+        try:
+            call()
+        except Exception as found:
+            error = found
+    failed = multihost_utils.broadcast_one_to_all(np.int32(error is not None))
+    if error is not None:
+        raise error
+    if failed:
+        raise RuntimeError("Process 0 cannot go on; its message says why.")
 
 
 def check_same(what: str, numbers: Sequence[int]) -> None:

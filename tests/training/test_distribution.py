@@ -201,18 +201,24 @@ weights, history = fitted("data_parallel", global_clipnorm=0.3)
 with distribution.scope("data_parallel"):
     model = network()
 copy = distribution.local_copy(model)
-distribution.wait_for_all("end")
+different, stopped = None, None
 try:
     distribution.check_same("epoch", [7, jax.process_index()])
-    different = None
 except ValueError as error:
     different = str(error)
+done = []
+distribution.chief_does(lambda: done.append(1))
+try:
+    distribution.chief_does(lambda: done[2])
+except Exception as error:
+    stopped = type(error).__name__
 data = tf.data.Dataset.range(10).batch(4)
 print(json.dumps({
     "weights": weights, "history": history, "chief": distribution.is_chief(),
     "replicas": distribution.replicas("data_parallel"), "processes": jax.process_count(),
     "parts": [b.tolist() for b in distribution.batches(data, "data_parallel").as_numpy_iterator()],
     "alone": np.asarray(copy.predict_on_batch(PICTURES[:2])).tolist(), "different": different,
+    "done": done, "stopped": stopped,
 }))
 """
 )
@@ -266,5 +272,7 @@ def test_one_process_is_the_chief_and_all_agree(parallel):
     assert [each["chief"] for each in two] == [True, False]
     assert one["different"] is None
     assert all("`epoch` must be the same on all machines" in each["different"] for each in two)
+    assert [each["done"] for each in [one, *two]] == [[1], [1], []]
+    assert [each["stopped"] for each in [one, *two]] == ["IndexError"] * 2 + ["RuntimeError"]
     for each in two:
         np.testing.assert_allclose(each["alone"], one["alone"], rtol=1e-5, atol=1e-6)
