@@ -173,6 +173,14 @@ class Recipe:
     def __post_init__(self) -> None:
         check_recipe(self, DTYPES, STRATEGIES)
 
+    def stages(self) -> list[tuple[int, int | None]]:
+        """`(epochs finished at its end, size of the pictures)` of every stage; None is full."""
+        ends = [
+            (until if isinstance(until, int) else round(until * self.epochs), size)
+            for until, size in self.resolution
+        ]
+        return [*ends, (self.epochs, None)]
+
     def to_dict(self) -> dict[str, Any]:
         """This recipe as JSON and TOML can hold it; `load_recipe` takes it back."""
         return asdict(self) | {"augmentation": self.augmentation.to_dict()}
@@ -255,9 +263,9 @@ def _checked(kind: type, values: Any, prefix: str = "") -> Any:
     values = _table(prefix.rstrip("."), values)
     _only(values, [f.name for f in fields(kind)], prefix)
     for f in fields(kind):
-        if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING:
-            if f.name not in values:
-                raise invalid("recipe", sorted(values), f"a recipe that says {prefix}{f.name}")
+        needed = f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+        if needed and f.name not in values:
+            raise invalid("recipe", sorted(values), f"a recipe that says {prefix}{f.name}")
     return kind(**values)
 
 
