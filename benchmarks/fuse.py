@@ -34,7 +34,7 @@ def forms(id: str, size: int, groups: int) -> dict:
             found[f"{name}, {'dense' if dense > 1 else 'groups'}"] = _fuse(
                 model, Forms(most, dense)
             )
-    found["split, groups, parts"] = _fuse(model, Forms(0, 1, parts=True))
+    found["split, groups, parts"] = _fuse(model, Forms(0, 1, parts=groups))
     summed = Forms(math.inf, 1, summed_branches=9)
     found["merged, groups, summed"] = _fuse(model, summed)
     short = replace(summed, short_prelu=True)

@@ -24,15 +24,16 @@ class Forms:
         summed_branches: Sums of depthwise convolutions up to this size become one, without
             dilation; 0 leaves them.
         short_prelu: PReLU as a maximum, or as two parts where slopes exceed 1.
-        parts: Mixed and grouped convolutions as ordinary ones on parts of the channels, which are
-            put together only where they must be (`fuse_parts`).
+        parts: Mixed convolutions, and 1x1 convolutions up to so many groups, as ordinary ones on
+            parts of the channels, which are put together only where they must be (`fuse_parts`);
+            0 leaves them.
     """
 
     merged_mix: float
     dense_groups: int
     summed_branches: int = 0
     short_prelu: bool = False
-    parts: bool = False
+    parts: int = 0
 
 
 _ALWAYS = math.inf
@@ -47,13 +48,14 @@ _ALWAYS = math.inf
 #   float32 and 1.5 times in bfloat16. Merged kernels save two copies and a separate activation,
 #   which pays for (3, 5) and (3, 5, 7), 1.5 and 1.8 times the multiplications, and costs from
 #   (3, 5, 7, 9) on, 2.0 times. Parts gain nothing there.
-# * LiteRT, MixNet-S: 0.6x with merged kernels, 0.95x split and dense, 1.1x in parts.
+# * LiteRT, MixNet-S: 0.6x with merged kernels, 0.95x split and dense, 1.1x in parts (MixNet-L
+#   too). ShuffleNet's three groups and ESPNetv2's four are slower in parts and stay.
 # * ONNX Runtime, MixNet-S: 1.2x with merged kernels, by group or dense.
 TARGETS = {
     "tensorflow": Forms(merged_mix=_ALWAYS, dense_groups=2, summed_branches=9, short_prelu=True),
     "openvino": Forms(merged_mix=1.9, dense_groups=1),
     "onnx": Forms(merged_mix=_ALWAYS, dense_groups=2),
-    "litert": Forms(merged_mix=0, dense_groups=1, parts=True),
+    "litert": Forms(merged_mix=0, dense_groups=1, parts=2),
 }
 
 
@@ -65,7 +67,7 @@ def choose_forms(graph: Graph, forms: Forms) -> None:
         if isinstance(node.operation, Linear):
             node.operation = chosen(node.operation, forms)
     if forms.parts:
-        keep_parts(graph)
+        keep_parts(graph, forms.parts)
 
 
 def chosen(linear: Linear, forms: Forms) -> Linear:

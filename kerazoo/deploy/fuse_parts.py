@@ -60,25 +60,30 @@ class _Part:
     size: int
 
 
-def keep_parts(graph: Graph) -> None:
+def keep_parts(graph: Graph, most_groups: int) -> None:
     """Put ordinary layers on parts of the channels in place of mixed and grouped convolutions.
 
     Only 1x1 grouped convolutions: those that are wider stay. To be called last: it leaves the new
     calls without shapes.
+
+    Args:
+        most_groups: Convolutions with more groups stay too.
     """
-    _Rewriter(graph).run()
+    _Rewriter(graph, most_groups).run()
 
 
 class _Rewriter:
     """One walk through the calls.
 
     Attributes:
+        most_groups: As in `keep_parts`.
         parts: Tensor -> the parts that it is computed in, if it is.
         whole: Tensor -> its parts put together, where somebody needed that.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, most_groups: int) -> None:
         self.graph = graph
+        self.most_groups = most_groups
         self.nodes: list[Node] = []
         self.parts: dict[Ref, list[_Part]] = {}
         self.whole: dict[Ref, Ref] = {}
@@ -106,7 +111,7 @@ class _Rewriter:
             if operation.kind is MixConv2D:
                 return self._mixed(operation, source)
             groups = _pointwise_groups(operation)
-            if len(groups) > 1 or (groups and self._wanted(node)):
+            if 1 < len(groups) <= self.most_groups or (len(groups) == 1 and self._wanted(node)):
                 return self._pointwise(operation, groups, source, self._wanted(node))
         if source not in self.parts:
             return None

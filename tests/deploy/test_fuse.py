@@ -11,7 +11,8 @@ from PIL import Image
 import kerazoo
 from kerazoo.checkpoints.readers import read_tensors
 from kerazoo.deploy import fuse
-from kerazoo.deploy.fuse_forms import TARGETS
+from kerazoo.deploy.fuse import _fuse
+from kerazoo.deploy.fuse_forms import TARGETS, Forms
 from kerazoo.layers import (
     BatchNormalization,
     ChannelShuffle,
@@ -272,11 +273,16 @@ def test_parts_with_edges_that_differ(groups, strides, padding):
     shared = _L.ReLU()(x)  # taken whole, and in parts
     y = GroupedPointwiseConv2D(10, 2, use_bias=True)(shared)
     model = randomised(keras.Model(inputs, [x, _L.Add()([shared, y])]))
-    assert error(model, fuse(model, "litert")) <= 1e-5
+    fused = _fuse(model, Forms(merged_mix=0, dense_groups=1, parts=4))
+    assert error(model, fused) <= 1e-5
+    assert _count(fused, GroupedPointwiseConv2D) == _count(fused, MixConv2D) == 0
 
 
-def test_wide_and_strided_groups_stay():
-    layers = [GroupedConv2D(6, 3, groups=2), GroupedConv2D(6, 1, strides=2, groups=2)]
+def test_wide_strided_and_many_groups_stay():
+    layers = [
+        *(GroupedConv2D(6, 3, groups=2), GroupedConv2D(6, 1, strides=2, groups=2)),
+        GroupedConv2D(6, 1, groups=3),
+    ]
     model = small(*layers)
     fused = fuse(model, "litert")
     assert error(model, fused) <= 1e-5
