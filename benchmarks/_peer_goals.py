@@ -42,6 +42,7 @@ GOALS = (
     Goal(_BF16, _same("timm_openvino_bf16"), 1.0, ("mobilenet_v2",)),
     # The same way to run a batch on both sides: what the network alone gains.
     Goal(_OURS, ("timm_openvino", "timm_openvino_streams"), 1.0, (*MIXNETS, "mobilenet_v2")),
+    Goal(_same("openvino_int8"), _same("timm_openvino"), 2.0, (*MIXNETS, "mobilenet_v2")),
     Goal(_same("litert"), _same("litert_official"), 1.0),
     Goal(_same("litert"), _same("keras_applications_litert"), 1.0, ("mobilenet_v2",)),
     Goal(_same("train_kerazoo"), _same("timm_train"), 1.0, ("mixnet_s",)),

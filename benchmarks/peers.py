@@ -32,7 +32,7 @@ WORKERS = {
             **dict.fromkeys(
                 ("tensorflow", "fused", "openvino", "openvino_streams", "openvino_bf16", "onnx")
             ),
-            **dict.fromkeys(("litert", "litert_official")),
+            **dict.fromkeys(("openvino_int8", "litert", "litert_int8", "litert_official")),
             "keras_applications": ("mobilenet_v2",),
             "keras_applications_litert": ("mobilenet_v2",),
         },

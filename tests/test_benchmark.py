@@ -11,7 +11,8 @@ from kerazoo.benchmark.timing import round_robin, summary
 from kerazoo.cli import main
 from kerazoo.registry import get_entry
 
-RUNTIMES = ("tensorflow", "litert", "onnx")
+RUNTIMES = ("tensorflow", "litert", "litert_int8", "onnx")
+MEASURED = RUNTIMES[:-1]
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,7 @@ def test_every_combination_is_measured(measured):
     _, status, report = measured
     assert status == 0
     found = [(row["runtime"], row["batch"]) for row in report["results"]]
-    assert found == [("tensorflow", 1), ("litert", 1), ("tensorflow", 2), ("litert", 2)]
+    assert found == [(runtime, batch) for batch in (1, 2) for runtime in MEASURED]
     for row in report["results"]:
         assert row["model"] == "mobilenet_v1_025"
         assert row["runs"] == 4
@@ -42,7 +43,7 @@ def test_every_combination_is_measured(measured):
         assert row["median_ms"] <= row["quartile3_ms"]
         pictures = 1000 * row["batch"] / row["median_ms"]
         assert row["pictures_per_second"] == pytest.approx(pictures, rel=1e-2)
-        assert row["relative_error"] < 1e-4
+        assert (row["relative_error"] < 1e-4) is (row["runtime"] != "litert_int8")
     (model,) = report["models"]
     assert model["params"] == get_entry("mobilenet_v1_025").params
     assert model["input_shape"] == [32, 32, 3]
@@ -53,10 +54,11 @@ def test_every_combination_is_measured(measured):
 def test_memory_and_load_time_are_of_one_process_each(measured):
     *_, report = measured
     by_runtime = {row["runtime"]: row for row in report["footprints"]}
-    assert set(by_runtime) == {"tensorflow", "litert"}
-    for row in by_runtime.values():
+    assert tuple(by_runtime) == MEASURED
+    for runtime, row in by_runtime.items():
         assert row["load_s"] > 0
-        assert 1.5 < row["file_mb"] < 3  # 0.47 M parameters in float32
+        bytes_each = row["file_mb"] * 1e6 / get_entry("mobilenet_v1_025").params
+        assert 0.9 < bytes_each / (1 if runtime == "litert_int8" else 4) < 1.3
         assert 0 < row["imports_memory_mb"] <= row["peak_memory_mb"]
     # Were it this process's, both would hold TensorFlow.
     assert by_runtime["litert"]["peak_memory_mb"] < by_runtime["tensorflow"]["peak_memory_mb"] / 2
@@ -89,8 +91,8 @@ def test_tables_hold_the_numbers_of_the_json(measured):
         assert cells[2] == f"{row['median_ms']:.2f}"
         assert cells[5] == f"{row['median_ms'] / row['batch']:.2f}"
         assert cells[6] == f"{row['pictures_per_second']:.1f}"
-    base = report["results"][2]["median_ms"] / report["results"][3]["median_ms"]
-    assert rows[3][7] == f"{base:.2f}x"
+    base = report["results"][3]["median_ms"] / report["results"][4]["median_ms"]
+    assert rows[4][7] == f"{base:.2f}x"
 
 
 def test_results_are_not_overwritten(measured, capsys):

@@ -1,6 +1,8 @@
 """The ways to run a network that are compared: how its file is made, and how it is opened."""
 
+import contextlib
 import importlib.util
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +13,7 @@ import numpy as np
 from kerazoo.benchmark.machine import cores
 
 Run = Callable[[np.ndarray], np.ndarray]
+_CALIBRATION = 16  # pictures
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Runtime:
         open: `open(path, input_shape, threads)` gives a function from a batch to the scores.
         needs: Modules that must be installed, and the extra that brings them.
         options: What `open` is given besides.
+        int8: Whether `save` quantises.
     """
 
     name: str
@@ -36,6 +40,7 @@ class Runtime:
     open: Callable[..., Run]
     needs: tuple[tuple[str, str], ...] = ()
     options: tuple[tuple[str, Any], ...] = ()
+    int8: bool = False
 
     def missing(self) -> str | None:
         """What has to be installed first, in words; None if nothing."""
@@ -48,7 +53,7 @@ class Runtime:
         """The network's file in this runtime's format, written into `folder` if not there yet."""
         from kerazoo.deploy import fuse
 
-        path = Path(folder) / f"{self.target or 'built'}{self.suffix}"
+        path = Path(folder) / f"{self.target or 'built'}{'_int8' * self.int8}{self.suffix}"
         if not path.exists():
             self.save(fuse(model, self.target) if self.target else model, str(path))
         return path
@@ -68,6 +73,42 @@ def _export(format: str) -> Callable[[Any, str], None]:
         model.export(path, format=format, verbose=False)
 
     return save
+
+
+def _noise(model) -> list[np.ndarray]:
+    """Pictures to calibrate with where only speed counts: it does not depend on the ranges."""
+    rng = np.random.default_rng(0)
+    shape = (1, *model.input_shape[1:])
+    return [rng.normal(size=shape).astype("float32") for _ in range(_CALIBRATION)]
+
+
+def _save_openvino_int8(model, path: str) -> None:
+    import nncf
+    import openvino
+
+    floats = path.replace("_int8", "")
+    if not Path(floats).exists():
+        _export("openvino")(model, floats)
+    pictures = nncf.Dataset(_noise(model))
+    network = openvino.Core().read_model(floats)
+    with contextlib.redirect_stdout(sys.stderr):  # it draws a bar
+        quantised = nncf.quantize(
+            network, pictures, preset=nncf.QuantizationPreset.MIXED, subset_size=_CALIBRATION
+        )
+    openvino.save_model(quantised, path)
+
+
+def _save_litert_int8(model, path: str) -> None:
+    import tensorflow as tf
+
+    model(np.zeros((1, *model.input_shape[1:]), "float32"))
+    model.export(
+        path,
+        format="litert",
+        verbose=False,
+        optimizations=[tf.lite.Optimize.DEFAULT],
+        representative_dataset=lambda: ([x] for x in _noise(model)),
+    )
 
 
 def _open_tensorflow(path: str, shape, threads: int) -> Run:
@@ -190,12 +231,24 @@ RUNTIMES = {
             options=(("precision", "bf16"), ("streams", True)),
         ),
         Runtime(
+            *("openvino_int8", "OpenVINO, int8", ".xml", "openvino"),
+            *(_save_openvino_int8, _open_openvino),
+            needs=(*_OPENVINO, ("nncf", "openvino")),
+            options=(("precision", "f32"), ("streams", True)),
+            int8=True,
+        ),
+        Runtime(
             *("onnx", "ONNX Runtime", ".onnx", "onnx", _export("onnx"), _open_onnx),
             needs=(("onnxruntime", "onnx"), ("tf2onnx", "onnx")),
         ),
         Runtime(
             *("litert", "LiteRT", ".tflite", "litert", _export("litert"), _open_litert),
             needs=(("ai_edge_litert", "litert"),),
+        ),
+        Runtime(
+            *("litert_int8", "LiteRT, int8", ".tflite", "litert", _save_litert_int8, _open_litert),
+            needs=(("ai_edge_litert", "litert"),),
+            int8=True,
         ),
     )
 }
