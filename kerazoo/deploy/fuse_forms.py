@@ -37,13 +37,16 @@ class Forms:
 
 
 _ALWAYS = math.inf
-# Measured by benchmarks/fuse.py on two cores of an x86 server with AVX-512, 224 pixels, batch 1:
+# Measured by benchmarks/fuse.py on two cores of an x86 server with AVX-512, 224 pixels, batch 1;
+# OpenVINO's by benchmarks/openvino_layers.py:
 # * TensorFlow, MixNet-S: 1.1x as fast as built with split kernels and groups, 1.6x with either of
 #   merged and dense, 1.9x with both. MixNet has two groups. ShuffleNet's three are as fast by group
 #   as dense and ESPNetv2's four slower when dense (batch 8): those stay.
 # * TensorFlow, ESPNetv2 s=1.0, batch 1 and 8: folded alone 1.1x as fast as built and 1.1x; with
 #   branches summed 1.1x and 1.3x; with PReLU as a maximum as well 1.4x and 1.8x (less where slopes
-#   exceed 1). The other runtimes have dilation and PReLU as operations of their own.
+#   exceed 1).
+# * OpenVINO, ESPNetv2 s=1.0: 1.1x with branches summed, 1.3x with PReLU as a maximum as well (1.5x
+#   in bfloat16). ONNX Runtime and LiteRT have PReLU as an operation of their own.
 # * OpenVINO has kernels for groups: MixNet-S' 1x1 convolutions take 1.3 times as long dense in
 #   float32 and 1.5 times in bfloat16. Merged kernels save two copies and a separate activation,
 #   which pays for (3, 5) and (3, 5, 7), 1.5 and 1.8 times the multiplications, and costs from
@@ -53,7 +56,7 @@ _ALWAYS = math.inf
 # * ONNX Runtime, MixNet-S: 1.2x with merged kernels, by group or dense.
 TARGETS = {
     "tensorflow": Forms(merged_mix=_ALWAYS, dense_groups=2, summed_branches=9, short_prelu=True),
-    "openvino": Forms(merged_mix=1.9, dense_groups=1),
+    "openvino": Forms(merged_mix=1.9, dense_groups=1, summed_branches=9, short_prelu=True),
     "onnx": Forms(merged_mix=_ALWAYS, dense_groups=2),
     "litert": Forms(merged_mix=0, dense_groups=1, parts=2),
 }
