@@ -20,6 +20,7 @@ COMMANDS = {
     "evaluate": "evaluate",
     "train": "train",
     "show-data": "show_data",
+    "benchmark": "benchmark",
     "demo": "demo",
 }
 
@@ -30,6 +31,7 @@ examples:
   kerazoo predict mixnet_m cat.jpg holiday/ 'more/*.png'
   kerazoo evaluate mixnet_m --data imagenet2012 --data-dir ~/tensorflow_datasets
   kerazoo train mixnet_s_cifar10 --data-dir ~/tensorflow_datasets --output runs/mixnet_s
+  kerazoo benchmark mixnet_s mobilenet_v2
 
 exit status:
   0 success, 1 some pictures were unreadable and skipped, 2 error
