@@ -109,16 +109,28 @@ def _onnxruntime(path: str, x):
     return lambda: session.run(None, {name: x})[0]
 
 
+def _ir(network, by_onnx: bool, model: str, x) -> Path:
+    """OpenVINO's file of timm's network; converted once for all engines and runs."""
+    import openvino
+
+    path = FOLDER / f"{model}_{len(x)}{'_onnx' * by_onnx}.xml"
+    if not path.exists():
+        if by_onnx:
+            converted = openvino.convert_model(_onnx(network, model, len(x)))
+        else:
+            converted = openvino.convert_model(network, example_input=x, input=list(x.shape))
+        partial = path.with_name(f"partial_{path.name}")
+        openvino.save_model(converted, partial, compress_to_fp16=False)
+        os.replace(partial.with_suffix(".bin"), path.with_suffix(".bin"))
+        os.replace(partial, path)
+    return path
+
+
 def _openvino(network, engine: str, model: str, x):
     """timm's network through OpenVINO: converted directly, or through its ONNX file."""
     import openvino
 
-    if "onnx" in engine:
-        converted = openvino.convert_model(_onnx(network, model, len(x)))
-    else:
-        converted = openvino.convert_model(
-            network, example_input=x, input=list(x.shape), verbose=False
-        )
+    converted = openvino.Core().read_model(_ir(network, "onnx" in engine, model, x))
     streams = engine.endswith("_streams") and len(x) > 1
     settings = {
         "INFERENCE_NUM_THREADS": THREADS,

@@ -65,7 +65,7 @@ def _import(suffix: str) -> None:
     import importlib
 
     modules = {
-        ".keras": ("tensorflow", "keras", "kerazoo.layers"),
+        ".keras": ("tensorflow", "keras", "kerazoo.models"),
         ".xml": ("openvino",),
         ".onnx": ("onnxruntime",),
         ".tflite": ("ai_edge_litert.interpreter",),

@@ -131,8 +131,7 @@ def _open_tensorflow(path: str, shape, threads: int) -> Run:
     import keras
     import tensorflow as tf
 
-    import kerazoo.layers
-    import kerazoo.models  # noqa: F401 - they register the classes that the file names
+    import kerazoo.models  # noqa: F401 - registers the classes that the file names
 
     set_tensorflow_threads(threads)
     model = keras.saving.load_model(path, compile=False)
