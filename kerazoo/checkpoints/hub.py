@@ -8,6 +8,7 @@ import functools
 import json
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -65,8 +66,7 @@ def push_to_hub(
         ValueError: An argument outside what is accepted.
         huggingface_hub.errors.HfHubHTTPError: The Hub refused it.
     """
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", str(repo_id)):
-        raise invalid("repo_id", repo_id, '"user/name"')
+    check_repo(repo_id)
     files = hub_files(
         model,
         repo_id,
@@ -76,15 +76,35 @@ def push_to_hub(
         labels=labels,
         dtype=dtype,
     )
+    message = commit_message or f"Add {model.info.architecture}"
+    return commit_files(repo_id, files, message, private=private, token=token)
+
+
+def check_repo(repo_id: Any) -> None:
+    """Raises `ValueError` where this is not `"user/name"`."""
+    if not isinstance(repo_id, str) or not re.fullmatch(r"[\w.-]+/[\w.-]+", repo_id):
+        raise invalid("repo_id", repo_id, '"user/name"')
+
+
+def commit_files(
+    repo_id: str,
+    files: Mapping[str, bytes | Path],
+    message: str,
+    *,
+    private: bool = False,
+    token: str | bool | None = None,
+) -> str:
+    """Adds files, by name (contents, or where they are), to a repository in one commit.
+
+    Returns:
+        Address of the repository, which is made where it does not exist.
+    """
     from huggingface_hub import CommitOperationAdd, HfApi
 
     api = HfApi(token=token, library_name="kerazoo", library_version=__version__)
     url = api.create_repo(repo_id, private=private, exist_ok=True)
-    api.create_commit(
-        repo_id,
-        [CommitOperationAdd(name, content) for name, content in files.items()],
-        commit_message=commit_message or f"Add {model.info.architecture}",
-    )
+    operations = [CommitOperationAdd(name, content) for name, content in files.items()]
+    api.create_commit(repo_id, operations, commit_message=message)
     return str(url)
 
 
@@ -205,11 +225,11 @@ def _read_config(address: str) -> tuple[dict[str, Any], str | None]:
             "`batch_norm_epsilon=`."
         )
     if not is_timm(config):
-        _check_config(config, address)
+        check_config(config, address)
     return config, commit
 
 
-def _check_config(config: Mapping[str, Any], address: str) -> None:
+def check_config(config: Mapping[str, Any], address: str) -> None:
     """Raise where a `config.json` of our own format is not whole."""
     needed = ("architecture", "arguments", "preprocessing", "classes", "labels")
     missing = [key for key in needed if key not in config]
@@ -261,6 +281,11 @@ def _metrics(metrics: Mapping[str, float] | None) -> dict[str, float]:
 def _licence(licence: str | None, checkpoint: str | None) -> str:
     if licence is None:
         licence = next((c.licence for c in all_checkpoints() if c.id == checkpoint), None)
+    return check_licence(licence)
+
+
+def check_licence(licence: Any) -> str:
+    """The licence, or a `ValueError` where it has not the form of an id."""
     if not isinstance(licence, str) or not re.fullmatch(r"[a-z0-9.+-]+", licence):
         raise invalid("licence", licence, 'the id of a licence, such as "apache-2.0" or "mit"')
     return licence

@@ -20,6 +20,7 @@ COMMANDS = {
     "evaluate": "evaluate",
     "train": "train",
     "show-data": "show_data",
+    "push": "push",
     "demo": "demo",
 }
 
