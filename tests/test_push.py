@@ -93,13 +93,17 @@ def test_a_model_file_goes_up_with_its_card(hub, kerazoo, stored, tmp_path):
     assert "| accuracy | 0.875 |" in sent[CARD].decode()
 
 
-def test_refused_without_a_token(hub, kerazoo):
+def test_refused_or_not_reached(hub, kerazoo):
     done = kerazoo("push", OWN, REPO, HF_TOKEN="hf_wrong")
     assert done.returncode == 2
     assert done.stderr.startswith("kerazoo: error: ")
     assert done.stderr.count("\n") == 1
     assert "401" in done.stderr
     assert hub.messages == []
+    done = kerazoo("push", OWN, REPO, HF_ENDPOINT="http://127.0.0.1:9")  # nothing listens there
+    assert done.returncode == 2
+    assert f"Cannot publish {REPO} on http://127.0.0.1:9: " in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.fixture(scope="module")
@@ -180,7 +184,7 @@ def test_folders_that_are_no_checkpoint(run_folder, spoil, message):
 
 
 def test_dry_run_lists_the_files_and_sends_nothing(capsys, monkeypatch, run_folder, stored):
-    import kerazoo.checkpoints.hub as hub
+    import kerazoo.checkpoints.hub_commit as hub
 
     monkeypatch.setattr(hub, "commit_files", lambda *_, **__: pytest.fail("sent"))
     assert main(["push", str(run_folder), "me/pets", "--dry-run"]) == 0

@@ -8,13 +8,13 @@ import functools
 import json
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kerazoo import __version__
 from kerazoo._errors import invalid, unknown
+from kerazoo.checkpoints.hub_commit import check_repo, commit_files
 from kerazoo.checkpoints.hub_files import fetch_hub
 from kerazoo.checkpoints.model_card import model_card
 from kerazoo.checkpoints.readers import read_tensors
@@ -65,6 +65,7 @@ def push_to_hub(
     Raises:
         ValueError: An argument outside what is accepted.
         huggingface_hub.errors.HfHubHTTPError: The Hub refused it.
+        ConnectionError: The Hub cannot be reached.
     """
     check_repo(repo_id)
     files = hub_files(
@@ -78,34 +79,6 @@ def push_to_hub(
     )
     message = commit_message or f"Add {model.info.architecture}"
     return commit_files(repo_id, files, message, private=private, token=token)
-
-
-def check_repo(repo_id: Any) -> None:
-    """Raises `ValueError` where this is not `"user/name"`."""
-    if not isinstance(repo_id, str) or not re.fullmatch(r"[\w.-]+/[\w.-]+", repo_id):
-        raise invalid("repo_id", repo_id, '"user/name"')
-
-
-def commit_files(
-    repo_id: str,
-    files: Mapping[str, bytes | Path],
-    message: str,
-    *,
-    private: bool = False,
-    token: str | bool | None = None,
-) -> str:
-    """Adds files, by name (contents, or where they are), to a repository in one commit.
-
-    Returns:
-        Address of the repository, which is made where it does not exist.
-    """
-    from huggingface_hub import CommitOperationAdd, HfApi
-
-    api = HfApi(token=token, library_name="kerazoo", library_version=__version__)
-    url = api.create_repo(repo_id, private=private, exist_ok=True)
-    operations = [CommitOperationAdd(name, content) for name, content in files.items()]
-    api.create_commit(repo_id, operations, commit_message=message)
-    return str(url)
 
 
 def hub_files(

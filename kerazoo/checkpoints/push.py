@@ -18,9 +18,8 @@ from kerazoo.checkpoints.hub import (
     WEIGHTS,
     check_config,
     check_licence,
-    check_repo,
-    commit_files,
 )
+from kerazoo.checkpoints.hub_commit import check_repo, commit_files
 from kerazoo.checkpoints.model_card import model_card
 
 # What a repository of ours consists of, and what a run keeps for itself: the state to go on from,

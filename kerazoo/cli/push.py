@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from kerazoo.checkpoints.hub import check_repo, commit_files
+    from kerazoo.checkpoints.hub_commit import check_repo, commit_files
 
     check_repo(args.repo)
     name, files = _of_folder(args) if Path(args.model).is_dir() else _of_model(args)
