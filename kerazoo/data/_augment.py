@@ -139,12 +139,18 @@ def cropped(
         crop = tf.ensure_shape(crop, (None, None, 3))
     else:
         crop = _array_crop(data, record, seed)
-    method = {"lanczos": "lanczos3"}.get(plain.interpolation, plain.interpolation)
-    image = tf.image.resize(crop, plain.size, method, antialias=plain.antialias)
-    image = tf.cast(image, tf.float32)
+    return scaled(crop, plain)
+
+
+def scaled(pictures: tf.Tensor, preprocessing: Preprocessing) -> tf.Tensor:
+    """A picture or a batch of 0 to 255 scaled to `preprocessing.size`, proportions regardless."""
+    name, antialias = preprocessing.interpolation, preprocessing.antialias
+    method = {"lanczos": "lanczos3"}.get(name, name)
+    pictures = tf.image.resize(pictures, preprocessing.size, method, antialias=antialias)
+    pictures = tf.cast(pictures, tf.float32)
     # Cubic and Lanczos filters overshoot at edges.
-    overshoots = plain.interpolation in ("bicubic", "lanczos")
-    return tf.clip_by_value(image, 0.0, 255.0) if overshoots else image
+    overshoots = name in ("bicubic", "lanczos")
+    return tf.clip_by_value(pictures, 0.0, 255.0) if overshoots else pictures
 
 
 def plain_picture(data: tf.Tensor, encoded: bool, preprocessing: Preprocessing) -> tf.Tensor:

@@ -155,16 +155,20 @@ def array_source(
     if split_name(split) != "all":
         raise unknown("split", split, ["all"])
     rows = cut(split, len(pictures))
+    dataset, fetch = array_rows(pictures[rows], labels[rows])
+    count, shape = len(labels[rows]), pictures.shape[1:]
+    return Source(name, split, names, count, dataset, encoded=False, fetch=fetch, shape=shape)
+
+
+def array_rows(pictures: np.ndarray, labels: np.ndarray) -> tuple[Any, Any]:
+    """`Source.pictures` and `Source.fetch` of arrays."""
     # The tensors are captured by the graph once; nothing is copied for each epoch.
-    x = tf.constant(pictures[rows])
-    y = tf.constant(labels[rows].astype("int64"))
+    x, y = tf.constant(pictures), tf.constant(labels.astype("int64"))
 
     def fetch(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return tf.gather(x, index), tf.gather(y, index)
 
-    count = int(x.shape[0])
-    dataset = tf.data.Dataset.range(count).map(fetch)
-    return Source(name, split, names, count, dataset, encoded=False, fetch=fetch)
+    return tf.data.Dataset.range(len(labels)).map(fetch), fetch
 
 
 def _file_source(

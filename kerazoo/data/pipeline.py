@@ -8,7 +8,8 @@ from typing import Any
 import tensorflow as tf
 
 from kerazoo._errors import invalid, unknown
-from kerazoo.data._augment import Augmenter, cropped, fold_in, plain_picture
+from kerazoo.data._augment import Augmenter, cropped, fold_in, plain_picture, scaled
+from kerazoo.data._small import is_small, small_batches
 from kerazoo.data.augmentation import Augmentation
 from kerazoo.data.corrupt import Corrupt, Tally, picture_error
 from kerazoo.data.sources import Source
@@ -68,6 +69,8 @@ def training_data(
     batch_size: int,
     seed: int = 0,
     epoch: int = 0,
+    step: int = 0,
+    size: int | tuple[int, int] | None = None,
     on_corrupt: str = "skip",
     cache: bool = False,
     shuffle_buffer: int = 8192,
@@ -76,9 +79,10 @@ def training_data(
     """Shuffled, augmented, normalised batches.
 
     Order and augmentation follow from `seed`, the epoch and each picture's number alone: the same
-    seed gives the same batches, bit for bit, whatever the number of threads, and `epoch=3` goes
-    on exactly where an uninterrupted run would be (but for skipped pictures, which shift what
-    follows them).
+    seed gives the same batches, bit for bit, whatever the number of threads, and `epoch=3, step=7`
+    goes on exactly where an uninterrupted run would be (but for skipped pictures, which shift what
+    follows them). Arrays that are only shifted and mirrored (`crop="pad"` or `"none"`, at their own
+    size) are treated by the batch, ten times as fast.
 
     Args:
         source: The pictures; for TFDS sets opened with `shards=4` or more they mix better.
@@ -88,6 +92,10 @@ def training_data(
         batch_size: Pictures in a batch.
         seed: Any int.
         epoch: Where to start, counted from 0.
+        step: How many batches of that epoch to leave out, below `steps`.
+        size: Of the pictures in the batches, where that is not the preprocessing's: for training
+            on smaller pictures at first. A padded or central crop is made as always and scaled
+            then; a random one is scaled to this size at once.
         on_corrupt: `"skip"` leaves out pictures that cannot be decoded, and counts them;
             `"fail"` stops at the first, with an error that `naming_corrupt` explains.
         cache: Keep encoded pictures in memory after the first epoch (sources in a stream only;
@@ -100,24 +108,37 @@ def training_data(
         ValueError: A source with fewer pictures than a batch, or an argument out of range.
     """
     augmentation = augmentation or Augmentation()
-    _check(source, batch_size, seed, epoch, on_corrupt, shuffle_buffer)
+    _check(source, batch_size, seed, epoch, step, on_corrupt, shuffle_buffer)
     steps, parallel = source.count // batch_size, parallel or tf.data.AUTOTUNE
     root, tally = tf.constant([seed, 0], tf.int64), Tally(source)
-    augmenter = Augmenter(augmentation, preprocessing)
-    rows = _rows(source, root, epoch, steps * batch_size, tally, cache, shuffle_buffer)
-    rows = rows.map(
-        _loader(source, preprocessing, augmenter, root, tally), num_parallel_calls=parallel
-    )
-    if on_corrupt == "skip":
-        rows = rows.ignore_errors()
-    batches = rows.batch(batch_size, drop_remainder=True)
+    final = preprocessing.with_size(size) if size else preprocessing
+    augmenter = Augmenter(augmentation, final)
+    if is_small(source, augmentation, preprocessing):
+        batches = small_batches(
+            source,
+            preprocessing,
+            final,
+            augmentation,
+            tf.data.Dataset.range(epoch, tf.int64.max),
+            (epoch, step),
+            batch_size,
+            (fold_in(root, _SHUFFLE), fold_in(root, _CROP)),
+            parallel,
+        )
+    else:
+        rows = _rows(source, root, epoch, steps * batch_size, tally, cache, shuffle_buffer)
+        load = _loader(source, preprocessing, augmenter, root, tally)
+        rows = rows.skip(step * batch_size).map(load, num_parallel_calls=parallel)
+        if on_corrupt == "skip":
+            rows = rows.ignore_errors()
+        batches = rows.batch(batch_size, drop_remainder=True)
     if augmentation.soft_labels:
         classes, branch = len(source.classes), fold_in(root, _MIX)
 
         def mix(number: tf.Tensor, row: tuple) -> tuple[tf.Tensor, tf.Tensor]:
             return augmenter.mix(row[0], tf.one_hot(row[1], classes), fold_in(branch, number))
 
-        batches = batches.enumerate(epoch * steps).map(mix, num_parallel_calls=parallel)
+        batches = batches.enumerate(epoch * steps + step).map(mix, num_parallel_calls=parallel)
     options = tf.data.Options()
     options.deterministic = True
     batches = batches.prefetch(tf.data.AUTOTUNE).with_options(options)
@@ -150,16 +171,17 @@ def evaluation_batches(
 
     rows = source.pictures.take(source.count if limit is None else limit)
     rows = rows.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
-    if on_corrupt == "skip":
+    if on_corrupt == "skip" and source.encoded:  # their number is unknown then
         rows = rows.ignore_errors()
     return rows.batch(batch_size).prefetch(2)
 
 
-def _check(source, batch_size, seed, epoch, on_corrupt, shuffle_buffer) -> None:
+def _check(source, batch_size, seed, epoch, step, on_corrupt, shuffle_buffer) -> None:
     for name, value, least in (
         ("batch_size", batch_size, 1),
         ("seed", seed, -(2**63)),
         ("epoch", epoch, 0),
+        ("step", step, 0),
         ("shuffle_buffer", shuffle_buffer, 1),
     ):
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value < 2**63:
@@ -167,6 +189,8 @@ def _check(source, batch_size, seed, epoch, on_corrupt, shuffle_buffer) -> None:
     if batch_size > source.count:
         rule = f"at most the number of pictures, {source.count} in {source.name!r} {source.split!r}"
         raise invalid("batch_size", batch_size, rule)
+    if step >= source.count // batch_size:
+        raise invalid("step", step, f"below the {source.count // batch_size} steps of an epoch")
     _check_on_corrupt(on_corrupt)
 
 
@@ -226,18 +250,21 @@ def _loader(
     tally: Tally,
 ) -> Any:
     crop, vary = fold_in(root, _CROP), fold_in(root, _PICTURE)
+    record, final = augmenter.record, augmenter.preprocessing
+    cut = final if record.crop == "random" else preprocessing
 
     def load(number: tf.Tensor, index: tf.Tensor, row: Any) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.control_dependencies([tally.begin(index)]):
             row = tf.nest.map_structure(tf.identity, row)
         data, label = source.fetch(row) if source.fetch else row
         seed = fold_in(fold_in(crop, number), index)
-        image = cropped(data, source.encoded, augmenter.record, preprocessing, seed)
+        image = cropped(data, source.encoded, record, cut, seed)
         with tf.control_dependencies([image]):
             tally.done(index)
+        image = scaled(image, final) if cut.size != final.size else image
         image = augmenter.picture(image, fold_in(fold_in(vary, number), index))
         # Not `preprocessing.normalise`: that computes with the backend of Keras, which may be JAX.
-        scale, offset = preprocessing._affine(image.shape[-1])
+        scale, offset = final._affine(image.shape[-1])
         return image * scale + offset, label
 
     return load

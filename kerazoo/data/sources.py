@@ -24,8 +24,10 @@ class Source:
         encoded: Whether a picture is a string of JPEG, PNG, GIF or BMP bytes; otherwise it is a
             uint8 array `(height, width, channels)`.
         fetch: `int64 index -> (picture, label)` for tf.data graphs, where pictures can be reached
-            one by one; None where they come in a stream.
+            one by one; None where they come in a stream. That of arrays also takes a vector of
+            indices and gives a batch.
         files: Paths of the pictures, in order, where each is a file.
+        shape: `(height, width, channels)` where all pictures are known to have one.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Source:
     encoded: bool = True
     fetch: Callable[[Any], tuple[Any, Any]] | None = None
     files: tuple[str, ...] | None = None
+    shape: tuple[int, int, int] | None = None
 
     def picture_name(self, index: int) -> str:
         """How to call a picture in a message: its path, or its place in the split."""
@@ -77,7 +80,9 @@ def load_source(
         decoders={"image": tfds.decode.SkipDecoding()},
     ).map(lambda row: (row["image"], row["label"]))
     count = builder.info.splits[split].num_examples
-    return Source(name, split, tuple(features["label"].names), count, pictures)
+    shape = features["image"].shape
+    shape = shape if all(shape) else None
+    return Source(name, split, tuple(features["label"].names), count, pictures, shape=shape)
 
 
 def _builder(name: str, data_dir: Path) -> Any:

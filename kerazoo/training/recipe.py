@@ -1,54 +1,178 @@
 """What a training run is made of: a small TOML file, checked before the first step."""
 
+import dataclasses
 import tomllib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from kerazoo._errors import invalid, unknown
+from kerazoo.data.augmentation import CIFAR, Augmentation
+from kerazoo.training._checks import check_recipe, check_section
+
+DTYPES = ("float32", "mixed_float16", "mixed_bfloat16")
+STRATEGIES = ("none", "mirrored", "data_parallel")
 
 
 @dataclass(frozen=True)
 class Data:
-    """A prepared TFDS set and its splits."""
+    """Where the pictures come from.
+
+    Args:
+        name: A TFDS name, the path of a folder, or of a `.csv` file (`kerazoo.data.open`).
+        train: Split to learn from, with or without a slice: `"train[:90%]"`.
+        test: Split that the finished network is measured on, once, at the end.
+        validation: Split that is watched after every epoch, and chooses the best checkpoint; by
+            default `test`, whose accuracy at the best epoch is then no fair measure.
+        fractions: Shares of the splits, for folders and CSV files without splits of their own.
+        on_corrupt: `"skip"` leaves out pictures that cannot be decoded, and counts them; `"fail"`
+            stops at the first.
+        memory: Whether training pictures are decoded once and kept; `"auto"` does so for TFDS sets
+            whose pictures all have one small size (CIFAR).
+        cache: Whether encoded pictures of a TFDS set are kept in memory.
+        shuffle_buffer: Pictures to choose from, for TFDS sets that are not in memory.
+    """
 
     name: str = "cifar10"
     train: str = "train"
     test: str = "test"
+    validation: str | None = None
+    fractions: dict[str, float] | None = None
+    on_corrupt: str = "skip"
+    memory: bool | str = "auto"
+    cache: bool = False
+    shuffle_buffer: int = 8192
+
+    def __post_init__(self) -> None:
+        check_section("data", self)
 
 
 @dataclass(frozen=True)
 class Optimizer:
-    """SGD with Nesterov momentum under one cosine cycle with a linear warm-up."""
+    """The optimizer, and what else shapes a step.
 
+    Args:
+        name: Any of Keras: `"sgd"`, `"rmsprop"`, `"adamw"`, `"muon"`, …
+        learning_rate: The top of the schedule.
+        warmup_epochs: The rate rises to it from 0 in a line meanwhile.
+        momentum: For those that have one; None is 0.9 for SGD, the optimizer's default otherwise.
+        weight_decay: Decoupled: every step shrinks kernels by `learning_rate * weight_decay`.
+            Batch-norm scales and biases are left alone, by `l2` as well.
+        l2: Added to the loss instead, `l2 / 2 * |kernel|²`, as papers before AdamW have it.
+        label_smoothing: Share of the label that is spread over all classes.
+        clipnorm, global_clipnorm, clipvalue: Clipping of gradients as in Keras; at most one.
+        accumulate: Batches whose gradients are averaged before a step.
+        ema: Momentum of an average of the weights, such as 0.999; 0 is off. The average is what
+            is validated and exported.
+        arguments: Others of the optimizer: `{rho = 0.9, epsilon = 0.001}`.
+    """
+
+    name: str = "sgd"
     learning_rate: float = 0.1
     warmup_epochs: float = 1.0
-    momentum: float = 0.9
+    momentum: float | None = None
     weight_decay: float = 0.0
+    l2: float = 0.0
     label_smoothing: float = 0.0
+    clipnorm: float | None = None
+    global_clipnorm: float | None = None
+    clipvalue: float | None = None
+    accumulate: int = 1
+    ema: float = 0.0
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_section("optimizer", self)
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """How a network that was trained before goes on learning (`kerazoo.training.transfer`).
+
+    Args:
+        freeze: `"none"`, `"backbone"` (all but the classifier: a linear probe), or a pattern of
+            layer names such as `"block_[0-4]*"`, or a list of these.
+        batch_norm: `"train"` updates statistics, `"frozen"` keeps them; `"auto"` keeps those of
+            frozen layers.
+        rates: Layer-name pattern -> factor of the learning rate; the first that fits counts.
+    """
+
+    freeze: str | list[str] = "none"
+    batch_norm: str = "auto"
+    rates: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_section("transfer", self)
+
+    @property
+    def active(self) -> bool:
+        """Whether anything differs from training all of the network alike."""
+        return self != Transfer()
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A training run, as `kerazoo/training/recipes/*.toml` writes it."""
+    """A training run, as `kerazoo/training/recipes/*.toml` writes it.
+
+    Args:
+        model: Id of `kerazoo list`.
+        epochs: How often all training pictures are seen.
+        batch_size: Pictures in a batch, over all devices.
+        seed: For weights, order, augmentation and dropout.
+        weights: Where to start: None (random), `"imagenet"`, a registered id, `hf://user/repo` or
+            a file. A classifier of another number of classes starts fresh.
+        dtype: `"float32"`, `"mixed_float16"` (with loss scaling) or `"mixed_bfloat16"`.
+        jit: Whether XLA compiles the step; `"auto"` does so on GPU and TPU alone, for on CPU it is
+            several times slower.
+        strategy: `"none"`, `"mirrored"` (all devices of this machine) or `"data_parallel"` (JAX,
+            also over several machines); see `kerazoo.training.distribution`.
+        resolution: Smaller pictures for the first epochs: a list of `[until, size]`, `until` being
+            an epoch (int) or a share of the epochs (float below 1). `[[0.4, 20], [0.7, 26]]` takes
+            20 pixels for 40 % of the epochs, 26 up to 70 %, and the full size for the rest.
+        arguments: Of the model's constructor.
+        data: Where pictures come from.
+        preprocessing: Keys of `kerazoo.Preprocessing` that replace those of the start weights, or
+            of the data set where those say nothing.
+        augmentation: How training pictures are varied. A recipe that does not say how to crop
+            pads and crops CIFAR (`"pad"`) and crops others at random (`"random"`).
+        optimizer: Optimizer, clipping, label smoothing, average of the weights.
+        schedule: `name` of a schedule and its arguments, see `kerazoo.training.optimizers`.
+        transfer: Freezing and rates of layers.
+    """
 
     model: str
     epochs: int
     batch_size: int = 128
     seed: int = 0
+    weights: str | None = None
+    dtype: str = "float32"
+    jit: bool | str = "auto"
+    strategy: str = "none"
+    resolution: list[list[float]] = field(default_factory=list)
     arguments: dict[str, Any] = field(default_factory=dict)
     data: Data = field(default_factory=Data)
+    preprocessing: dict[str, Any] = field(default_factory=dict)
+    augmentation: Augmentation = CIFAR
     optimizer: Optimizer = field(default_factory=Optimizer)
+    schedule: dict[str, Any] = field(default_factory=lambda: {"name": "cosine"})
+    transfer: Transfer = field(default_factory=Transfer)
 
-    def __post_init__(self):
-        for name in ("epochs", "batch_size"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise invalid(name, value, "a positive integer")
+    def __post_init__(self) -> None:
+        check_recipe(self, DTYPES, STRATEGIES)
+
+    def stages(self) -> list[tuple[int, int | None]]:
+        """`(epochs finished at its end, size of the pictures)` of every stage; None is full."""
+        ends = [
+            (until if isinstance(until, int) else round(until * self.epochs), size)
+            for until, size in self.resolution
+        ]
+        return [*ends, (self.epochs, None)]
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """This recipe as JSON and TOML can hold it; `load_recipe` takes it back."""
+        return asdict(self) | {"augmentation": self.augmentation.to_dict()}
 
 
 def recipe_names() -> list[str]:
@@ -57,42 +181,90 @@ def recipe_names() -> list[str]:
     return sorted(p.name.removesuffix(".toml") for p in folder.iterdir())
 
 
-def load_recipe(name_or_path: str | dict[str, Any], **overrides) -> Recipe:
+def load_recipe(
+    name_or_path: str | Mapping[str, Any],
+    changes: Mapping[str, Any] | None = None,
+    **overrides: Any,
+) -> Recipe:
     """Read a recipe that ships with kerazoo, a TOML file, or the dict of a stored run.
 
     Args:
         name_or_path: A name from `recipe_names()` or a path that ends in `.toml`.
-        **overrides: Top-level values that replace the file's; None leaves the file's.
+        changes: `{"optimizer.learning_rate": 0.05}`: values that replace those of the recipe, by
+            section and key.
+        **overrides: The same for top-level values; None leaves the recipe's.
 
     Raises:
-        ValueError: for an unknown recipe, or a key that no recipe has.
+        ValueError: for an unknown recipe, a key that no recipe has, or a value out of range.
     """
-    if isinstance(name_or_path, dict):
-        return _recipe(name_or_path | {k: v for k, v in overrides.items() if v is not None})
+    values = _read(name_or_path)
+    given = {key: value for key, value in overrides.items() if value is not None}
+    for key, value in {**given, **(changes or {})}.items():
+        _set(values, key, value)
+    return _recipe(values)
+
+
+def _read(name_or_path: str | Mapping[str, Any]) -> dict[str, Any]:
+    if isinstance(name_or_path, Mapping):
+        return {k: dict(v) if isinstance(v, Mapping) else v for k, v in name_or_path.items()}
     if str(name_or_path).endswith(".toml"):
-        text = Path(name_or_path).read_text(encoding="utf-8")
+        path = Path(name_or_path)
+        if not path.is_file():
+            raise invalid("recipe", str(name_or_path), "the path of an existing TOML file")
+        text = path.read_text(encoding="utf-8")
     elif name_or_path in recipe_names():
         file = resources.files("kerazoo.training") / "recipes" / f"{name_or_path}.toml"
         text = file.read_text(encoding="utf-8")
     else:
         raise unknown("recipe", name_or_path, [*recipe_names(), "a path ending in .toml"])
-    return _recipe(tomllib.loads(text) | {k: v for k, v in overrides.items() if v is not None})
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise invalid("recipe", str(name_or_path), f"a TOML file: {error}") from None
+
+
+def _set(values: dict[str, Any], key: str, value: Any) -> None:
+    *sections, last = key.split(".")
+    for section in sections:
+        values = values.setdefault(section, {})
+        if not isinstance(values, dict):
+            raise invalid("set", key, f"the key of a recipe; {section!r} holds no keys")
+    # `schedule = "cosine"` would do away with the table: it means the name.
+    if isinstance(values.get(last), dict) and not isinstance(value, dict):
+        raise invalid("set", key, f"a value, not a section: set {key}.name or another of its keys")
+    values[last] = value
 
 
 def _recipe(values: dict[str, Any]) -> Recipe:
-    return _checked(
-        Recipe,
-        values
-        | {
-            "data": _checked(Data, values.get("data", {}), "data."),
-            "optimizer": _checked(Optimizer, values.get("optimizer", {}), "optimizer."),
-        },
-    )
+    values = dict(values)
+    for key, kind in (("data", Data), ("optimizer", Optimizer), ("transfer", Transfer)):
+        values[key] = _checked(kind, values.get(key, {}), f"{key}.")
+    crop = "pad" if values["data"].name.startswith("cifar") else "random"
+    record = {"crop": crop, **_table("augmentation", values.get("augmentation", {}))}
+    known = [f.name for f in fields(Augmentation)]
+    _only(record, known, "augmentation.")
+    values["augmentation"] = Augmentation.from_dict(record)
+    values["schedule"] = {"name": "cosine", **_table("schedule", values.get("schedule", {}))}
+    return _checked(Recipe, values)
 
 
-def _checked(kind, values: dict[str, Any], prefix: str = ""):
-    known = {f.name for f in fields(kind)}
+def _checked(kind: type, values: Any, prefix: str = "") -> Any:
+    values = _table(prefix.rstrip("."), values)
+    _only(values, [f.name for f in fields(kind)], prefix)
+    for f in fields(kind):
+        needed = f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+        if needed and f.name not in values:
+            raise invalid("recipe", sorted(values), f"a recipe that says {prefix}{f.name}")
+    return kind(**values)
+
+
+def _only(values: Mapping[str, Any], known: list[str], prefix: str) -> None:
     for key in values:
         if key not in known:
             raise unknown("recipe key", f"{prefix}{key}", [prefix + name for name in known])
-    return kind(**values)
+
+
+def _table(name: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise invalid(name, value, f"a table, [{name}]")
+    return dict(value)

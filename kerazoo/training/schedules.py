@@ -15,6 +15,7 @@ import numpy as np
 from keras import ops
 
 from kerazoo._errors import invalid, unknown
+from kerazoo.training import rates
 
 log = logging.getLogger("kerazoo")
 
@@ -158,6 +159,10 @@ def cosine_restarts(
 
 
 SCHEDULES: dict[str, Callable[..., keras.optimizers.schedules.LearningRateSchedule]] = {
+    "constant": rates.constant,
+    "cosine": rates.cosine,
+    "exponential": rates.exponential,
+    "piecewise": rates.piecewise,
     "cyclic": CyclicWarmRestarts,
     "cosine_restarts": cosine_restarts,
 }
@@ -167,8 +172,8 @@ def make_schedule(schedule: str, **arguments) -> keras.optimizers.schedules.Lear
     """A schedule by name, for recipes and command lines.
 
     Args:
-        schedule: `"cyclic"` or `"cosine_restarts"`.
-        **arguments: Of `CyclicWarmRestarts` or `cosine_restarts`.
+        schedule: A key of `SCHEDULES`.
+        **arguments: Of that function or class.
 
     Raises:
         ValueError: for an unknown name or argument (the nearest ones are named), or a wrong value.

@@ -1,0 +1,241 @@
+"""What happens between the steps and epochs of a run, as Keras callbacks.
+
+Their order in `fit` matters: `StopOnNaN` before anything is kept, `Bookkeeping` before all that
+read the logs, `Backup` after the log and the best weights, so that a kill between them repeats an
+epoch and leaves no hole.
+"""
+
+import contextlib
+import csv
+import io
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+from keras import ops
+
+from kerazoo.training._files import write_file, write_text
+from kerazoo.training.state import Position, save_state
+
+CHECK_EVERY = 25  # steps; looking at a loss makes an accelerator wait
+
+
+class StopOnNaN(keras.callbacks.Callback):
+    """Ends training with an error once the loss is NaN or infinite.
+
+    `keras.callbacks.TerminateOnNaN` looks at every step, and its message knows no epoch.
+    """
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if (batch + 1) % CHECK_EVERY == 0:
+            self.check(logs)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.check(logs)
+
+    def check(self, logs: Mapping[str, Any] | None) -> None:
+        """Raises if the loss is not finite."""
+        loss = float((logs or {}).get("loss", 0.0))
+        if not math.isfinite(loss):
+            raise FloatingPointError(
+                f"The loss became {loss} in epoch {self._epoch + 1}. Lower optimizer.learning_rate,"
+                " lengthen optimizer.warmup_epochs or set optimizer.global_clipnorm."
+            )
+
+
+class Bookkeeping(keras.callbacks.Callback):
+    """Adds rate and seconds to an epoch's logs, and the part of it that an earlier session did.
+
+    Args:
+        schedule: The rate by step.
+        steps: In an epoch.
+        start: Where this call of `fit` begins.
+    """
+
+    def __init__(self, schedule: Callable, steps: int, start: Position) -> None:
+        super().__init__()
+        self._schedule, self._steps, self._start = schedule, steps, start
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch, self._began = epoch, time.monotonic()
+
+    @property
+    def done_before(self) -> int:
+        """Steps of the present epoch that an earlier session did."""
+        return self._start.step if self._epoch == self._start.epoch else 0
+
+    def so_far(self, logs: Mapping[str, Any], steps: int) -> dict[str, float]:
+        """Means over the present epoch, of which this session did `steps` steps."""
+        found = {name: float(value) for name, value in logs.items()}
+        found["seconds"] = time.monotonic() - self._began
+        if before := self.done_before:
+            earlier = self._start.logs
+            for name in found.keys() & earlier.keys() - {"seconds"}:
+                total = before * earlier[name] + steps * found[name]
+                found[name] = total / (before + steps)
+            found["seconds"] += earlier.get("seconds", 0.0)
+        return found
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs.update(self.so_far(logs, self._steps - self.done_before))
+        logs["seconds"] = round(logs["seconds"], 1)
+        last = (epoch + 1) * self._steps - 1
+        logs["learning_rate"] = float(ops.convert_to_numpy(self._schedule(last)))
+
+
+class Averages(keras.callbacks.SwapEMAWeights):
+    """Validates the average of the weights (EMA), and lends it to what saves weights."""
+
+    def _tf_swap_variables(self, optimizer):
+        # Keras swaps on TensorFlow by adding and subtracting, which rounds: a run that is
+        # interrupted would not go on with the same weights. This is its way on other backends.
+        self._backend_swap_variables(optimizer)
+
+    @contextlib.contextmanager
+    def in_model(self) -> Iterator[None]:
+        """Within it, the model holds the average."""
+        self._swap_variables()
+        try:
+            yield
+        finally:
+            self._swap_variables()
+
+
+class KeepBest(keras.callbacks.Callback):
+    """Saves the weights whose validation accuracy is the highest so far.
+
+    Args:
+        path: Where to.
+        best: The highest before.
+        averages: Where it is their average that counts.
+    """
+
+    def __init__(self, path: Path, best: float | None, averages: Averages | None) -> None:
+        super().__init__()
+        self._path, self.best, self._averages = path, best, averages
+
+    def on_epoch_end(self, epoch, logs=None):
+        accuracy = float(logs["val_accuracy"])
+        if self.best is None or accuracy > self.best:
+            self.best = accuracy
+            with self._averages.in_model() if self._averages else contextlib.nullcontext():
+                save_weights(self.model, self._path)
+
+
+def save_weights(model: keras.Model, path: Path) -> None:
+    """Weights alone as Keras' `.weights.h5`, in one move."""
+    # `save_weights` would add the state of the optimizer, twice as much again.
+    optimizer, model.optimizer = getattr(model, "optimizer", None), None
+    try:
+        write_file(path, model.save_weights)
+    finally:
+        model.optimizer = optimizer
+
+
+class Backup(keras.callbacks.Callback):
+    """Saves the state of the run after every epoch, and every so many steps.
+
+    Args:
+        path: The file.
+        steps: In an epoch.
+        every: Steps; None for after epochs alone.
+        books: What sums up an epoch.
+        best: What knows the best accuracy.
+        guard: What looks at the loss: weights of NaN must not replace a good backup.
+        saved: Called with the position after each backup.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        steps: int,
+        every: int | None,
+        books: Bookkeeping,
+        best: KeepBest,
+        guard: StopOnNaN,
+        saved: Callable[[Position], None],
+    ) -> None:
+        super().__init__()
+        self._path, self._steps, self._every = path, steps, every
+        self._books, self._best, self._guard, self._saved = books, best, guard, saved
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        done = self._books.done_before + batch + 1
+        if self._every and done % self._every == 0 and done < self._steps:
+            self._guard.check(logs)
+            self._save(Position(self._epoch, done, self._books.so_far(logs, batch + 1)))
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._save(Position(epoch + 1))
+
+    def _save(self, position: Position) -> None:
+        position = Position(position.epoch, position.step, position.logs, self._best.best)
+        save_state(self.model, self._path, position)
+        self._saved(position)
+
+
+class Report(keras.callbacks.Callback):
+    """One line an epoch on stdout, and a bar of its steps on stderr where that is a terminal.
+
+    Args:
+        epochs: Of the whole run.
+        steps: In an epoch.
+        bar: Whether to show the bar.
+        books: What knows the steps of an earlier session.
+    """
+
+    def __init__(self, epochs: int, steps: int, bar: bool, books: Bookkeeping) -> None:
+        super().__init__()
+        self._epochs, self._steps, self._show, self._books = epochs, steps, bar, books
+        self._bar: Any = None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if self._show:
+            from tqdm import tqdm
+
+            name = f"epoch {epoch + 1}/{self._epochs}"
+            self._bar = tqdm(
+                total=self._steps, initial=self._books.done_before, desc=name, unit="step",
+                file=sys.stderr, leave=False,
+            )  # fmt: skip
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self._bar is not None:
+            self._bar.update()
+            if self._bar.n % CHECK_EVERY == 0:
+                self._bar.set_postfix_str(f"loss {float(logs['loss']):.3f}")
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self._bar is not None:
+            self._bar.close()
+        words = f"epoch {epoch + 1:>{len(str(self._epochs))}}/{self._epochs}"
+        words += f"  loss {logs['loss']:.4f}  accuracy {100 * logs['accuracy']:.2f} %"
+        words += f"  validation {100 * logs['val_accuracy']:.2f} %"
+        words += f"  rate {logs['learning_rate']:.3g}  {logs['seconds']:.0f} s"
+        print(words, flush=True)
+
+
+def trim_log(path: Path, epoch: int) -> None:
+    """Removes the lines of a CSV log from an epoch on, which are about to be written again."""
+    if not path.exists():
+        return
+    with open(path, encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
+    header, rows = rows[:1], rows[1:]
+    if not header:
+        return
+    kept = [r for r in rows if len(r) == len(header[0]) and r[0].isdecimal() and int(r[0]) < epoch]
+    if len(kept) < len(rows):
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows(header + kept)
+        write_text(path, text.getvalue())

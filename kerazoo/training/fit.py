@@ -1,0 +1,138 @@
+"""The calls of Keras' `fit` that make up a run, from wherever it stands."""
+
+import logging
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from kerazoo.training import callbacks as ours
+from kerazoo.training import record as names
+from kerazoo.training.inputs import Inputs, fit_batches, validation_batches
+from kerazoo.training.optimizers import recipe_schedule
+from kerazoo.training.recipe import Recipe
+from kerazoo.training.record import RunRecord
+from kerazoo.training.state import Position, load_state
+
+log = logging.getLogger("kerazoo")
+
+
+@dataclass(frozen=True)
+class Session:
+    """How this process takes part in a run; nothing of it changes the weights.
+
+    Attributes:
+        every: Steps between backups; None for after epochs alone.
+        bar: Whether to show the steps of an epoch.
+        tensorboard: Whether to write TensorBoard logs.
+        writer: Whether it is this process that writes files.
+        further: Callbacks of the user.
+    """
+
+    every: int | None = None
+    bar: bool = False
+    tensorboard: bool = False
+    writer: bool = True
+    further: Sequence[keras.callbacks.Callback] = ()
+
+
+@dataclass(frozen=True)
+class Leg:
+    """One call of `fit`: epochs `first` to `last`, the first of them from `step` on."""
+
+    first: int
+    last: int
+    step: int
+    size: int | None
+
+
+def legs(recipe: Recipe, position: Position) -> list[Leg]:
+    """What is left to do: a leg for every size of pictures, and one for a broken epoch."""
+    found, epoch, step = [], position.epoch, position.step
+    for end, size in recipe.stages():
+        if step and epoch < end:
+            found.append(Leg(epoch, epoch + 1, step, size))
+            epoch, step = epoch + 1, 0
+        if epoch < end:
+            found.append(Leg(epoch, end, 0, size))
+            epoch = end
+    return found
+
+
+def fit(
+    model: Any, recipe: Recipe, inputs: Inputs, record: RunRecord, session: Session
+) -> dict[str, str]:
+    """Goes on from the backup to the last epoch.
+
+    Returns:
+        Name -> reason of the pictures that could not be decoded.
+
+    Raises:
+        FloatingPointError: The loss became NaN or infinite.
+        PictureError: A picture cannot be decoded, with `data.on_corrupt = "fail"`.
+    """
+    state, corrupt = record.output / names.STATE, {}
+    start = load_state(model, state)
+    if session.writer:
+        record.session(from_epoch=start.epoch, from_step=start.step)
+    for i, leg in enumerate(legs(recipe, start)):
+        if i:
+            # `fit` leaves the averaged weights (EMA) in the model: training goes on with its own.
+            start = load_state(model, state) if recipe.optimizer.ema else Position(leg.first)
+        corrupt |= _one_leg(model, recipe, inputs, record, session, leg, start)
+    for name, reason in corrupt.items():
+        log.warning("Skipped %s: %s", name, reason)
+    return corrupt
+
+
+def _one_leg(model, recipe, inputs, record, session, leg: Leg, start: Position) -> dict[str, str]:
+    data = fit_batches(recipe, inputs, leg.first, leg.step, leg.size)
+    batches, validation = data.batches, validation_batches(recipe, inputs)
+    if recipe.strategy != "none":
+        from kerazoo.training import distribution
+
+        batches = distribution.batches(batches, recipe.strategy)
+        validation = distribution.batches(validation, recipe.strategy)
+    # A graph of its own for every size: one for all would know none of them.
+    model.make_train_function(force=True)
+    with data.naming_corrupt(), warnings.catch_warnings():
+        # Of a validation split that lost corrupt pictures; training data have no end.
+        warnings.filterwarnings("ignore", "Your input ran out of data")
+        model.fit(
+            batches,
+            initial_epoch=leg.first,
+            epochs=leg.last,
+            steps_per_epoch=inputs.steps - leg.step,
+            validation_data=validation,
+            callbacks=_callbacks(recipe, inputs, record, session, start),
+            shuffle=False,  # they are already
+            verbose=0,
+        )
+    return {each.name: each.reason for each in data.corrupt()}
+
+
+def _callbacks(
+    recipe: Recipe, inputs: Inputs, record: RunRecord, session: Session, start: Position
+) -> list[keras.callbacks.Callback]:
+    steps, output = inputs.steps, record.output
+    guard = ours.StopOnNaN()
+    books = ours.Bookkeeping(recipe_schedule(recipe, steps), steps, start)
+    averages = ours.Averages() if recipe.optimizer.ema else None
+    found = [guard, books, *([averages] if averages else [])]
+    if session.writer:
+        ours.trim_log(output / names.LOG, start.epoch)
+        best = ours.KeepBest(output / names.BEST, start.best, averages)
+        found += [
+            keras.callbacks.CSVLogger(output / names.LOG, append=True),
+            best,
+            ours.Backup(
+                output / names.STATE, steps, session.every, books, best, guard,
+                saved=lambda at: record.session(epoch=at.epoch, step=at.step),
+            ),
+            ours.Report(recipe.epochs, steps, session.bar, books),
+        ]  # fmt: skip
+        if session.tensorboard:
+            found.append(keras.callbacks.TensorBoard(output / names.TENSORBOARD, write_graph=False))
+    return [*found, *session.further]
