@@ -135,6 +135,9 @@ _RULES: dict[str, dict[str, tuple[str, Any]]] = {
             '"auto", "frozen" or "train"',
             lambda v: v in ("auto", "frozen", "train"),
         ),
+        "freeze_until": ("a pattern of layer names", _or_none(_text)),
+        "restore_batch_norm": _AUTO,
         "rates": ("a table of factors, 0 or more", _factors),
+        "layer_decay": ("a number above 0 and at most 1", lambda v: _positive(v) and v <= 1),
     },
 }

@@ -93,15 +93,26 @@ class Transfer:
 
     Args:
         freeze: `"none"`, `"backbone"` (all but the classifier: a linear probe), or a pattern of
-            layer names such as `"block_[0-4]*"`, or a list of these.
-        batch_norm: `"train"` updates statistics, `"frozen"` keeps them; `"auto"` keeps those of
-            frozen layers.
-        rates: Layer-name pattern -> factor of the learning rate; the first that fits counts.
+            layer names, such as `"stage[12]_*"`, or a list of these. The beginning of names up to
+            an underscore will do: `"stem"`, `"stage3"`, `"stage3_block1"`.
+        freeze_until: A pattern; the layers that it fits are frozen, and all that come before them.
+        batch_norm: What batch normalisation does. `"auto"`: in frozen layers it keeps its
+            statistics, scale and shift, in others it learns all of them. `"frozen"`: it keeps them
+            everywhere. `"train"`: it learns them in frozen layers as well.
+        restore_batch_norm: Measure statistics of batch norms that were folded into convolutions
+            before the first step (`training.batch_norm.restore_batch_norm`). `"auto"` does so
+            where the start weights have such and something of them is trained.
+        rates: Pattern of layer names -> factor of the learning rate; the first that fits counts.
+        layer_decay: Factor of the learning rate from each block to the one before it: 1 is off,
+            0.75 to 0.9 is usual. The classifier has the whole rate, the stem the lowest.
     """
 
     freeze: str | list[str] = "none"
+    freeze_until: str | None = None
     batch_norm: str = "auto"
+    restore_batch_norm: bool | str = "auto"
     rates: dict[str, float] = field(default_factory=dict)
+    layer_decay: float = 1.0
 
     def __post_init__(self) -> None:
         check_section("transfer", self)
