@@ -123,18 +123,28 @@ def from_pretrained(source: str, **overrides: Any) -> "ZooModel":
 
     if "weights" in overrides:
         raise invalid("weights", overrides["weights"], "left out: `source` says where they are")
+    model, arguments = hub_arguments(source)
+    return create_model(model, **{**arguments, **overrides})
+
+
+def hub_arguments(source: str) -> tuple[str, dict[str, Any]]:
+    """Model id and arguments, `weights` included, with which `create_model` makes what `source` is.
+
+    Raises:
+        ValueError: A wrong address, or a repository that kerazoo did not write.
+        DownloadError: Its `config.json` cannot be fetched.
+    """
     match = _match(source)
     if (known := _registered(match)) is not None:
-        return create_model(known.model, weights=known.id, **overrides)
+        return known.model, {"weights": known.id}
     config, commit = _read_config(source)
     if is_timm(config):
         raise ValueError(
             f"`{source}` is timm's `{config['architecture']}`: name the kerazoo model, as in "
             f"`kerazoo.create_model(MODEL, weights={source!r})`."
         )
-    arguments = {**config["arguments"], **overrides}
     address = f"hf://{match['repo']}@{commit}"
-    return create_model(config["architecture"], weights=address, **arguments)
+    return config["architecture"], {**config["arguments"], "weights": address}
 
 
 def resolve_hub(address: str) -> "Weights":

@@ -4,7 +4,6 @@ Neither Keras nor TensorFlow is needed for it.
 """
 
 import json
-import math
 import os
 import re
 from fnmatch import fnmatchcase
@@ -20,7 +19,6 @@ from kerazoo.checkpoints.hub import (
     check_licence,
 )
 from kerazoo.checkpoints.hub_commit import check_repo, commit_files
-from kerazoo.checkpoints.model_card import model_card
 
 # What a repository of ours consists of, and what a run keeps for itself: the state to go on from,
 # and the same weights in other formats.
@@ -61,8 +59,8 @@ def folder_files(
     """What `push_folder` commits: names in the repository, and contents or where they are.
 
     That is every file of the folder as it is, but for what only a run needs (`KEPT_BACK`). In the
-    card, `hf://` addresses of the repository become those of `repo_id`. With `licence`,
-    `config.json` is changed and the card is made anew.
+    card, `hf://` addresses of the repository become those of `repo_id`; `licence` replaces that of
+    the card and of `config.json`.
 
     Raises:
         ValueError: A file is missing or broken, or the licence is not known.
@@ -76,15 +74,15 @@ def folder_files(
     files: dict[str, bytes | Path] = {
         path.relative_to(folder).as_posix(): path for path in sorted(_kept(folder))
     }
+    card = _addressed((folder / CARD).read_text("utf-8"), repo_id)
     if licence is not None:
         config["licence"] = check_licence(licence)
         files[CONFIG] = (json.dumps(config, indent=2) + "\n").encode()
-        files[CARD] = model_card(repo_id, config, _parameters(folder / WEIGHTS)).encode()
-    else:
-        if config.get("licence") in (None, UNKNOWN):
-            rule = f"given: {folder / CONFIG} does not say under which licence the weights are"
-            raise invalid("licence", None, rule)
-        files[CARD] = _addressed((folder / CARD).read_text("utf-8"), repo_id).encode()
+        card = _licensed(card, licence)
+    elif config.get("licence") in (None, UNKNOWN):
+        rule = f"given: {folder / CONFIG} does not say under which licence the weights are"
+        raise invalid("licence", None, rule)
+    files[CARD] = card.encode()
     return files
 
 
@@ -109,15 +107,13 @@ def _config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def _parameters(weights: Path) -> int:
-    """Numbers in a safetensors file, from its header."""
-    from safetensors import safe_open
-
-    with safe_open(weights, "numpy") as file:
-        return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
-
-
 def _addressed(card: str, repo_id: str) -> str:
     """A card whose examples name `repo_id`, in place of the repository that they name now."""
     found = re.search(r"hf://([\w.-]+/[\w.-]+)", card)
     return card.replace(f"hf://{found[1]}", f"hf://{repo_id}") if found else card
+
+
+def _licensed(card: str, licence: str) -> str:
+    """A card with another licence in its header and in its last words on it."""
+    card = re.sub(r"^license: .*$", f"license: {licence}", card, count=1, flags=re.MULTILINE)
+    return re.sub(r"(?<=^## Licence\n\n).*$", licence, card, count=1, flags=re.MULTILINE)

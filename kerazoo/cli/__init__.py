@@ -19,6 +19,7 @@ COMMANDS = {
     "predict": "predict",
     "evaluate": "evaluate",
     "train": "train",
+    "finetune": "finetune",
     "show-data": "show_data",
     "push": "push",
     "demo": "demo",
@@ -31,6 +32,7 @@ examples:
   kerazoo predict mixnet_m cat.jpg holiday/ 'more/*.png'
   kerazoo evaluate mixnet_m --data imagenet2012 --data-dir ~/tensorflow_datasets
   kerazoo train mixnet_s_cifar10 --data-dir ~/tensorflow_datasets --output runs/mixnet_s
+  kerazoo finetune mixnet_s --data pets/ --output runs/pets
 
 exit status:
   0 success, 1 some pictures were unreadable and skipped, 2 error

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kerazoo._errors import invalid
-from kerazoo._files import write_whole
+from kerazoo.training._files import write_file
 
 if TYPE_CHECKING:
     from kerazoo.data.answers import Answers
@@ -148,14 +148,21 @@ def save_figure(figure: Any, path: str | os.PathLike) -> None:
     """A Matplotlib figure as PNG, replacing an older file only once the new one is whole."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=100)
-    write_whole(path, buffer.getvalue())
+    write_file(Path(path), lambda partial: partial.write_bytes(buffer.getvalue()))
+
+
+def check_matplotlib() -> None:
+    """Raises `ImportError` where the confusion matrix could not be drawn."""
+    try:
+        import matplotlib.figure  # noqa: F401
+    except ImportError as error:
+        raise ImportError('figures need Matplotlib: pip install "kerazoo[plot]"') from error
 
 
 def _figure(size: tuple[float, float]) -> Any:
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError('figures need Matplotlib: pip install "kerazoo[plot]"') from error
+    check_matplotlib()
+    from matplotlib.figure import Figure
+
     return Figure(figsize=size, layout="constrained")
 
 
