@@ -5,11 +5,13 @@ import importlib
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 
-def import_keras(*others: str) -> None:
+def import_keras(*others: str, first: Callable[[], None] | None = None) -> None:
     """Imports Keras, its backend and `others`, which print nothing on stderr unless they fail.
+
+    `first` is called with Keras at hand, before its backend looks for devices.
 
     TensorFlow logs through a library that takes no notice of TF_CPP_MIN_LOG_LEVEL before it is
     initialised, in several lines that bury our own messages.
@@ -17,7 +19,9 @@ def import_keras(*others: str) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with _held_back():
         import keras
-
+    if first is not None:
+        first()
+    with _held_back():
         keras.ops.zeros(1)  # the backend looks for devices at its first tensor, and logs again
         for name in others:
             importlib.import_module(name)

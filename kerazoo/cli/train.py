@@ -1,6 +1,7 @@
 """`kerazoo train`: run a recipe."""
 
 import argparse
+import os
 import shlex
 import tomllib
 from typing import Any
@@ -36,6 +37,9 @@ _KEYS = {
     "seed": "seed",
     "dtype": "dtype",
     "strategy": "strategy",
+    "freeze": "transfer.freeze",
+    "freeze_until": "transfer.freeze_until",
+    "layer_decay": "transfer.layer_decay",
     "data": "data.name",
 }
 
@@ -61,6 +65,18 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     keys.add_argument("--seed", type=int)
     keys.add_argument("--dtype", help="float32, mixed_float16 or mixed_bfloat16")
     keys.add_argument("--strategy", help="none, mirrored or data_parallel")
+    keys.add_argument(
+        "--freeze",
+        action="append",
+        metavar="LAYERS",
+        help="backbone (all but the classifier), or a pattern of layer names; repeatable",
+    )
+    keys.add_argument(
+        "--freeze-until", metavar="LAYERS", help="freeze these layers and all before: stage3"
+    )
+    keys.add_argument(
+        "--layer-decay", type=float, help="factor of the rate from each block to the one before"
+    )
     keys.add_argument(
         "--set",
         dest="changes",
@@ -92,7 +108,11 @@ def run(args: argparse.Namespace) -> int:
 
 def run_recipe(recipe: Any, args: argparse.Namespace) -> dict[str, Any]:
     """`train` with the options of the session."""
-    import_keras("tensorflow")
+    from kerazoo.training import distribution
+
+    if recipe.strategy in distribution.BACKENDS:
+        os.environ.setdefault("KERAS_BACKEND", distribution.BACKENDS[recipe.strategy])
+    import_keras("tensorflow", first=lambda: distribution.start(recipe.strategy))
     from kerazoo.training.run import train
 
     return train(

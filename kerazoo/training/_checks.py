@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from kerazoo._errors import invalid, unknown
+from kerazoo.training.distribution import check_strategy
 
 
 def check_section(prefix: str, section: Any) -> None:
@@ -19,14 +20,14 @@ def check_section(prefix: str, section: Any) -> None:
             )
 
 
-def check_recipe(recipe: Any, dtypes: tuple[str, ...], strategies: tuple[str, ...]) -> None:
+def check_recipe(recipe: Any, dtypes: tuple[str, ...]) -> None:
     """Checks the top-level values of a `Recipe`."""
     for name, (rule, accept) in _RULES[""].items():
         if not accept(getattr(recipe, name)):
             raise invalid(name, getattr(recipe, name), rule)
-    for name, accepted in (("dtype", dtypes), ("strategy", strategies)):
-        if getattr(recipe, name) not in accepted:
-            raise unknown(name, getattr(recipe, name), accepted)
+    if recipe.dtype not in dtypes:
+        raise unknown("dtype", recipe.dtype, dtypes)
+    check_strategy(recipe.strategy)
     before = 0.0
     for stage in recipe.resolution:
         rule = "a list of [until, size], `until` rising: epochs (int) or shares of them (float)"

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from kerazoo.training import callbacks as ours
+from kerazoo.training import distribution
 from kerazoo.training import record as names
 from kerazoo.training.inputs import Inputs, fit_batches, validation_batches
 from kerazoo.training.optimizers import recipe_schedule
@@ -75,10 +76,12 @@ def fit(
     """
     state, corrupt = record.output / names.STATE, {}
     start = load_state(model, state)
+    distribution.check_same("backup", [start.epoch, start.step])
     if session.writer:
         record.session(from_epoch=start.epoch, from_step=start.step)
     for i, leg in enumerate(legs(recipe, start)):
         if i:
+            distribution.chief_does(lambda: None)  # the last backup is complete
             # `fit` leaves the averaged weights (EMA) in the model: training goes on with its own.
             start = load_state(model, state) if recipe.optimizer.ema else Position(leg.first)
         corrupt |= _one_leg(model, recipe, inputs, record, session, leg, start)
@@ -89,15 +92,13 @@ def fit(
 
 def _one_leg(model, recipe, inputs, record, session, leg: Leg, start: Position) -> dict[str, str]:
     data = fit_batches(recipe, inputs, leg.first, leg.step, leg.size)
-    batches, validation = data.batches, validation_batches(recipe, inputs)
-    if recipe.strategy != "none":
-        from kerazoo.training import distribution
-
-        batches = distribution.batches(batches, recipe.strategy)
-        validation = distribution.batches(validation, recipe.strategy)
+    batches = distribution.batches(data.batches, recipe.strategy)
+    validation = distribution.batches(validation_batches(recipe, inputs), recipe.strategy)
     # A graph of its own for every size: one for all would know none of them.
     model.make_train_function(force=True)
-    with data.naming_corrupt(), warnings.catch_warnings():
+    # On JAX it is the scope, not the network, that knows of other devices.
+    scope = distribution.scope(recipe.strategy)
+    with scope, data.naming_corrupt(), warnings.catch_warnings():
         # Of a validation split that lost corrupt pictures; training data have no end.
         warnings.filterwarnings("ignore", "Your input ran out of data")
         model.fit(

@@ -13,7 +13,6 @@ from kerazoo.data.augmentation import CIFAR, Augmentation
 from kerazoo.training._checks import check_recipe, check_section
 
 DTYPES = ("float32", "mixed_float16", "mixed_bfloat16")
-STRATEGIES = ("none", "mirrored", "data_parallel")
 
 
 @dataclass(frozen=True)
@@ -171,7 +170,7 @@ class Recipe:
     transfer: Transfer = field(default_factory=Transfer)
 
     def __post_init__(self) -> None:
-        check_recipe(self, DTYPES, STRATEGIES)
+        check_recipe(self, DTYPES)
 
     def stages(self) -> list[tuple[int, int | None]]:
         """`(epochs finished at its end, size of the pictures)` of every stage; None is full."""

@@ -22,17 +22,22 @@ from kerazoo.data.sources import Source
 from kerazoo.models import ZooModel
 from kerazoo.preprocessing import Preprocessing
 from kerazoo.registry import create_model
+from kerazoo.training import distribution
 from kerazoo.training import record as names
 from kerazoo.training._files import write_json
+from kerazoo.training.batch_norm import restore_batch_norm
 from kerazoo.training.callbacks import save_weights
 from kerazoo.training.curves import draw_curves
 from kerazoo.training.fit import Session, fit
-from kerazoo.training.inputs import CIFAR, Inputs, open_inputs
+from kerazoo.training.inputs import CIFAR, Inputs, fit_batches, open_inputs
 from kerazoo.training.optimizers import add_l2, make_loss, make_optimizer, use_jit
 from kerazoo.training.recipe import Recipe, load_recipe
 from kerazoo.training.record import RunRecord, read_run, weights_facts
+from kerazoo.training.transfer import prepare, restores_batch_norm, scale_rates
 
 log = logging.getLogger("kerazoo")
+
+STATISTICS = 512  # training pictures that restore folded batch norms
 
 # Arguments of the constructor that a run decides itself.
 _DECIDED = ("weights", "classes", "input_shape", "classifier_activation", "include_top")
@@ -70,16 +75,15 @@ def train(
 
     What happens, in this order, and where other modules take part:
 
-    1. `kerazoo.training.distribution.start(recipe.strategy)`, unless that is `"none"`, before
-       anything else;
+    1. `kerazoo.training.distribution.start(recipe.strategy)`, before anything else;
     2. data are opened and checked, the output folder is checked, `run.json` is written;
     3. in `distribution.scope(recipe.strategy)`: the network is made with its start weights,
        `kerazoo.training.transfer.prepare(model, recipe.transfer)` freezes, the optimizer is made,
-       `transfer.scale_rates(optimizer, model, recipe.transfer)` returns the one to compile with
-       (both are called where `recipe.transfer.active`);
+       `transfer.scale_rates` and `distribution.adapt` return the one to compile with; statistics
+       of folded batch norms are restored, where `transfer.restores_batch_norm` says so;
     4. the backup is restored, and Keras' `fit` runs on `distribution.batches(dataset, strategy)`;
        only where `distribution.is_chief()` are files written;
-    5. the test split is measured, and `model.weights.h5` and `result.json` are written.
+    5. every process measures the test split; the chief writes `model.weights.h5`, `result.json`.
 
     Args:
         recipe: What to do, as `load_recipe` gives it.
@@ -106,19 +110,23 @@ def train(
         PictureError: A picture cannot be decoded (with `data.on_corrupt = "fail"`).
         ImportError: A missing optional package; the message names the extra.
     """
-    start_strategy(recipe.strategy)
+    distribution.start(recipe.strategy)
     _check(backup_every, tensorboard)
     inputs = open_inputs(recipe, data_dir, sources)
     record = RunRecord(Path(output), run_facts(recipe, inputs), command)
-    record.check(force)
-    if record.result is not None:
+    distribution.chief_does(lambda: record.check(force))
+    ended = record.result is not None
+    distribution.check_same("output", [ended])
+    if ended:
         log.warning("The run in %s has ended already; its result is returned.", output)
         return record.result
     with scope(recipe):
         keras.utils.set_random_seed(recipe.seed)
         model = build(recipe, inputs)
         compile_model(model, recipe, inputs.steps)
-    writer = is_writer(recipe.strategy)
+        if not (record.output / names.STATE).exists():
+            restore_statistics(model, recipe, inputs)
+    writer = distribution.is_chief()
     if writer:
         record.begin()
         record.note(model=network_facts(model))
@@ -137,36 +145,14 @@ def _check(backup_every: int | None, tensorboard: bool) -> None:
         raise ImportError('TensorBoard logs need: pip install "kerazoo[tensorboard]"')
 
 
-def start_strategy(strategy: str) -> None:
-    """What has to happen before a backend is used, where several devices work together."""
-    if strategy != "none":
-        from kerazoo.training import distribution
-
-        distribution.start(strategy)
-
-
-def is_writer(strategy: str) -> bool:
-    """Whether it is this process that writes files."""
-    if strategy == "none":
-        return True
-    from kerazoo.training import distribution
-
-    return distribution.is_chief()
-
-
 @contextlib.contextmanager
 def scope(recipe: Recipe) -> Iterator[None]:
     """Within it, layers are made with the recipe's dtype policy and on its devices."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(recipe.dtype)
     try:
-        if recipe.strategy == "none":
+        with distribution.scope(recipe.strategy):
             yield
-        else:
-            from kerazoo.training import distribution
-
-            with distribution.scope(recipe.strategy):
-                yield
     finally:
         keras.config.set_dtype_policy(before)
 
@@ -229,11 +215,9 @@ def compile_model(model: ZooModel, recipe: Recipe, steps: int) -> None:
         steps: Batches in an epoch.
     """
     optimizer = make_optimizer(recipe, steps)
-    if recipe.transfer.active:
-        from kerazoo.training import transfer
-
-        transfer.prepare(model, recipe.transfer)
-        optimizer = transfer.scale_rates(optimizer, model, recipe.transfer)
+    prepare(model, recipe.transfer)
+    optimizer = scale_rates(optimizer, model, recipe.transfer)
+    optimizer = distribution.adapt(model, optimizer, recipe.strategy)
     add_l2(model, recipe.optimizer.l2)
     model.compile(
         optimizer,
@@ -242,6 +226,21 @@ def compile_model(model: ZooModel, recipe: Recipe, steps: int) -> None:
         jit_compile=use_jit(recipe),
     )
     model.optimizer.build(model.trainable_variables)
+
+
+def restore_statistics(model: ZooModel, recipe: Recipe, inputs: Inputs) -> None:
+    """Gives batch norms that were folded into convolutions statistics of the training pictures.
+
+    Args:
+        model: With its start weights, as `prepare` left it.
+        recipe: What to do.
+        inputs: The data.
+    """
+    if not restores_batch_norm(model, recipe.transfer):
+        return
+    batches = fit_batches(recipe, inputs).batches.take(-(-STATISTICS // recipe.batch_size))
+    restore_batch_norm(model, distribution.batches(batches, recipe.strategy))
+    log.info("Restored the statistics of batch norms that were folded into convolutions.")
 
 
 def finish(
@@ -261,13 +260,15 @@ def finish(
     if optimizer is not None:
         # With EMA the average counts. `fit` has put it there, unless the run was killed after it.
         optimizer.finalize_variable_values(model.trainable_variables)
+    if recipe.strategy == "data_parallel":
+        model = distribution.local_copy(model)
     found = evaluate(
         model, inputs.test, batch_size=recipe.batch_size, on_corrupt=recipe.data.on_corrupt
     )
     result = {
         "test_accuracy": round(found.top1 / 100, 6),
         "test_pictures": found.count,
-        "steps": int(optimizer.iterations) if optimizer is not None else 0,
+        "steps": int(keras.ops.convert_to_numpy(optimizer.iterations)) if optimizer else 0,
         "seconds_of_last_session": round(record.seconds),
     }
     if writer:

@@ -14,7 +14,7 @@ from typing import Any
 import keras
 
 from kerazoo._errors import invalid, unknown
-from kerazoo.training.batch_norm import batch_norms
+from kerazoo.training.batch_norm import batch_norms, has_folded_batch_norm
 from kerazoo.training.layer_rates import scale_variables
 from kerazoo.training.recipe import Transfer
 
@@ -51,6 +51,20 @@ def prepare(model: keras.Model, transfer: Transfer) -> None:
     if not model.trainable_variables:
         choice = {"freeze": transfer.freeze, "freeze_until": transfer.freeze_until}
         raise invalid("transfer", choice, "settings that leave a layer to learn")
+
+
+def restores_batch_norm(model: keras.Model, transfer: Transfer) -> bool:
+    """Whether `restore_batch_norm` is to be called before the first step.
+
+    Args:
+        model: With its start weights, as `prepare` left it.
+        transfer: With `"auto"`, it is for folded batch norms of which some learn; the others work
+            in inference, where they are right as they are.
+    """
+    if transfer.restore_batch_norm != "auto":
+        return bool(transfer.restore_batch_norm)
+    learning = any(layer.trainable for layer in batch_norms(model))
+    return learning and has_folded_batch_norm(model)
 
 
 def scale_rates(

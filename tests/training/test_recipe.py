@@ -1,0 +1,160 @@
+"""Recipes: what they may say, and that all that ship build a network and make a step."""
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from kerazoo.cli import main
+from kerazoo.cli.train import change
+from kerazoo.training.inputs import fit_batches, open_inputs
+from kerazoo.training.recipe import load_recipe, recipe_names
+from kerazoo.training.run import build, compile_model
+
+ROOT = Path(__file__).parents[2]
+PAPERS = {"mixnet_s_imagenet", "mobilenet_v2_imagenet", "espnetv2_imagenet", "resnet18_cifar10"}
+
+
+def written(tmp_path, text: str) -> str:
+    path = tmp_path / "r.toml"
+    path.write_text(text)
+    return str(path)
+
+
+def test_recipes_that_ship():
+    assert {"mixnet_s_cifar10", "flgc_mobilenet_v2_cifar10", *PAPERS} <= set(recipe_names())
+    for name in recipe_names():
+        recipe = load_recipe(name)
+        assert load_recipe(json.loads(json.dumps(recipe.to_dict()))) == recipe
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_makes_a_step(shared, name):
+    """The network, data, loss and optimizer that it names fit each other."""
+    recipe = load_recipe(name)
+    small = {"batch_size": 4, "optimizer.warmup_epochs": 0, "weights": None}
+    if recipe.data.name == "imagenet2012":  # only its validation split is at hand
+        small |= {"data.train": "validation[:8]", "data.test": "validation[:4]"}
+        small |= {"preprocessing.size": 64}
+    else:
+        # 200 pictures hold all ten classes.
+        small |= {"data.train": "train[:200]", "data.test": "test[:4]"}
+    recipe = load_recipe(name, small)
+    inputs = open_inputs(recipe, shared / "tfds")
+    keras.utils.set_random_seed(0)
+    model = build(recipe, inputs)
+    compile_model(model, recipe, inputs.steps)
+    model.run_eagerly = True
+    pictures, labels = next(iter(fit_batches(recipe, inputs).batches))
+    assert labels.shape == (4, len(inputs.classes))
+    before = [np.array(v) for v in model.trainable_variables]
+    logs = model.train_on_batch(pictures, labels, return_dict=True)
+    assert np.isfinite(logs["loss"])
+    after = [np.array(v) for v in model.trainable_variables]
+    changed = sum((a != b).any() for a, b in zip(before, after, strict=True))
+    # Learned groups and dead activations may leave a few variables alone.
+    assert changed > 0.8 * len(before)
+    assert all(np.isfinite(a).all() for a in after)
+
+
+@pytest.mark.parametrize("folder", sorted(ROOT.glob("weights/*/run*")), ids=lambda f: f.parent.name)
+def test_stored_recipes_stay_valid(folder):
+    stored = json.loads((folder / "recipe.json").read_text())
+    recipe = load_recipe(stored)
+    assert (recipe.model, recipe.epochs) == (stored["model"], stored["epochs"])
+    assert (recipe.augmentation.crop, recipe.augmentation.padding) == ("pad", 4)
+    assert recipe.optimizer.name == "sgd"
+    assert recipe.schedule["name"] == "cosine"
+
+
+def test_rates_of_the_papers():
+    """Epoch 0 is the warm-up's start; the rate is the published one where the paper states it."""
+    from kerazoo.training.optimizers import recipe_schedule
+
+    def rate(name, epoch):
+        return float(recipe_schedule(load_recipe(name), 1000)(int(1000 * epoch)))
+
+    assert rate("mixnet_s_imagenet", 5) == pytest.approx(0.016 * 0.97**2)
+    assert rate("mixnet_s_imagenet", 24) == pytest.approx(0.016 * 0.97**10)
+    assert rate("mixnet_s_imagenet", 2.5) == pytest.approx(0.008)
+    assert rate("mobilenet_v2_imagenet", 10) == pytest.approx(0.045 * 0.98**10)
+    assert [rate("espnetv2_imagenet", e) for e in (0, 1, 2, 5, 6)] == pytest.approx(
+        [0.1, 0.5, 0.4, 0.1, 0.5]
+    )
+    assert [rate("resnet18_cifar10", e) for e in (0, 81, 82, 123)] == pytest.approx(
+        [0.1, 0.1, 0.01, 0.001]
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("model='mixnet_s'\nepochs=1\nbatchsize=3", "Did you mean 'batch_size'"),
+        ("model='mixnet_s'\nepochs=1\n[optimizer]\nlr=3", r"Unknown `recipe key`.*optimizer\.lr"),
+        ("model='mixnet_s'\nepochs=0", "`epochs` must be a positive integer"),
+        ("model='mixnet_s'", "a recipe that says epochs"),
+        ("model='mixnet_s'\nepochs=1\ndtype='half'", "dtype"),
+        ("model='mixnet_s'\nepochs=1\nstrategy='tpu'", "strategy"),
+        ("model='mixnet_s'\nepochs=1\n[augmentation]\ncrop='big'", "crop"),
+        ("model='mixnet_s'\nepochs=1\n[optimizer]\nema=2.0", r"optimizer\.ema"),
+        ("model='mixnet_s'\nepochs=1\n[optimizer]\naccumulate=0", r"optimizer\.accumulate"),
+        ("model='mixnet_s'\nepochs=1\nresolution=[[0.5]]", "resolution"),
+        ("model=", "a TOML file"),
+    ],
+)
+def test_wrong_recipes(tmp_path, text, message):
+    with pytest.raises(ValueError, match=message):
+        load_recipe(written(tmp_path, text))
+
+
+def test_unknown_recipe_names_the_nearest():
+    with pytest.raises(ValueError, match="Did you mean 'mixnet_s_cifar10'"):
+        load_recipe("mixnet_cifar10")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"optimizer.name": "sdg"}, "Did you mean 'sgd'"),
+        ({"schedule.name": "cosin"}, "Did you mean 'cosine'"),
+        ({"optimizer.arguments": {"rho": 0.9}}, "rho"),
+        ({"schedule.decay": 0.5}, "decay"),
+        ({"arguments.weights": "x"}, r"arguments\.weights"),
+        ({"data.train": "trian"}, "train"),
+        ({"data.test": "test[99999:]"}, "split"),
+        ({"batch_size": 300}, "batch_size"),
+        ({"data.train": "train[:3]", "batch_size": 3}, "pictures of every class"),
+        ({"model": "mixnet_t"}, "Did you mean"),
+    ],
+)
+def test_wrong_values_before_the_first_step(shared, changes, message):
+    small = {"data.train": "train[:256]", "data.test": "test[:100]", "batch_size": 32}
+    recipe = load_recipe("mixnet_s_cifar10", {**small, "model": "mobilenet_v1_025", **changes})
+
+    def before_the_first_step():
+        inputs = open_inputs(recipe, shared / "tfds")
+        compile_model(build(recipe, inputs), recipe, inputs.steps)
+
+    with pytest.raises((ValueError, TypeError), match=message):
+        before_the_first_step()
+
+
+def test_changes_from_the_command_line():
+    given = dict(
+        map(change, ["optimizer.name=adamw", "optimizer.ema=0.99", "data.train=train[:9]"])
+    )
+    recipe = load_recipe("mixnet_s_cifar10", given, epochs=2, seed=None)
+    assert (recipe.epochs, recipe.seed) == (2, 1)
+    assert (recipe.optimizer.name, recipe.optimizer.ema) == ("adamw", 0.99)
+    assert recipe.data.train == "train[:9]"
+
+
+def test_missing_data_is_one_line(tmp_path, capsys):
+    words = ["train", "mixnet_s_cifar10", "--output", str(tmp_path / "r"), "--data-dir", "nowhere"]
+    assert main(words) == 2
+    error = capsys.readouterr().err
+    assert "nowhere" in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "r").exists()

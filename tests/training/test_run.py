@@ -1,0 +1,210 @@
+"""Real (small) runs on CIFAR-10: killed and resumed, and with everything a recipe can ask for."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import kerazoo
+from kerazoo.checkpoints.readers import read_tensors
+from kerazoo.cli import main
+from kerazoo.training.recipe import load_recipe
+from kerazoo.training.run import load_trained, train
+
+SMALL = """
+model = "mobilenet_v1_025"
+epochs = 3
+batch_size = 32
+seed = 3
+[arguments]
+stem_strides = 1
+[data]
+name = "cifar10"
+train = "train[:256]"
+test = "test[:100]"
+[optimizer]
+learning_rate = 0.05
+warmup_epochs = 1
+ema = 0.9
+global_clipnorm = 5.0
+label_smoothing = 0.1
+"""
+STEPS = 8  # in an epoch
+
+
+@pytest.fixture(scope="module")
+def recipe_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("recipe") / "small.toml"
+    path.write_text(SMALL)
+    return path
+
+
+@pytest.fixture(scope="module")
+def whole(shared, recipe_file, tmp_path_factory):
+    """A run that nothing interrupts."""
+    output = tmp_path_factory.mktemp("whole") / "run"
+    words = ["train", str(recipe_file), "--output", str(output)]
+    assert main([*words, "--data-dir", str(shared / "tfds"), "--tensorboard"]) == 0
+    return output
+
+
+def rows(output) -> list[dict]:
+    with open(output / "log.csv", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def assert_same_weights(a, b):
+    ours, theirs = (read_tensors(f / "model.weights.h5") for f in (a, b))
+    assert set(ours) == set(theirs)
+    for name in ours:
+        np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-4, atol=1e-5, err_msg=name)
+
+
+def test_what_a_run_leaves(whole, shared):
+    log = rows(whole)
+    assert [int(row["epoch"]) for row in log] == [0, 1, 2]
+    assert float(log[0]["learning_rate"]) == pytest.approx(0.05 * 7 / 8)  # end of the warm-up
+    assert float(log[2]["learning_rate"]) < 0.001
+    assert all(0 <= float(row["val_accuracy"]) <= 1 for row in log)
+    result = json.loads((whole / "result.json").read_text())
+    assert result["steps"] == 3 * STEPS
+    assert result["test_pictures"] == 100
+    assert (whole / "curves.png").read_bytes()[:4] == b"\x89PNG"
+    assert list((whole / "tensorboard").rglob("events.*"))
+    assert not (whole / "backup").exists()
+    run = json.loads((whole / "run.json").read_text())
+    assert run["command"].startswith("kerazoo train ")
+    assert (whole / "command.txt").read_text().strip() == run["command"]
+    assert run["data"]["train"] == {"name": "cifar10", "split": "train[:256]", "count": 256}
+    assert run["classes"][:2] == ["airplane", "automobile"]
+    assert run["recipe"]["seed"] == 3
+    assert {"keras", "tensorflow", "numpy"} <= set(run["versions"])
+    assert len(run["sessions"]) == 1
+
+
+def test_the_network_of_a_run_has_names_and_the_accuracy_of_the_result(whole, shared):
+    model = load_trained(whole)
+    assert model.info.labels[2] == "bird"
+    assert model.output_shape == (None, 10)
+    found = kerazoo.evaluate(model, "cifar10", "test[:100]", data_dir=shared / "tfds")
+    result = json.loads((whole / "result.json").read_text())
+    assert found.top1 / 100 == pytest.approx(result["test_accuracy"], abs=1e-6)
+    best = max(float(row["val_accuracy"]) for row in rows(whole))
+    model = load_trained(whole, best=True)
+    found = kerazoo.evaluate(model, "cifar10", "test[:100]", data_dir=shared / "tfds")
+    assert found.top1 / 100 == pytest.approx(best, abs=1e-6)
+    # The exported weights are those of `create_model(weights=FILE)` too.
+    again = kerazoo.create_model(
+        "mobilenet_v1_025",
+        weights=str(whole / "model.weights.h5"),
+        stem_strides=1,
+        classes=10,
+        input_shape=(32, 32, 3),
+    )
+    x = np.random.default_rng(0).normal(size=(2, 32, 32, 3)).astype("float32")
+    np.testing.assert_allclose(again(x), load_trained(whole)(x), rtol=1e-5, atol=1e-6)
+
+
+def test_an_ended_run_is_not_run_again(whole, shared, recipe_file, capsys):
+    before = (whole / "run.json").read_text()
+    words = ["train", str(recipe_file), "--output", str(whole)]
+    assert main([*words, "--data-dir", str(shared / "tfds")]) == 0
+    assert (whole / "run.json").read_text() == before
+
+
+def test_another_run_is_refused(whole, shared, recipe_file, capsys):
+    words = ["train", str(recipe_file), "--output", str(whole), "--seed", "4"]
+    assert main([*words, "--data-dir", str(shared / "tfds")]) == 2
+    assert "seed = 3, not 4" in capsys.readouterr().err
+    assert (whole / "result.json").exists()
+
+
+def test_a_killed_run_ends_with_the_weights_of_a_whole_one(shared, recipe_file, whole, tmp_path):
+    output = tmp_path / "run"
+    words = ["train", str(recipe_file), "--output", str(output), "--backup-every", "3"]
+    words += ["--data-dir", str(shared / "tfds")]
+    log = open(tmp_path / "log.txt", "w+")  # noqa: SIM115
+    command = [sys.executable, "-m", "kerazoo.cli", *words]
+    process = subprocess.Popen(command, stdout=log, stderr=log)
+    deadline = time.monotonic() + 300
+    # Epoch 1 is logged: the kill comes somewhere in epoch 2 or later.
+    while not (output / "log.csv").exists() or not rows(output):
+        assert process.poll() is None, (tmp_path / "log.txt").read_text()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (output / "result.json").exists()
+    assert (output / "backup").is_dir()
+
+    assert main(words) == 0
+    assert [int(row["epoch"]) for row in rows(output)] == [0, 1, 2]
+    run = json.loads((output / "run.json").read_text())
+    assert len(run["sessions"]) == 2
+    assert json.loads((output / "result.json").read_text())["steps"] == 3 * STEPS
+    assert_same_weights(output, whole)
+
+
+class InterruptedRunError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("at", [5, 13])
+def test_a_broken_epoch_goes_on_at_the_step(shared, recipe_file, whole, tmp_path, at):
+    import keras
+
+    class Interrupt(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if int(self.model.optimizer.iterations) == at:
+                raise InterruptedRunError
+
+    output = tmp_path / "run"
+    recipe = load_recipe(str(recipe_file))
+    options = {"data_dir": shared / "tfds", "backup_every": 2}
+    with pytest.raises(InterruptedRunError):
+        train(recipe, output, **options, callbacks=[Interrupt()])
+    train(recipe, output, **options)
+    assert_same_weights(output, whole)
+    for ours, theirs in zip(rows(output), rows(whole), strict=True):
+        for key in ("loss", "accuracy", "val_loss", "val_accuracy"):
+            assert float(ours[key]) == pytest.approx(float(theirs[key]), rel=1e-3, abs=1e-4)
+
+
+EVERYTHING = {
+    "epochs": 2,
+    "optimizer.name": "rmsprop",
+    "optimizer.learning_rate": 0.001,
+    "optimizer.accumulate": 2,
+    "optimizer.l2": 1e-4,
+    "schedule": {"name": "exponential"},
+    "augmentation.mixup": 0.2,
+    "augmentation.cutmix": 1.0,
+    "augmentation.erase": 0.5,
+    "resolution": [[1, 24]],
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "mixed_float16", "mixed_bfloat16"])
+def test_everything_at_once(shared, recipe_file, tmp_path, dtype):
+    recipe = load_recipe(str(recipe_file), {**EVERYTHING, "dtype": dtype})
+    result = train(recipe, tmp_path / "run", shared / "tfds")
+    # Two batches for a step; mixed_float16 leaves out those that overflow.
+    assert result["steps"] == 2 * STEPS // 2 or dtype == "mixed_float16"
+    values = read_tensors(tmp_path / "run/model.weights.h5").values()
+    assert all(np.isfinite(v).all() and v.dtype == np.float32 for v in values)
+    assert load_trained(tmp_path / "run").input_shape == (None, 32, 32, 3)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(shared, recipe_file, tmp_path):
+    changes = {"optimizer.learning_rate": 1e38, "optimizer.warmup_epochs": 0}
+    changes |= {"optimizer.global_clipnorm": None, "optimizer.ema": 0.0}
+    recipe = load_recipe(str(recipe_file), changes)
+    with pytest.raises(ArithmeticError, match="loss"):
+        train(recipe, tmp_path / "run", shared / "tfds")
+    assert not (tmp_path / "run/result.json").exists()
