@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: demo test lint catalogue notebooks wheel clean
+.PHONY: demo test lint catalogue notebooks wheel peers clean
 
 demo: $(VENV)/.demo
 	$(BIN)/kerazoo demo
@@ -28,6 +28,17 @@ notebooks: $(VENV)/.dev
 wheel: $(VENV)/.dev
 	$(BIN)/pip wheel -q --no-deps -w dist .
 	@ls -l dist
+
+# Our speed beside other libraries', whose environment is made first (docs/benchmarks.md).
+PEERS_PYTHON ?= build/peers/venv/bin/python
+PEERS ?=
+peers: $(VENV)/.dev $(PEERS_PYTHON)
+	$(BIN)/python benchmarks/peers.py --peers $(PEERS_PYTHON) --output build/peers/results $(PEERS)
+
+build/peers/venv/bin/python: benchmarks/peers-requirements.txt
+	$(PYTHON) -m venv build/peers/venv
+	build/peers/venv/bin/pip install -q -r benchmarks/peers-requirements.txt
+	touch $@
 
 $(VENV)/.demo: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -22,6 +22,7 @@ COMMANDS = {
     "finetune": "finetune",
     "show-data": "show_data",
     "push": "push",
+    "benchmark": "benchmark",
     "demo": "demo",
 }
 
@@ -33,6 +34,7 @@ examples:
   kerazoo evaluate mixnet_m --data imagenet2012 --data-dir ~/tensorflow_datasets
   kerazoo train mixnet_s_cifar10 --data-dir ~/tensorflow_datasets --output runs/mixnet_s
   kerazoo finetune mixnet_s --data pets/ --output runs/pets
+  kerazoo benchmark mixnet_s mobilenet_v2
 
 exit status:
   0 success, 1 some pictures were unreadable and skipped, 2 error

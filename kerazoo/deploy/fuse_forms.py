@@ -1,5 +1,6 @@
 """The form of a layer that a runtime computes fastest, with the same results."""
 
+import math
 from dataclasses import dataclass, replace
 
 import keras
@@ -7,6 +8,7 @@ import numpy as np
 
 from kerazoo.deploy.fuse_graph import Graph
 from kerazoo.deploy.fuse_linear import Linear, common_config
+from kerazoo.deploy.fuse_parts import keep_parts
 from kerazoo.deploy.fuse_prelu import shorten_prelu
 from kerazoo.layers import GroupedConv2D, GroupedPointwiseConv2D, MixConv2D
 
@@ -16,34 +18,47 @@ class Forms:
     """What one runtime is given.
 
     Attributes:
-        merged_mix: Mixed depthwise kernels as one of the largest size, zeros around the small.
+        merged_mix: Mixed depthwise kernels become one of the largest size, zeros around the small,
+            where that has at most so many times the multiplications; 0 leaves them apart.
         dense_groups: Up to so many groups a 1x1 convolution is made one dense one.
         summed_branches: Sums of depthwise convolutions up to this size become one, without
             dilation; 0 leaves them.
         short_prelu: PReLU as a maximum, or as two parts where slopes exceed 1.
+        parts: Mixed convolutions, and 1x1 convolutions up to so many groups, as ordinary ones on
+            parts of the channels, which are put together only where they must be (`fuse_parts`);
+            0 leaves them.
     """
 
-    merged_mix: bool
+    merged_mix: float
     dense_groups: int
     summed_branches: int = 0
     short_prelu: bool = False
+    parts: int = 0
 
 
-# Measured by benchmarks/fuse.py on two cores of an x86 server, MixNet-S at 224 pixels, batch 1:
-# * TensorFlow: 1.1x as fast as built with split kernels and groups, 1.6x with either of merged and
-#   dense, 1.9x with both.
-# * LiteRT: 1.05x with split kernels and groups, 1.1x with split and dense, 0.7x with merged.
-# * OpenVINO: merged and dense, in an earlier trial; ONNX is taken to be alike.
-# MixNet has two groups. ShuffleNet's three are as fast by group as dense in TensorFlow and
-# ESPNetv2's four slower when dense (batch 8): those stay.
-# ESPNetv2 s=1.0 in TensorFlow, batch 1 and 8: folded alone 1.1x as fast as built and 1.1x; with
-# branches summed 1.1x and 1.3x; with PReLU as a maximum as well 1.4x and 1.8x (less where slopes
-# exceed 1). The other runtimes have dilation and PReLU as operations of their own.
+_ALWAYS = math.inf
+# Measured by benchmarks/fuse.py on two cores of an x86 server with AVX-512, 224 pixels, batch 1;
+# OpenVINO's by benchmarks/openvino_layers.py:
+# * TensorFlow, MixNet-S: 1.1x as fast as built with split kernels and groups, 1.6x with either of
+#   merged and dense, 1.9x with both. MixNet has two groups. ShuffleNet's three are as fast by group
+#   as dense and ESPNetv2's four slower when dense (batch 8): those stay.
+# * TensorFlow, ESPNetv2 s=1.0, batch 1 and 8: folded alone 1.1x as fast as built and 1.1x; with
+#   branches summed 1.1x and 1.3x; with PReLU as a maximum as well 1.4x and 1.8x (less where slopes
+#   exceed 1).
+# * OpenVINO, ESPNetv2 s=1.0: 1.1x with branches summed, 1.3x with PReLU as a maximum as well (1.5x
+#   in bfloat16). ONNX Runtime and LiteRT have PReLU as an operation of their own.
+# * OpenVINO has kernels for groups: MixNet-S' 1x1 convolutions take 1.3 times as long dense in
+#   float32 and 1.5 times in bfloat16. Merged kernels save two copies and a separate activation,
+#   which pays for (3, 5) and (3, 5, 7), 1.5 and 1.8 times the multiplications, and costs from
+#   (3, 5, 7, 9) on, 2.0 times. Parts gain nothing there.
+# * LiteRT, MixNet-S: 0.6x with merged kernels, 0.95x split and dense, 1.1x in parts (MixNet-L
+#   too). ShuffleNet's three groups and ESPNetv2's four are slower in parts and stay.
+# * ONNX Runtime, MixNet-S: 1.2x with merged kernels, by group or dense.
 TARGETS = {
-    "tensorflow": Forms(merged_mix=True, dense_groups=2, summed_branches=9, short_prelu=True),
-    "openvino": Forms(merged_mix=True, dense_groups=2),
-    "onnx": Forms(merged_mix=True, dense_groups=2),
-    "litert": Forms(merged_mix=False, dense_groups=2),
+    "tensorflow": Forms(merged_mix=_ALWAYS, dense_groups=2, summed_branches=9, short_prelu=True),
+    "openvino": Forms(merged_mix=1.9, dense_groups=1, summed_branches=9, short_prelu=True),
+    "onnx": Forms(merged_mix=_ALWAYS, dense_groups=2),
+    "litert": Forms(merged_mix=0, dense_groups=1, parts=2),
 }
 
 
@@ -54,12 +69,14 @@ def choose_forms(graph: Graph, forms: Forms) -> None:
     for node in graph.nodes:
         if isinstance(node.operation, Linear):
             node.operation = chosen(node.operation, forms)
+    if forms.parts:
+        keep_parts(graph, forms.parts)
 
 
 def chosen(linear: Linear, forms: Forms) -> Linear:
     """The same sum in the form for the runtime."""
     if linear.kind is MixConv2D:
-        return _merged(linear) if forms.merged_mix and _can_merge(linear) else _split(linear)
+        return _merged(linear) if _merges(linear, forms.merged_mix) else _split(linear)
     if linear.kind in (GroupedConv2D, keras.layers.Conv2D):
         groups = linear.config["groups"]
         pointwise = linear.kernels[0].shape[:2] == (1, 1)
@@ -69,7 +86,11 @@ def chosen(linear: Linear, forms: Forms) -> Linear:
     return linear
 
 
-def _can_merge(linear: Linear) -> bool:
+def _merges(linear: Linear, most: float) -> bool:
+    """Whether merging is exact and has at most `most` times the multiplications."""
+    largest = max(linear.config["kernel_sizes"])
+    if linear.filters * largest**2 > most * sum(k.size for k in linear.kernels):
+        return False
     # TensorFlow's rule puts the centre of a kernel smaller than the stride elsewhere.
     strides, padding = linear.config["strides"], linear.config["padding"]
     aligned = padding == "symmetric" or min(linear.config["kernel_sizes"]) >= strides

@@ -99,11 +99,16 @@ class Graph:
         for node in nodes:
             node.shared = calls.count(id(node.operation)) > 1
         graph = cls(model, inputs, nodes, keras.tree.map_structure(refer, model._outputs_struct))
-        taken = [(ref, node) for node in nodes for ref in node.refs]
-        taken += [(ref, None) for ref in keras.tree.flatten(graph.outputs)]
-        for ref, user in taken:
-            graph.consumers.setdefault(ref, []).append(user)
+        graph.recount()
         return graph
+
+    def recount(self) -> None:
+        """Find out anew who takes each tensor."""
+        self.consumers = {}
+        taken = [(ref, node) for node in self.nodes for ref in node.refs]
+        taken += [(ref, None) for ref in keras.tree.flatten(self.outputs)]
+        for ref, user in taken:
+            self.consumers.setdefault(ref, []).append(user)
 
     def remove(self, node: Node) -> None:
         """Leave out a call; its one input takes the place of its one output."""

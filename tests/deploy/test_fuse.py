@@ -11,7 +11,8 @@ from PIL import Image
 import kerazoo
 from kerazoo.checkpoints.readers import read_tensors
 from kerazoo.deploy import fuse
-from kerazoo.deploy.fuse_forms import TARGETS
+from kerazoo.deploy.fuse import _fuse
+from kerazoo.deploy.fuse_forms import TARGETS, Forms
 from kerazoo.layers import (
     BatchNormalization,
     ChannelShuffle,
@@ -110,7 +111,7 @@ def test_every_family(id):
 
 
 @pytest.mark.parametrize("padding", ["same", "symmetric"])
-@pytest.mark.parametrize("target", ["tensorflow", "litert"])  # the others share their forms
+@pytest.mark.parametrize("target", ["tensorflow", "openvino", "litert"])  # onnx shares its forms
 def test_mixnet(target, padding, tmp_path):
     model = kerazoo.MixNetS(
         weights=None, input_shape=(None, None, 3), padding=padding, features_only=True
@@ -119,7 +120,8 @@ def test_mixnet(target, padding, tmp_path):
     fused = fuse(randomised(model), target)
     assert error(model, fused, x) <= 1e-4
     kinds = {type(layer) for layer in fused.layers}
-    assert (MixConv2D in kinds) is (target == "litert")
+    assert (MixConv2D in kinds) is (target == "openvino")  # those with four kernels and more
+    assert (GroupedPointwiseConv2D in kinds) is (target == "openvino")
     assert list(fused(x)) == list(model.feature_strides)
     fused.save(tmp_path / "fused.keras")
     again = keras.saving.load_model(tmp_path / "fused.keras")
@@ -214,23 +216,77 @@ def test_each_kind_of_layer(kind, target):
     fused = fuse(model, target)
     assert error(model, fused) <= 1e-5
     assert batch_norms(fused) == []
-    assert layer.name in [new.name for new in fused.layers]
+    names = [new.name for new in fused.layers]
+    assert layer.name in names or f"{layer.name}_part0" in names
 
 
 def test_forms():
-    layers = [GroupedPointwiseConv2D(6, 2), MixConv2D([3, 5, 7]), FLGCConv2D(6, 1, 3)]
+    layers = [
+        *(GroupedPointwiseConv2D(12, 2), MixConv2D([3, 5, 7]), MixConv2D([3, 5, 7, 9])),
+        FLGCConv2D(6, 1, 3),
+    ]
     model = small(*layers)
     kinds = {
         target: [type(fuse(model, target).get_layer(layer.name)) for layer in layers]
         for target in TARGETS
+        if not TARGETS[target].parts
     }
-    merged = [_L.Conv2D, _L.DepthwiseConv2D, FrozenFLGCConv2D]
+    merged = [_L.Conv2D, _L.DepthwiseConv2D, _L.DepthwiseConv2D, FrozenFLGCConv2D]
     assert kinds == {
         "tensorflow": merged,
-        "openvino": merged,
         "onnx": merged,
-        "litert": [_L.Conv2D, MixConv2D, FrozenFLGCConv2D],
+        "openvino": [GroupedPointwiseConv2D, _L.DepthwiseConv2D, MixConv2D, FrozenFLGCConv2D],
     }
+
+
+def _count(model, kind) -> int:
+    return sum(type(layer) is kind for layer in model.layers)
+
+
+def test_parts_stay_apart_from_expansion_to_projection(tmp_path):
+    inputs = keras.Input((9, 11, 6))
+    x = _L.ReLU()(GroupedPointwiseConv2D(16, 2)(inputs))
+    x = BatchNormalization()(MixConv2D([3, 5], use_bias=True)(x))
+    x = SqueezeExcite(3, "silu")(_L.Activation("silu")(x))
+    x = BatchNormalization()(GroupedPointwiseConv2D(6, 2)(x))
+    model = randomised(keras.Model(inputs, _L.Add()([x, inputs])))
+    fused = fuse(model, "litert")
+    assert error(model, fused) <= 1e-5
+    # Of the means and of the result; nothing in between.
+    assert _count(fused, _L.Concatenate) == 2
+    assert (_count(fused, _L.DepthwiseConv2D), _count(fused, _L.Activation)) == (2, 2)
+    assert not any(isinstance(layer, MixConv2D | SqueezeExcite) for layer in fused.layers)
+    fused.save(tmp_path / "fused.keras")
+    assert error(fused, keras.saving.load_model(tmp_path / "fused.keras")) == 0
+
+
+@pytest.mark.parametrize("padding", ["same", "symmetric"])
+@pytest.mark.parametrize("strides", [1, 2])
+@pytest.mark.parametrize("groups", [1, 2, 3, 4])
+def test_parts_with_edges_that_differ(groups, strides, padding):
+    inputs = keras.Input((9, 11, 8))
+    x = GroupedPointwiseConv2D(24, groups)(inputs) if groups > 1 else _L.Conv2D(24, 1)(inputs)
+    x = _L.ReLU()(BatchNormalization()(x))
+    x = MixConv2D([3, 5, 7], strides=strides, padding=padding)(x)
+    x = _L.ReLU()(BatchNormalization()(x))
+    x = GroupedPointwiseConv2D(10, 2)(x)
+    shared = _L.ReLU()(x)  # taken whole, and in parts
+    y = GroupedPointwiseConv2D(10, 2, use_bias=True)(shared)
+    model = randomised(keras.Model(inputs, [x, _L.Add()([shared, y])]))
+    fused = _fuse(model, Forms(merged_mix=0, dense_groups=1, parts=4))
+    assert error(model, fused) <= 1e-5
+    assert _count(fused, GroupedPointwiseConv2D) == _count(fused, MixConv2D) == 0
+
+
+def test_wide_strided_and_many_groups_stay():
+    layers = [
+        *(GroupedConv2D(6, 3, groups=2), GroupedConv2D(6, 1, strides=2, groups=2)),
+        GroupedConv2D(6, 1, groups=3),
+    ]
+    model = small(*layers)
+    fused = fuse(model, "litert")
+    assert error(model, fused) <= 1e-5
+    assert all(type(fused.get_layer(layer.name)) is GroupedConv2D for layer in layers)
 
 
 def test_small_kernels_at_a_large_stride_stay_apart():

@@ -1,0 +1,80 @@
+"""Accuracy against what it costs, as in figure 7 of the MixNet paper (arXiv:1907.09595)."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from kerazoo.benchmark.report import _title
+
+HEADS = {"latency": "accuracy_latency.png", "macs": "accuracy_macs.png"}
+
+
+def save_plots(report: Mapping[str, Any], folder: Path) -> list[Path]:
+    """Draws published top-1 against measured latency and against multiply-adds.
+
+    Latency is that of the smallest batch; models whose accuracy is not published for the picture
+    size are left out.
+
+    Raises:
+        ImportError: without matplotlib, naming the extra.
+        ValueError: if no model has a published accuracy.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError('Plots need matplotlib: pip install "kerazoo[plot]"') from error
+    models = {m["id"]: m for m in report["models"] if m.get("top1") is not None}
+    if not models:
+        raise ValueError(
+            "No plot: none of the models has a published accuracy at its picture size: "
+            f"{[m['id'] for m in report['models']]}"
+        )
+    batch = min((row["batch"] for row in report["results"]), default=1)
+    latency: dict[str, list] = {}
+    for row in report["results"]:
+        if row["model"] in models and row["batch"] == batch:
+            latency.setdefault(_title(row["runtime"]), []).append((row["median_ms"], row["model"]))
+    macs = {"": [(m["macs"] / 1e6, id) for id, m in models.items()]}
+    curves = {
+        "latency": (latency, f"median time of batch {batch} (ms)"),
+        "macs": (macs, "multiply-adds (millions)"),
+    }
+    paths = []
+    for name, (lines, label) in curves.items():
+        figure = Figure(figsize=(8, 6), layout="constrained")
+        _draw(figure.subplots(), lines, models, label)
+        path = Path(folder) / HEADS[name]
+        partial = path.with_suffix(".partial.png")
+        figure.savefig(partial, dpi=120)
+        partial.replace(path)
+        paths.append(path)
+    return paths
+
+
+def _draw(axes, lines, models, label: str) -> None:
+    for title, points in lines.items():
+        by_family: dict[str, list] = {}
+        for cost, id in sorted(points):
+            by_family.setdefault(_family(id), []).append((cost, id))
+        colour = None
+        for family in by_family.values():
+            costs = [cost for cost, _ in family]
+            accuracies = [models[id]["top1"] for _, id in family]
+            kept = {} if colour is None or not title else {"color": colour}
+            (line,) = axes.plot(costs, accuracies, "o-", **kept)
+            colour = line.get_color()
+            line.set_label(title if title and family is next(iter(by_family.values())) else None)
+            for cost, accuracy, (_, id) in zip(costs, accuracies, family, strict=True):
+                if not title or title == next(iter(lines)):
+                    axes.annotate(id, (cost, accuracy), (4, -10), textcoords="offset points")
+    axes.set_xlabel(label)
+    axes.set_ylabel("top-1 on ImageNet, as published (%)")
+    axes.grid(alpha=0.3)
+    if any(lines):
+        axes.legend()
+
+
+def _family(id: str) -> str:
+    from kerazoo.registry import get_entry
+
+    return get_entry(id).family

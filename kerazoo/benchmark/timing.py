@@ -1,0 +1,52 @@
+"""Interleaved timing: every candidate once in every round, so that disturbances meet all alike."""
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+
+def round_robin(
+    runs: Mapping[Any, Callable[[], Any]], rounds: int, repeats: int = 2
+) -> dict[Any, list[float]]:
+    """Seconds of every timed call.
+
+    In each visit one call goes before the timed ones: it brings back into the caches what the
+    other candidates have pushed out, and lets their threads fall asleep.
+
+    Args:
+        runs: Name -> what to call; already called once, so that nothing is built any more.
+        rounds: Visits to each candidate.
+        repeats: Timed calls in a visit.
+    """
+    times: dict[Any, list[float]] = {name: [] for name in runs}
+    for _ in range(rounds):
+        for name, run in runs.items():
+            times[name] += timed(run, repeats)
+    return times
+
+
+def timed(run: Callable[[], Any], repeats: int) -> list[float]:
+    """Seconds of `repeats` calls, after one that does not count."""
+    run()
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - start)
+    return seconds
+
+
+def summary(seconds: list[float], batch: int) -> dict[str, Any]:
+    """Median, quartiles and fastest of some runs, in milliseconds, and pictures a second."""
+    ms = sorted(1e3 * s for s in seconds)
+    low, _, high = statistics.quantiles(ms, n=4) if len(ms) > 1 else (ms[0],) * 3
+    middle = statistics.median(ms)
+    return {
+        "median_ms": round(middle, 4),
+        "quartile1_ms": round(low, 4),
+        "quartile3_ms": round(high, 4),
+        "fastest_ms": round(ms[0], 4),
+        "pictures_per_second": round(1e3 * batch / middle, 2),
+        "runs": len(ms),
+    }
