@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: demo test lint catalogue wheel peers clean
+.PHONY: demo test lint catalogue notebooks wheel peers clean
 
 demo: $(VENV)/.demo
 	$(BIN)/kerazoo demo
@@ -20,6 +20,10 @@ lint: $(VENV)/.dev
 catalogue: $(VENV)/.dev
 	$(BIN)/python -m kerazoo.models._catalogue
 	$(BIN)/python tools/readme_table.py
+
+# notebooks/*.py -> *.ipynb with outputs. Data sets: KERAZOO_DATA_DIR, or ~/tensorflow_datasets.
+notebooks: $(VENV)/.dev
+	$(BIN)/python tools/notebooks.py
 
 wheel: $(VENV)/.dev
 	$(BIN)/pip wheel -q --no-deps -w dist .

@@ -14,6 +14,7 @@ import numpy as np
 
 from kerazoo import __version__
 from kerazoo._errors import invalid, unknown
+from kerazoo.checkpoints.hub_commit import check_repo, commit_files
 from kerazoo.checkpoints.hub_files import fetch_hub
 from kerazoo.checkpoints.model_card import model_card
 from kerazoo.checkpoints.readers import read_tensors
@@ -64,9 +65,9 @@ def push_to_hub(
     Raises:
         ValueError: An argument outside what is accepted.
         huggingface_hub.errors.HfHubHTTPError: The Hub refused it.
+        ConnectionError: The Hub cannot be reached.
     """
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", str(repo_id)):
-        raise invalid("repo_id", repo_id, '"user/name"')
+    check_repo(repo_id)
     files = hub_files(
         model,
         repo_id,
@@ -76,16 +77,8 @@ def push_to_hub(
         labels=labels,
         dtype=dtype,
     )
-    from huggingface_hub import CommitOperationAdd, HfApi
-
-    api = HfApi(token=token, library_name="kerazoo", library_version=__version__)
-    url = api.create_repo(repo_id, private=private, exist_ok=True)
-    api.create_commit(
-        repo_id,
-        [CommitOperationAdd(name, content) for name, content in files.items()],
-        commit_message=commit_message or f"Add {model.info.architecture}",
-    )
-    return str(url)
+    message = commit_message or f"Add {model.info.architecture}"
+    return commit_files(repo_id, files, message, private=private, token=token)
 
 
 def hub_files(
@@ -130,18 +123,28 @@ def from_pretrained(source: str, **overrides: Any) -> "ZooModel":
 
     if "weights" in overrides:
         raise invalid("weights", overrides["weights"], "left out: `source` says where they are")
+    model, arguments = hub_arguments(source)
+    return create_model(model, **{**arguments, **overrides})
+
+
+def hub_arguments(source: str) -> tuple[str, dict[str, Any]]:
+    """Model id and arguments, `weights` included, with which `create_model` makes what `source` is.
+
+    Raises:
+        ValueError: A wrong address, or a repository that kerazoo did not write.
+        DownloadError: Its `config.json` cannot be fetched.
+    """
     match = _match(source)
     if (known := _registered(match)) is not None:
-        return create_model(known.model, weights=known.id, **overrides)
+        return known.model, {"weights": known.id}
     config, commit = _read_config(source)
     if is_timm(config):
         raise ValueError(
             f"`{source}` is timm's `{config['architecture']}`: name the kerazoo model, as in "
             f"`kerazoo.create_model(MODEL, weights={source!r})`."
         )
-    arguments = {**config["arguments"], **overrides}
     address = f"hf://{match['repo']}@{commit}"
-    return create_model(config["architecture"], weights=address, **arguments)
+    return config["architecture"], {**config["arguments"], "weights": address}
 
 
 def resolve_hub(address: str) -> "Weights":
@@ -205,11 +208,11 @@ def _read_config(address: str) -> tuple[dict[str, Any], str | None]:
             "`batch_norm_epsilon=`."
         )
     if not is_timm(config):
-        _check_config(config, address)
+        check_config(config, address)
     return config, commit
 
 
-def _check_config(config: Mapping[str, Any], address: str) -> None:
+def check_config(config: Mapping[str, Any], address: str) -> None:
     """Raise where a `config.json` of our own format is not whole."""
     needed = ("architecture", "arguments", "preprocessing", "classes", "labels")
     missing = [key for key in needed if key not in config]
@@ -261,6 +264,11 @@ def _metrics(metrics: Mapping[str, float] | None) -> dict[str, float]:
 def _licence(licence: str | None, checkpoint: str | None) -> str:
     if licence is None:
         licence = next((c.licence for c in all_checkpoints() if c.id == checkpoint), None)
+    return check_licence(licence)
+
+
+def check_licence(licence: Any) -> str:
+    """The licence, or a `ValueError` where it has not the form of an id."""
     if not isinstance(licence, str) or not re.fullmatch(r"[a-z0-9.+-]+", licence):
         raise invalid("licence", licence, 'the id of a licence, such as "apache-2.0" or "mit"')
     return licence

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+SHOWN = 200  # names of classes in a card
+
 _BODY = """
 # {name}
 
@@ -28,7 +30,7 @@ model = kerazoo.create_model("{architecture}", weights="hf://{repo}")
 
 {pictures}
 
-## Results
+{classes}## Results
 
 {results}
 
@@ -84,6 +86,7 @@ def model_card(repo: str, config: Mapping[str, Any], parameters: int) -> str:
         channels=channels,
         decode="print(kerazoo.decode_predictions(scores, model=model))\n" * bool(config["labels"]),
         pictures=_pictures(config["preprocessing"]),
+        classes=_classes(config["labels"]),
         results=_results(metrics, config["dataset"]),
         dtype=config["dtype"],
         parameters=parameters,
@@ -101,6 +104,15 @@ def _pictures(preprocessing: Mapping[str, Any] | None) -> str:
         f"{preprocessing['crop_fraction']:.4g} of it, centre crop, then `(x / 255 - mean) / std` "
         f"with mean {preprocessing['mean']} and std {preprocessing['std']}."
     )
+
+
+def _classes(labels: Any) -> str:
+    """A section with the names, where they are not those of a registered set."""
+    if not isinstance(labels, list):
+        return ""
+    shown = ", ".join(labels[:SHOWN])
+    rest = f", … ({len(labels)} in all, see `config.json`)" if len(labels) > SHOWN else ""
+    return f"## Classes\n\n{shown}{rest}\n\n"
 
 
 def _results(metrics: Mapping[str, float], dataset: str | None) -> str:

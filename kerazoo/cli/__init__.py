@@ -19,7 +19,9 @@ COMMANDS = {
     "predict": "predict",
     "evaluate": "evaluate",
     "train": "train",
+    "finetune": "finetune",
     "show-data": "show_data",
+    "push": "push",
     "benchmark": "benchmark",
     "demo": "demo",
 }
@@ -31,6 +33,7 @@ examples:
   kerazoo predict mixnet_m cat.jpg holiday/ 'more/*.png'
   kerazoo evaluate mixnet_m --data imagenet2012 --data-dir ~/tensorflow_datasets
   kerazoo train mixnet_s_cifar10 --data-dir ~/tensorflow_datasets --output runs/mixnet_s
+  kerazoo finetune mixnet_s --data pets/ --output runs/pets
   kerazoo benchmark mixnet_s mobilenet_v2
 
 exit status:

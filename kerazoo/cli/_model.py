@@ -55,11 +55,9 @@ def load_model(args: argparse.Namespace) -> Any:
 
         return from_pretrained(name)
     if stored:
-        import keras
+        from kerazoo.models._stored import load_stored
 
-        import kerazoo.models  # noqa: F401 - registers the classes that the file names
-
-        return keras.models.load_model(name)
+        return load_stored(name)
     from kerazoo.registry import create_model
 
     settings = dict(args.settings)

@@ -39,8 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     import_keras()
-    from kerazoo.cli._sheet import contact_sheet, save_sheet
     from kerazoo.cli.predict import predict_files, print_predictions
+    from kerazoo.contact_sheet import contact_sheet, save_sheet
     from kerazoo.data.inference import picture_preprocessing
     from kerazoo.pictures import open_picture
 

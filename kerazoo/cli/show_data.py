@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     import_keras("tensorflow")
-    from kerazoo.cli._sheet import contact_sheet, save_sheet
+    from kerazoo.contact_sheet import contact_sheet, save_sheet
     from kerazoo.data.corrupt import picture_error
     from kerazoo.data.open import open_source
 
@@ -70,6 +70,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _pictures(args: argparse.Namespace, source: Any, augmentation: Any) -> tuple[list, list, list]:
     """Pictures for the sheet, their captions, and what could not be decoded."""
+    from kerazoo.contact_sheet import framed, pil_picture
     from kerazoo.data.pipeline import training_data
     from kerazoo.labels import label_names
     from kerazoo.preprocessing import Preprocessing
@@ -89,22 +90,9 @@ def _pictures(args: argparse.Namespace, source: Any, augmentation: Any) -> tuple
     names = label_names("imagenet") if source.name == "imagenet2012" else source.classes
     pictures, captions = [], []
     for batch, labels in data.batches.take(-(-args.count // min(args.count, source.count))):
-        pictures += [_framed(x) for x in batch.numpy()]
+        pictures += [framed(pil_picture(x)) for x in batch.numpy()]
         captions += [_caption(y, names) for y in labels.numpy()]
     return pictures[: args.count], captions[: args.count], data.corrupt()
-
-
-def _framed(pixels: Any) -> Any:
-    """A picture in the middle of a white one of the sheet's proportions, none of it cut off."""
-    from PIL import Image, ImageOps
-
-    side = 285
-    x = pixels.round().clip(0, 255).astype("uint8")
-    image = Image.fromarray(x[..., 0] if x.shape[-1] == 1 else x[..., :3]).convert("RGB")
-    # Small pictures keep their pixels visible.
-    small = image.height < side // 2
-    method = Image.Resampling.NEAREST if small else Image.Resampling.LANCZOS
-    return ImageOps.pad(image, (side * 4 // 3, side), method, color="white")
 
 
 def _caption(label: Any, classes: tuple[str, ...]) -> list[tuple[str, float]]:

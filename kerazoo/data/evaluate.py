@@ -3,7 +3,7 @@
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -69,22 +69,54 @@ def evaluate(
             set, or scores that are not finite.
         PictureError: A picture cannot be decoded (with `"skip"`: none of them can).
     """
-    for name, value in (("batch_size", batch_size), ("limit", limit)):
-        if value is not None and (not isinstance(value, int) or value < 1):
-            raise invalid(name, value, "a positive int")
-    preprocessing = picture_preprocessing(model, preprocessing)
+    check_counts(batch_size, limit)
     source = _source(dataset, split, data_dir)
+    total = min(source.count, limit or source.count)
+    start, done, hits = time.perf_counter(), 0, np.zeros(2, "int64")
+    for scores, labels in scored_batches(
+        model,
+        source,
+        preprocessing=preprocessing,
+        batch_size=batch_size,
+        limit=limit,
+        on_corrupt=on_corrupt,
+    ):
+        hits += _hits(scores, labels)
+        done += len(labels)
+        if progress:
+            progress(done, total)
+    top1, top5 = (100 * hits / done).tolist()
+    return Evaluation(top1, top5, done, time.perf_counter() - start)
+
+
+def scored_batches(
+    model: Any,
+    source: Source,
+    *,
+    preprocessing: Preprocessing | None = None,
+    batch_size: int = 32,
+    limit: int | None = None,
+    on_corrupt: str = "fail",
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """`(scores, labels)` of a classifier, batch by batch in the order of `source`.
+
+    Scores are float `(batch, classes)`, as the model gives them; labels int64 `(batch,)`. The
+    arguments, and what is raised, are those of `evaluate`.
+    """
+    check_counts(batch_size, limit)
+    preprocessing = picture_preprocessing(model, preprocessing)
     _check_classes(model, source)
     total = min(source.count, limit or source.count)
     batches = evaluation_batches(source, preprocessing, batch_size, total, on_corrupt=on_corrupt)
-    run = inference_function(model)
-    start, done, hits = time.perf_counter(), 0, np.zeros(2, "int64")
+    run, done = inference_function(model), 0
     try:
         for pictures, labels in batches:
-            hits += _hits(run(pictures), labels.numpy())
+            scores = run(pictures)
+            if not np.isfinite(scores).all():
+                rule = "one that yields finite scores"
+                raise invalid("model", "scores that are NaN or infinite", rule)
+            yield scores, labels.numpy()
             done += len(labels)
-            if progress:
-                progress(done, total)
     except tf.errors.OpError as error:
         if not (found := find_corrupt(source, total)):
             raise
@@ -94,8 +126,13 @@ def evaluate(
         if not done:
             raise found
         _log.warning("%s They do not count.", found)
-    top1, top5 = (100 * hits / done).tolist()
-    return Evaluation(top1, top5, done, time.perf_counter() - start)
+
+
+def check_counts(batch_size: Any, limit: Any) -> None:
+    """Raises `ValueError` where one of them is neither a positive int nor, for `limit`, None."""
+    for name, value in (("batch_size", batch_size), ("limit", limit)):
+        if (value is not None or name != "limit") and (not isinstance(value, int) or value < 1):
+            raise invalid(name, value, "a positive int")
 
 
 def _check_classes(model: Any, source: Source) -> None:
@@ -119,7 +156,5 @@ def _source(dataset: Any, split: str | None, data_dir: Any) -> Source:
 
 def _hits(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """How many labels are the first, and among the first five, of their rows of scores."""
-    if not np.isfinite(scores).all():
-        raise invalid("model", "scores that are NaN or infinite", "one that yields finite scores")
     order = np.argsort(-scores, axis=1, kind="stable")[:, :5] == labels[:, None]
     return np.array([order[:, :1].sum(), order.sum()])

@@ -171,6 +171,20 @@ def array_rows(pictures: np.ndarray, labels: np.ndarray) -> tuple[Any, Any]:
     return tf.data.Dataset.range(len(labels)).map(fetch), fetch
 
 
+def folder_splits(folder: str | os.PathLike) -> tuple[str, ...]:
+    """Names of the folders for splits in `folder`; empty where it holds the classes themselves."""
+    root = Path(folder)
+    if not root.is_dir():
+        raise invalid("folder", str(folder), "an existing folder")
+    return tuple(path.name for path in _folders(root)) if _has_split_folders(root) else ()
+
+
+def csv_splits(path: str | os.PathLike) -> tuple[str, ...]:
+    """What the column `split` of a CSV file holds; empty where there is no such column."""
+    rows = _read_rows(Path(path), {"path": "path", "label": "label", "split": "split"}, None)
+    return tuple(sorted({row["split"] for row in rows if row["split"] is not None}))
+
+
 def _file_source(
     name: str, split: str, classes: tuple[str, ...], files: list[str], labels: np.ndarray
 ) -> Source:

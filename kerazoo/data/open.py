@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo._errors import invalid
-from kerazoo.data.sources import Source, load_source
+from kerazoo.data.sources import Source, load_source, tfds_splits
 
 
 def open_source(
@@ -31,17 +31,45 @@ def open_source(
     """
     from kerazoo.data.files import csv_source, folder_source
 
-    text = os.fspath(data)
-    if text.lower().endswith(".csv"):
+    text, kind = os.fspath(data), _kind(data, data_dir)
+    if kind == "csv":
         return csv_source(
             text, split or ("train" if options.get("fractions") else "all"), **options
         )
-    if data_dir is None and (Path(text).is_dir() or os.sep in text):
+    if kind == "folder":
         has_train = options.get("fractions") or (Path(text) / "train").is_dir()
         return folder_source(text, split or ("train" if has_train else "all"), **options)
-    if data_dir is None:
-        rule = "the path of a folder or of a .csv file, or a TFDS name together with `data_dir`"
-        raise invalid("data", text, rule)
     if options:
         raise invalid("fractions", options, "left out for a TFDS set, which has its own splits")
     return load_source(text, split or "train", data_dir=data_dir, shards=shards)
+
+
+def split_names(
+    data: str | os.PathLike, *, data_dir: str | os.PathLike | None = None
+) -> tuple[str, ...]:
+    """Names of the splits that data come with; empty for a folder or CSV file without any.
+
+    Args:
+        data, data_dir: As for `open_source`.
+
+    Raises:
+        ValueError: No such data.
+    """
+    from kerazoo.data.files import csv_splits, folder_splits
+
+    text, kind = os.fspath(data), _kind(data, data_dir)
+    if kind == "tfds":
+        return tuple(tfds_splits(text, data_dir))
+    return csv_splits(text) if kind == "csv" else folder_splits(text)
+
+
+def _kind(data: str | os.PathLike, data_dir: str | os.PathLike | None) -> str:
+    text = os.fspath(data)
+    if text.lower().endswith(".csv"):
+        return "csv"
+    if data_dir is not None:
+        return "tfds"
+    if Path(text).is_dir() or os.sep in text:
+        return "folder"
+    rule = "the path of a folder or of a .csv file, or a TFDS name together with `data_dir`"
+    raise invalid("data", text, rule)

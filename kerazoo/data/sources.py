@@ -85,6 +85,11 @@ def load_source(
     return Source(name, split, tuple(features["label"].names), count, pictures, shape=shape)
 
 
+def tfds_splits(name: str, data_dir: str | os.PathLike) -> list[str]:
+    """Names of the splits of a set that TFDS has prepared under `data_dir`; raises as above."""
+    return list(_builder(name, Path(data_dir)).info.splits)
+
+
 def _builder(name: str, data_dir: Path) -> Any:
     if not data_dir.is_dir():
         raise invalid("data_dir", str(data_dir), "an existing folder with TFDS data sets")

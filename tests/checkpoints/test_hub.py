@@ -229,6 +229,10 @@ def test_the_card_says_what_a_reader_needs(small):
     assert 'kerazoo.from_pretrained("hf://me/small")' in card
     assert "decode_predictions(scores, model=model)" in card
     assert "| top1 | 84.25 |" in card
+    assert "\n## Classes\n\na, b, c\n\n## Results\n" in card
+    many = model_card(REPO, {**config, "labels": [f"c{i}" for i in range(500)]}, 1234)
+    assert "c199, … (500 in all, see `config.json`)" in many
+    assert "## Classes" not in model_card(REPO, {**config, "labels": "imagenet"}, 1234)
     for line in card.split("```python")[1:]:
         compile(line.split("```")[0], "card", "exec")
 

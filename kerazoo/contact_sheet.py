@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 # Pixels. A cell is a photograph of fixed size over lines of text.
 _PHOTO, _MARGIN, _LINE, _COLUMNS = (380, 285), 20, 30, 3
 _PAPER, _INK, _BAR, _FAINT = "#ffffff", "#1c2430", "#9cc3f0", "#6b7684"
@@ -16,14 +18,15 @@ def contact_sheet(
 
     Args:
         title: A line for the head of the sheet.
-        pictures: PIL pictures of any size; they are cut to a common shape.
+        pictures: PIL pictures of any size; they are cut to a common shape. Without any the sheet
+            is its title.
         captions: For each picture `(name, score)`, scores 0 to 1, best first.
     """
     from PIL import Image, ImageDraw, ImageOps
 
-    lines = max(map(len, captions))
+    lines = max(map(len, captions), default=0)
     cell = _PHOTO[0] + _MARGIN, _PHOTO[1] + _MARGIN // 2 + lines * _LINE + _MARGIN
-    columns = min(_COLUMNS, len(pictures))
+    columns = min(_COLUMNS, max(1, len(pictures)))
     rows = -(-len(pictures) // columns)
     size = columns * cell[0] + _MARGIN, rows * cell[1] + 3 * _MARGIN + _LINE
     sheet = Image.new("RGB", size, _PAPER)
@@ -36,6 +39,28 @@ def contact_sheet(
         for rank, (name, score) in enumerate(caption):
             _caption(draw, (left, top + _PHOTO[1] + _MARGIN // 2 + rank * _LINE), name, score, rank)
     return sheet
+
+
+def framed(picture: Any) -> Any:
+    """A PIL picture in the middle of a white one of the sheet's shape, none of it cut off."""
+    from PIL import Image, ImageOps
+
+    # Small pictures keep their pixels visible.
+    small = picture.height < _PHOTO[1] // 2
+    method = Image.Resampling.NEAREST if small else Image.Resampling.LANCZOS
+    return ImageOps.pad(picture.convert("RGB"), _PHOTO, method, color=_PAPER)
+
+
+def pil_picture(pixels: np.ndarray) -> Any:
+    """Pixels 0 to 255, `(height, width, channels)` of any number type, as a PIL picture.
+
+    One channel is grey; of more than three the first three are shown.
+    """
+    from PIL import Image
+
+    x = np.asarray(pixels)
+    x = x if x.dtype == np.uint8 else x.round().clip(0, 255).astype("uint8")
+    return Image.fromarray(x[..., 0] if x.shape[-1] < 3 else x[..., :3])
 
 
 def save_sheet(sheet: Any, path: str | Path) -> None:

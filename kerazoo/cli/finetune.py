@@ -1,0 +1,114 @@
+"""`kerazoo finetune`: teach a trained network other classes."""
+
+import argparse
+import shlex
+from pathlib import Path
+
+from kerazoo.cli._model import positive
+from kerazoo.cli._quiet import import_keras
+from kerazoo.cli.train import change
+
+SUMMARY = "fine-tune a trained network on pictures of your own"
+EPILOG = """\
+First a new classifier learns on top of the frozen network (a linear probe); with
+--unfreeze-epochs all layers go on learning at a lower rate. Batch-norm statistics stay as they
+are. The same command with the same --output goes on with a run that was stopped or killed.
+
+DATA is a TFDS name (with --data-dir), a folder with a sub-folder for each class, or a CSV file
+with the columns path and label. Without a validation split a tenth of the training pictures is
+held out, the same each time.
+
+In OUTPUT: model.keras, model.safetensors with config.json and README.md (for `kerazoo push`),
+curves.png, confusion.png, mistakes.png, run.json, and a folder for each phase.
+
+examples:
+  kerazoo finetune mixnet_s --data pets/ --output runs/pets
+  kerazoo finetune mixnet_s --data pets/ --output runs/pets --unfreeze-epochs 3
+  kerazoo finetune timm/mixnet_m.ft_in1k --data flowers.csv --output runs/flowers --size 192
+  kerazoo finetune mobilenet_v2 --data cifar10 --data-dir ~/tensorflow_datasets \\
+      --train 'train[:5000]' --size 96 --output runs/cifar10
+  kerazoo predict runs/pets/model.keras cat.jpg
+  kerazoo push runs/pets user/pets --dry-run
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "model",
+        metavar="MODEL",
+        help="id from `kerazoo list`, weights id, hf://user/repo, .keras file or folder of a run",
+    )
+    parser.add_argument("--data", required=True, help="TFDS name, folder or .csv file")
+    parser.add_argument("--output", required=True, help="folder for the results")
+    parser.add_argument("--data-dir", help="for TFDS sets: folder that holds <name>/<version>")
+    parser.add_argument("--weights", help="of a model id: imagenet (default), a weights id, a file")
+    parser.add_argument("--size", type=positive, help="side of the pictures in pixels")
+    parser.add_argument("--epochs", type=positive, help="of the linear probe (default: 5)")
+    parser.add_argument("--learning-rate", type=float, help="of the linear probe (default: 0.001)")
+    parser.add_argument(
+        "--unfreeze-epochs", type=int, metavar="N", help="of all layers after it (default: 0)"
+    )
+    parser.add_argument(
+        "--unfreeze-rate", type=float, metavar="RATE", help="default: a tenth of --learning-rate"
+    )
+    parser.add_argument("--batch-size", type=positive, help="default: 32")
+    parser.add_argument("--seed", type=int, help="default: 0")
+    _add_splits(parser)
+    parser.add_argument(
+        "--set",
+        dest="changes",
+        action="append",
+        default=[],
+        type=change,
+        metavar="SECTION.KEY=VALUE",
+        help="any key of the recipe, as in augmentation.flip=false; repeatable",
+    )
+    parser.add_argument("--keep", choices=("last", "best"), help="weights (default: last)")
+    parser.add_argument("--licence", help="of the result, as an id (default: that of the weights)")
+    parser.add_argument("--mistakes", type=positive, help="shown in mistakes.png (default: 12)")
+    parser.add_argument("--backup-every", type=positive, metavar="STEPS", help="also within epochs")
+    parser.add_argument("--tensorboard", action="store_true", help="also write TensorBoard logs")
+    parser.add_argument("--force", action="store_true", help="throw away another run in OUTPUT")
+
+
+def _add_splits(parser: argparse.ArgumentParser) -> None:
+    splits = parser.add_argument_group("splits, with or without a slice")
+    splits.add_argument("--train", help="to learn from (default: train)")
+    splits.add_argument("--validation", help="to watch (default: the data's, or held out)")
+    splits.add_argument("--test", help="to measure (default: the data's, or the validation split)")
+    splits.add_argument(
+        "--held-out", type=float, metavar="SHARE", help="for validation (default: 0.1)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    import_keras("tensorflow")
+    from kerazoo.training.finetuning import finetune
+
+    options = (
+        *("weights", "size", "epochs", "learning_rate", "unfreeze_epochs", "unfreeze_rate"),
+        *("batch_size", "seed", "keep", "licence", "mistakes", "backup_every"),
+    )
+    splits = ("train", "validation", "test", "held_out")
+    result = finetune(
+        args.model,
+        args.data,
+        args.output,
+        data_dir=args.data_dir,
+        splits=_given(args, splits),
+        changes=dict(args.changes),
+        force=args.force,
+        tensorboard=args.tensorboard,
+        command=shlex.join(["kerazoo", *args.words]),
+        **_given(args, options),
+    )
+    if result:  # of several processes one writes and tells
+        print(
+            f"{Path(args.model).name} on {Path(args.data).name}: {100 * result['accuracy']:.2f} % "
+            f"of {result['pictures']} pictures of {result['split']}; see {args.output}"
+        )
+    return 0
+
+
+def _given(args: argparse.Namespace, names: tuple[str, ...]) -> dict:
+    return {name: getattr(args, name) for name in names if getattr(args, name) is not None}

@@ -1,0 +1,108 @@
+"""`kerazoo push`: publish a checkpoint on the Hugging Face Hub."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from kerazoo.cli._output import print_table
+
+SUMMARY = "publish a model or the folder of a run on the Hugging Face Hub"
+EPILOG = """\
+A folder with model.safetensors, config.json and README.md, as `kerazoo finetune` and weights/*
+have it, is sent as it is, but for the state that a run resumes from and further copies of the
+weights (backup/, tensorboard/, *.keras, *.h5). Anything else is a model, of which those three
+files are made. The token is that of `hf auth login`, or HF_TOKEN.
+
+examples:
+  kerazoo push runs/pets user/mixnet_s_pets --dry-run
+  kerazoo push runs/pets user/mixnet_s_pets --licence apache-2.0
+  kerazoo push mine.keras user/mine --licence mit --metric accuracy=0.91 --dataset pets
+  kerazoo push mixnet_s user/mixnet_s --weights cifar10 --dtype float16 --private
+"""
+
+# Options that a folder has answered already, and what they are for a model.
+_OF_MODELS = ("weights", "dtype", "metric", "dataset", "labels")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "model",
+        metavar="RUN_OR_MODEL",
+        help="folder, id from `kerazoo list`, hf://user/repo, or .keras file",
+    )
+    parser.add_argument("repo", metavar="USER/REPO", help="made where it does not exist")
+    parser.add_argument("--dry-run", action="store_true", help="list the files and send nothing")
+    parser.add_argument("--private", action="store_true", help="if the repository is new")
+    parser.add_argument("--licence", help="id such as apache-2.0 (default: that of the weights)")
+    parser.add_argument("--message", help="of the commit (default: Add NAME)")
+    parser.add_argument("--weights", help="of a model: as for `kerazoo predict`")
+    parser.add_argument("--dtype", choices=("float32", "float16"), help="of a model's numbers")
+    parser.add_argument(
+        "--metric",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        type=_metric,
+        help="of a model: a result for the card; repeatable",
+    )
+    parser.add_argument("--dataset", help="of a model: what the results were measured on")
+    parser.add_argument(
+        "--labels", metavar="FILE", help="of a model: names of its classes, one a line"
+    )
+    parser.set_defaults(size=None, settings=[])
+
+
+def run(args: argparse.Namespace) -> int:
+    from kerazoo.checkpoints.hub_commit import check_repo, commit_files
+
+    check_repo(args.repo)
+    name, files = _of_folder(args) if Path(args.model).is_dir() else _of_model(args)
+    if args.dry_run:
+        rows = [(file, _size(content)) for file, content in files.items()]
+        print_table(("file", "bytes"), rows, right=(1,))
+        print(f"\nNothing was sent to {args.repo}.")
+        return 0
+    message = args.message or f"Add {name}"
+    print(commit_files(args.repo, files, message, private=args.private))
+    return 0
+
+
+def _of_folder(args: argparse.Namespace) -> tuple[str, dict[str, Any]]:
+    from kerazoo._errors import invalid
+    from kerazoo.checkpoints.push import folder_files
+
+    for option in _OF_MODELS:
+        if value := getattr(args, option):
+            raise invalid(option, value, f"left out: the folder {args.model} says it already")
+    files = folder_files(args.model, args.repo, licence=args.licence)
+    return Path(args.model).resolve().name, files
+
+
+def _of_model(args: argparse.Namespace) -> tuple[str, dict[str, Any]]:
+    from kerazoo.checkpoints.hub import hub_files
+    from kerazoo.cli._model import load_model
+
+    labels = args.labels and Path(args.labels).read_text("utf-8").splitlines()
+    model = load_model(args)
+    files = hub_files(
+        model,
+        args.repo,
+        licence=args.licence,
+        metrics=dict(args.metric),
+        dataset=args.dataset,
+        labels=labels,
+        dtype=args.dtype or "float32",
+    )
+    return model.info.architecture, files
+
+
+def _metric(text: str) -> tuple[str, float]:
+    name, _, value = text.partition("=")
+    try:
+        return name, float(value)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be NAME=NUMBER, not {text!r}") from None
+
+
+def _size(content: Any) -> str:
+    return f"{len(content) if isinstance(content, bytes) else content.stat().st_size:,}"

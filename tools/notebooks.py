@@ -1,0 +1,82 @@
+"""`make notebooks`: `notebooks/*.py`, the text that is edited, becomes `*.ipynb` with outputs.
+
+    python tools/notebooks.py [NAME ...]
+
+The two are paired in jupytext's percent format. A notebook is replaced only after all its cells
+ran, and only if nothing of this machine is in it.
+"""
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+FOLDER = Path(__file__).parents[1] / "notebooks"
+LIMIT = 1_000_000  # bytes of a notebook, outputs included
+SECONDS = 1200  # of a cell
+
+
+def main(names: list[str]) -> None:
+    texts = [FOLDER / f"{name}.py" for name in names] or sorted(FOLDER.glob("*.py"))
+    for text in texts:
+        print(f"running {text.name}", flush=True)
+        size = write(text)
+        print(f"wrote {text.with_suffix('.ipynb').name}, {size:,} bytes", flush=True)
+
+
+def write(text: Path) -> int:
+    """Runs a notebook and writes it; returns its size in bytes."""
+    import nbformat
+
+    content = nbformat.writes(run(text)) + "\n"
+    check(content, text.stem)
+    path = text.with_suffix(".ipynb")
+    partial = path.with_name(f".{path.name}")
+    partial.write_text(content, encoding="utf-8")
+    os.replace(partial, path)
+    return len(content.encode())
+
+
+def run(text: Path) -> "nbformat.NotebookNode":  # noqa: F821
+    """The notebook with the outputs of its cells."""
+    import jupytext
+    from nbclient import NotebookClient
+
+    notebook = jupytext.read(text)
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number}"  # jupytext's are random: every run would change every cell
+    # In the folder above, as the package is there where it is not installed.
+    client = NotebookClient(
+        notebook,
+        timeout=SECONDS,
+        record_timing=False,
+        resources={"metadata": {"path": str(FOLDER.parent)}},
+    )
+    client.execute()
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            # stderr is what TensorFlow tells of the machine; an error has stopped us already.
+            cell.outputs = [each for each in cell.outputs if each.get("name") != "stderr"]
+    notebook.metadata.pop("language_info", None)  # the version of Python that ran it
+    return notebook
+
+
+def check(content: str, name: str) -> None:
+    """Refuses outputs that are too large or tell of this machine's folders."""
+    if len(content.encode()) >= LIMIT:
+        raise SystemExit(f"{name}: {len(content.encode()):,} bytes, {LIMIT:,} at most")
+    texts = [
+        json.dumps(cell.get("outputs", []))
+        for cell in json.loads(content)["cells"]
+        if cell["cell_type"] == "code"
+    ]
+    # Pictures are base64, in which anything may stand.
+    shown = re.sub(r'"image/png": "[^"]*"', "", " ".join(texts))
+    for folder in {str(FOLDER.parent), str(Path.home()), os.environ.get("KERAZOO_DATA_DIR", "")}:
+        if folder and folder in shown:
+            raise SystemExit(f"{name}: an output names {folder}, a folder of this machine")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
