@@ -1,17 +1,19 @@
-"""From finished training runs to a checkpoint that ships with kerazoo.
+"""From finished training runs to a registered checkpoint.
 
     python tools/package_weights.py mixnet_s_cifar10 RUN [RUN ...] --data-dir DIR
+    python tools/package_weights.py espnetv2_cifar10 RUN --data-dir DIR --hub
 
 Each RUN is a folder that `kerazoo train` left; a later one started from the weights of the one
-before, or is the mean of them that `tools/average_runs.py` made. The weights of the last are
-packaged as float16 safetensors under `kerazoo/checkpoints/embedded/`. Their accuracy on the whole
-test split is measured through the public path (`weights=` and `kerazoo evaluate`'s own code). The
-record goes to `records/own.json`; log, recipe and result of every run, the curves and the model
-card to `weights/<name>/`.
+before, or is the mean of them that `tools/average_runs.py` made. The weights of the last become
+float16 safetensors: under `kerazoo/checkpoints/embedded/`, so that they ship with kerazoo, or with
+`--hub` under `weights/<name>/`, the folder that `kerazoo push` publishes (`push.txt` there has the
+command). Their accuracy on the whole test split is measured from that file. The record goes to
+`records/own.json`; log, recipe and result of every run, the curves and the model card to
+`weights/<name>/`.
 """
 
 import argparse
-import csv
+import dataclasses
 import hashlib
 import json
 import os
@@ -21,13 +23,17 @@ from pathlib import Path
 import kerazoo
 from kerazoo.checkpoints import records
 from kerazoo.checkpoints.hub import CARD, CONFIG, WEIGHTS, hub_files
-from kerazoo.training.run import CIFAR
+from kerazoo.data.evaluate import evaluate
+from kerazoo.models import ZooModel
+from kerazoo.training.curves import draw_curves
+from kerazoo.training.inputs import CIFAR
+from kerazoo.training.run import load_trained
 
 ROOT = Path(__file__).parents[1]
-KEPT = ("command.txt", "log.csv", "recipe.json", "result.json")
+KEPT = ("command.txt", "log.csv", "recipe.json", "result.json", "run.json")
 PACKAGE = Path(kerazoo.__file__).parent
 EMBEDDED = "checkpoints/embedded"
-HALF = {"repo_id": "kerazoo/embedded", "licence": "apache-2.0", "dtype": "float16"}
+LICENCE = "apache-2.0"
 
 
 def main() -> None:
@@ -35,18 +41,61 @@ def main() -> None:
     parser.add_argument("name", help="of the checkpoint, such as mixnet_s_cifar10")
     parser.add_argument("runs", type=Path, nargs="+", help="folders that `kerazoo train` left")
     parser.add_argument("--data-dir", required=True)
+    parser.add_argument("--hub", action="store_true", help="for a repository, not for the wheel")
     args = parser.parse_args()
     folder, last = ROOT / "weights" / args.name, args.runs[-1]
     keep_records(args.runs, folder)
-    recipe = json.loads((last / "recipe.json").read_text())
-    name, dataset = args.name, recipe["data"]["name"]
-    arguments = {"classes": 10, "input_shape": (32, 32, 3), **recipe["arguments"]}
-    trained = kerazoo.create_model(
-        recipe["model"], weights=str(last / "model.weights.h5"), **arguments
-    )
-    location = f"{EMBEDDED}/{name}.safetensors"
-    digest = write(PACKAGE / location, hub_files(trained, **HALF)[WEIGHTS])
+    dataset = json.loads((last / "recipe.json").read_text())["data"]["name"]
+    trained = load_trained(last)
+    files = {"repo_id": f"kerazoo/{args.name}", "licence": LICENCE, "dtype": "float16"}
+    place, path = location(args.name, folder, args.hub)
+    digest = write(path, hub_files(trained, **files)[WEIGHTS])
     record = {
+        **about(args.name, trained, dataset),
+        **place,
+        "integrity": [{"kind": "sha256", "value": digest}],
+    }
+    half = kerazoo.create_model(
+        trained.info.architecture, weights=str(path), **trained.info.arguments
+    )
+    found = evaluate(
+        half, dataset, "test", data_dir=args.data_dir, batch_size=100, preprocessing=CIFAR
+    )
+    record["metrics"] = {
+        "top1": round(found.top1, 2),
+        "size": 32,
+        "source": f"tools/package_weights.py, all {found.count} test pictures (JPEG quality 75)",
+    }
+    register(record)
+    draw_curves(sorted(folder.glob("run*/log.csv")), folder / "curves.png")
+    half.info = dataclasses.replace(
+        half.info, preprocessing=CIFAR, labels=dataset, checkpoint=record["id"]
+    )
+    card = {"metrics": {"accuracy": record["metrics"]["top1"] / 100}, "dataset": dataset}
+    texts = hub_files(half, **files, **card)
+    for name in (CARD, CONFIG):
+        write(folder / name, texts[name])
+    if args.hub:
+        push = f"kerazoo push weights/{args.name} kerazoo/{args.name}\n"
+        write(folder / "push.txt", push.encode())
+    print(f"{record['id']}: top-1 {found.top1:.2f} % on {found.count} test pictures")
+
+
+def location(name: str, folder: Path, hub: bool) -> tuple[dict, Path]:
+    """What the record says of the place of the file, and where it is written now."""
+    if hub:
+        place = {"source": "hub", "location": f"kerazoo/{name}", "filename": WEIGHTS}
+        return {**place, "revision": None}, folder / WEIGHTS
+    file = f"{EMBEDDED}/{name}.safetensors"
+    place = {"source": "package", "location": file, "filename": f"{name}.safetensors"}
+    return {**place, "revision": None}, PACKAGE / file
+
+
+def about(name: str, trained: ZooModel, dataset: str) -> dict:
+    """The record but for place, digest and accuracy of the file."""
+    made = trained.info.arguments
+    own = {k: made[k] for k in ("stem_strides", "dropout_rate", "stem") if k in made}
+    return {
         "id": f"kerazoo/{name}",
         "model": trained.info.architecture,
         "task": "classification",
@@ -54,32 +103,15 @@ def main() -> None:
         "classes": 10,
         "labels": dataset,
         "default": True,
-        "source": "package",
-        "location": location,
-        "filename": f"{name}.safetensors",
-        "revision": None,
-        "integrity": [{"kind": "sha256", "value": digest}],
-        "licence": "apache-2.0",
+        "licence": LICENCE,
         "non_commercial": False,
         "layout": "kerazoo",
-        "padding": trained.info.arguments["padding"],
-        "batch_norm_epsilon": trained.info.arguments["batch_norm_epsilon"],
+        "padding": made["padding"],
+        "batch_norm_epsilon": made["batch_norm_epsilon"],
         "preprocessing": CIFAR.to_dict(),
-        "arguments": recipe["arguments"],
-        "metrics": {},
+        "arguments": own,
         "notes": f"Trained by kerazoo on {dataset} alone; commands and logs in weights/{name}.",
     }
-    register(record)
-    result = measure(record["model"], dataset, args.data_dir)
-    record["metrics"] = {
-        "top1": round(result.top1, 2),
-        "size": 32,
-        "source": f"tools/package_weights.py, all {result.count} test pictures (JPEG quality 75)",
-    }
-    register(record)
-    curves(folder)
-    card(folder, record)
-    print(f"{record['id']}: top-1 {result.top1:.2f} % on {result.count} test pictures")
 
 
 def keep_records(runs: list[Path], folder: Path) -> None:
@@ -109,51 +141,6 @@ def register(record: dict) -> None:
     known.sort(key=lambda r: r["id"])
     path.write_text(json.dumps({"checkpoints": known}, indent=1) + "\n")
     records._registry.cache_clear()
-
-
-def measure(model: str, dataset: str, data_dir: str):
-    """Accuracy of the stored float16 weights, from picture bytes to label."""
-    from kerazoo.data.evaluate import evaluate
-
-    network = kerazoo.create_model(model, weights=dataset)
-    return evaluate(network, dataset, "test", data_dir=data_dir, batch_size=100)
-
-
-def curves(folder: Path) -> None:
-    """`curves.png` from the logs of all runs, one after the other."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    rows = []
-    for log in sorted(folder.glob("run*/log.csv")):
-        with open(log, encoding="utf-8") as file:
-            rows += list(csv.DictReader(file))
-    epochs = range(1, len(rows) + 1)
-    _, axes = plt.subplots(1, 2, figsize=(9, 3.2), constrained_layout=True)
-    for axis, key in zip(axes, ("loss", "accuracy"), strict=True):
-        for prefix, label in (("", "training"), ("val_", "test")):
-            axis.plot(epochs, [float(row[prefix + key]) for row in rows], label=label)
-        axis.set(xlabel="epoch", title=key)
-        axis.grid(alpha=0.3)
-    axes[0].legend()
-    plt.savefig(folder / "curves.png", dpi=110)
-
-
-def card(folder: Path, record: dict) -> None:
-    """The files that `push_to_hub` would publish beside the weights."""
-    network = kerazoo.create_model(record["model"], weights=record["dataset"])
-    files = hub_files(
-        network,
-        f"kerazoo/{folder.name}",
-        licence=record["licence"],
-        metrics={"accuracy": record["metrics"]["top1"] / 100},
-        dataset=record["dataset"],
-        dtype="float16",
-    )
-    for name in (CARD, CONFIG):
-        (folder / name).write_bytes(files[name])
 
 
 if __name__ == "__main__":
