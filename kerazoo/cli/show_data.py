@@ -20,6 +20,7 @@ examples:
   kerazoo show-data cifar10 --data-dir ~/tensorflow_datasets --augmentation cifar --size 32
   kerazoo show-data pets.csv --set rand_augment=2 --set mixup=0.2 --set 'area=[0.2, 1]'
   kerazoo show-data pets/ --augmentation my_recipe.toml --output sheet.png
+  kerazoo show-data ~/imagenet/train --augmentation mixnet_s_imagenet
 
 exit status:
   0 success, 1 some pictures could not be decoded, 2 error
@@ -36,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--augmentation",
         default="imagenet",
         metavar="NAME",
-        help=f"{', '.join(PRESETS)}, or a TOML file, whose table [augmentation] counts",
+        help=f"{', '.join(PRESETS)}, a recipe, or a TOML file whose table [augmentation] counts",
     )
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="one value of it; repeat"
@@ -105,23 +106,39 @@ def _caption(label: Any, classes: tuple[str, ...]) -> list[tuple[str, float]]:
 def _augmentation(name: str, changes: list[str]) -> Any:
     from kerazoo._errors import invalid, unknown
     from kerazoo.data import augmentation
+    from kerazoo.training.recipe import load_recipe, recipe_names
 
     if name.endswith(".toml"):
-        if not Path(name).is_file():
-            raise invalid("augmentation", name, "an existing TOML file")
-        record = tomllib.loads(Path(name).read_text(encoding="utf-8")).get("augmentation")
-        if record is None:
-            raise invalid("augmentation", name, "a TOML file with the table [augmentation]")
+        record = _toml_augmentation(name)
     elif name in PRESETS:
         record = getattr(augmentation, name.upper()).to_dict()
+    elif name in recipe_names():
+        record = load_recipe(name).augmentation.to_dict()
     else:
-        raise unknown("augmentation", name, [*PRESETS, "a path ending in .toml"])
+        raise unknown("augmentation", name, [*PRESETS, *recipe_names(), "a path ending in .toml"])
     for change in changes:
         key, equals, text = change.partition("=")
         if not equals:
             raise invalid("set", change, "KEY=VALUE, as in mixup=0.2")
         record = record | {key.strip(): _value(text.strip())}
     return augmentation.Augmentation.from_dict(record)
+
+
+def _toml_augmentation(path: str) -> dict[str, Any]:
+    """That of a recipe as training takes it; otherwise the table [augmentation] alone."""
+    from kerazoo._errors import invalid
+    from kerazoo.training.recipe import load_recipe
+
+    if not Path(path).is_file():
+        raise invalid("augmentation", path, "an existing TOML file")
+    content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    if "model" in content:
+        return load_recipe(path).augmentation.to_dict()
+    if "augmentation" not in content:
+        raise invalid(
+            "augmentation", path, "a recipe, or a TOML file with the table [augmentation]"
+        )
+    return content["augmentation"]
 
 
 def _value(text: str) -> Any:

@@ -50,7 +50,7 @@ def in_memory(source: Source, rounding: str = "round") -> Source:
             if pictures is None:
                 pictures = np.empty((source.count, *image.shape), "uint8")
             if image.shape != pictures.shape[1:]:
-                rule = f"one of pictures of one size; {source.picture_name(i)!r} differs"
+                rule = f"one that has pictures of one size; {source.picture_name(i)!r} differs"
                 raise invalid("source", source.name, rule)
             pictures[i], labels[i] = image.numpy(), label.numpy()
     except tf.errors.OpError as error:
@@ -59,7 +59,7 @@ def in_memory(source: Source, rounding: str = "round") -> Source:
         raise picture_error(found) from error
     outside = np.flatnonzero((labels < 0) | (labels >= len(source.classes)))
     if len(outside):
-        rule = f"one of labels from 0 to {len(source.classes) - 1}; {labels[outside[0]]} occurs"
+        rule = f"one of labels within 0 to {len(source.classes) - 1}; it has {labels[outside[0]]}"
         raise invalid("source", source.picture_name(int(outside[0])), rule)
     dataset, fetch = array_rows(pictures, labels)
     return dataclasses.replace(source, pictures=dataset, encoded=False, fetch=fetch)

@@ -3,6 +3,7 @@
 import csv
 import io
 import logging
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -35,8 +36,8 @@ def draw_curves(logs: Path | Sequence[Path], path: Path) -> bool:
     for axes, (key, title) in zip(figure.subplots(1, len(panels)), panels, strict=True):
         factor = 100 if key == "accuracy" else 1
         for prefix, label in (("", "training"), ("val_", "validation")):
-            if prefix + key in rows[0]:
-                values = [factor * float(row[prefix + key]) for row in rows]
+            values = [factor * float(row.get(prefix + key) or "nan") for row in rows]
+            if any(map(math.isfinite, values)):
                 axes.plot(epochs, values, label=label, marker="." if len(rows) < 30 else None)
         axes.set(xlabel="epoch", title=title)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))

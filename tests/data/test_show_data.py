@@ -57,6 +57,18 @@ def test_recipe_file_and_changes(folder, tmp_path, capsys):
     assert "[augmentation]" in capsys.readouterr().err
 
 
+def test_a_recipe_is_varied_as_training_varies_it(tmp_path):
+    from kerazoo.cli.show_data import _augmentation
+    from kerazoo.data.augmentation import CIFAR, IMAGENET
+
+    # Neither says how to crop: that follows from the data set.
+    assert _augmentation("mixnet_s_cifar10", []) == CIFAR
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text("model = 'mixnet_s'\nepochs = 3\n[data]\nname = 'pets'\n")
+    assert _augmentation(str(recipe), []) == IMAGENET
+    assert _augmentation("mixnet_s_imagenet", ["mixup=0.2"]).mixup == 0.2
+
+
 def test_corrupt_pictures_are_told(folder, tmp_path, capsys):
     (folder / "red" / "bad.jpg").write_text("no picture")
     sheet = tmp_path / "sheet.png"

@@ -3,10 +3,12 @@
 import csv
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -208,3 +210,20 @@ def test_a_loss_that_is_not_finite_stops_the_run(shared, recipe_file, tmp_path):
     with pytest.raises(ArithmeticError, match="loss"):
         train(recipe, tmp_path / "run", shared / "tfds")
     assert not (tmp_path / "run/result.json").exists()
+
+
+def test_the_average_of_a_run_with_itself_is_that_run(whole, shared, tmp_path, monkeypatch):
+    """`tools/average_runs.py`: the weights are the mean, the batch-norm statistics measured."""
+    tool = Path(__file__).parents[2] / "tools/average_runs.py"
+    output = tmp_path / "average"
+    words = [str(output), str(whole), str(whole), "--data-dir", str(shared / "tfds")]
+    monkeypatch.setattr(sys, "argv", [str(tool), *words])
+    runpy.run_path(str(tool), run_name="__main__")
+    mean, one = load_trained(output), load_trained(whole)
+    for a, b in zip(mean.trainable_variables, one.trainable_variables, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6)
+    statistics = zip(mean.non_trainable_variables, one.non_trainable_variables, strict=True)
+    assert any(not np.allclose(a, b) for a, b in statistics)
+    result = json.loads((output / "result.json").read_text())
+    assert (result["test_pictures"], result["steps"]) == (100, 0)
+    assert (output / "command.txt").read_text().startswith("python tools/average_runs.py ")
