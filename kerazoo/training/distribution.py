@@ -93,7 +93,7 @@ def scope(strategy: str) -> contextlib.AbstractContextManager[Any]:
     check_strategy(strategy)
     if strategy == "mirrored":
         return _mirrored().scope()
-    if strategy == "data_parallel":
+    if strategy == "data_parallel" and replicas(strategy) > 1:
         return _data_parallel().scope()
     return contextlib.nullcontext()
 

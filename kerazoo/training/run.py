@@ -238,8 +238,9 @@ def restore_statistics(model: ZooModel, recipe: Recipe, inputs: Inputs) -> None:
     """
     if not restores_batch_norm(model, recipe.transfer):
         return
-    batches = fit_batches(recipe, inputs).batches.take(-(-STATISTICS // recipe.batch_size))
-    restore_batch_norm(model, distribution.batches(batches, recipe.strategy))
+    count = min(-(-STATISTICS // recipe.batch_size), inputs.steps)
+    batches = distribution.batches(fit_batches(recipe, inputs).batches, recipe.strategy)
+    restore_batch_norm(model, batches.take(count))
     log.info("Restored the statistics of batch norms that were folded into convolutions.")
 
 

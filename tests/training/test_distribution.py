@@ -116,7 +116,6 @@ test = "test[:9]"
 [optimizer]
 learning_rate = 0.01
 warmup_epochs = 0
-global_clipnorm = 1.0
 [transfer]
 layer_decay = 0.9
 """
@@ -150,9 +149,10 @@ def refusal(call):
         return str(error)
 
 distribution.start("mirrored")
-cases = {"plain": {}, "clipped": {"global_clipnorm": 0.3, "use_ema": True}}
-found = {n: [fitted(s, **a) for s in ("none", "mirrored")] for n, a in cases.items()}
-found["replicas"] = distribution.replicas("mirrored")
+found = {
+    "fits": [fitted(s, global_clipnorm=0.3, use_ema=True) for s in ("none", "mirrored")],
+    "replicas": distribution.replicas("mirrored"),
+}
 found["accumulate"] = refusal(lambda: fitted("mirrored", gradient_accumulation_steps=2))
 odd = tf.data.Dataset.range(9).batch(9, drop_remainder=True)
 found["batch"] = refusal(lambda: distribution.batches(odd, "mirrored"))
@@ -257,9 +257,8 @@ def mirrored(runs, shared):
     return answer(start(MIRRORED, runs, shared, KERAS_BACKEND="tensorflow"))
 
 
-@pytest.mark.parametrize("case", ["plain", "clipped"])
-def test_mirrored_devices_give_the_weights_of_one(mirrored, case):
-    (one, before), (two, history) = mirrored[case]
+def test_mirrored_devices_give_the_weights_of_one(mirrored):
+    (one, before), (two, history) = mirrored["fits"]
     assert one.keys() == two.keys()
     for path in one:
         np.testing.assert_allclose(two[path], one[path], rtol=1e-4, atol=2e-6, err_msg=path)
@@ -268,11 +267,6 @@ def test_mirrored_devices_give_the_weights_of_one(mirrored, case):
     # 33 pictures on two devices: the last one is left out, and no device is left without.
     for accuracy, pictures in ((before["val_accuracy"][-1], 33), (history["val_accuracy"][-1], 32)):
         assert accuracy * pictures == pytest.approx(round(accuracy * pictures), abs=1e-4)
-
-
-def test_clipping_and_averages_make_a_difference(mirrored):
-    plain, clipped = (mirrored[case][1][0]["predictions/kernel"] for case in ("plain", "clipped"))
-    assert np.abs(np.subtract(plain, clipped)).max() > 0.01
 
 
 def test_mirrored_runs_of_the_command(mirrored, runs):
