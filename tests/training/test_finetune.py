@@ -368,5 +368,5 @@ class TestSplits:
         assert (record["train"], record["validation"]) == ("train", "test[:50%]")
         with pytest.raises(ValueError, match="Unknown `name`. Did you mean 'cifar10'"):
             choose_splits("cifar100", data_dir=data_dir)
-        with pytest.raises(ValueError, match="`data` must be the path of a folder"):
+        with pytest.raises(ValueError, match=r"`data` must be the path of a folder"):
             choose_splits("cifar10")
