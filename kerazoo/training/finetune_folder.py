@@ -52,8 +52,8 @@ class FinetuneFolder:
         self.path, self._start, self._recipes = path, start, recipes
         self._settings, self._command = settings, command
 
-    def check(self, force: bool) -> dict[str, Any] | None:
-        """The result of this very run where it has ended; otherwise makes sure of the folder.
+    def check(self, force: bool) -> None:
+        """Makes sure that the folder is that of this run, or free.
 
         Args:
             force: Throw away what is there of another run.
@@ -63,9 +63,8 @@ class FinetuneFolder:
         """
         if self.path.exists() and not self.path.is_dir():
             raise invalid("output", str(self.path), "a folder, or a path where there is nothing")
-        found = read_run(self.path)
-        if found is not None and found.get("finetune") == self._facts():
-            return found.get("result")
+        if self._found is not None:
+            return
         here = [name for name in (names.RUN, *RESULTS, *self._recipes) if self._at(name).exists()]
         if here and not force:
             rule = f"the folder of this very run, or one without {', '.join(here)}"
@@ -73,7 +72,17 @@ class FinetuneFolder:
         for name in here:
             path = self._at(name)
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-        return None
+
+    @property
+    def result(self) -> dict[str, Any] | None:
+        """That of this very run, where it has ended."""
+        return (self._found or {}).get("result")
+
+    @property
+    def _found(self) -> dict[str, Any] | None:
+        """`run.json`, where it is of this very run."""
+        found = read_run(self.path)
+        return found if found is not None and found.get("finetune") == self._facts() else None
 
     def begin(self) -> None:
         """Writes down what is going to be done."""

@@ -8,9 +8,10 @@ from typing import Any
 
 from kerazoo._errors import invalid
 from kerazoo.data.sources import Source
+from kerazoo.training import distribution
 from kerazoo.training.finetune_folder import FinetuneFolder
 from kerazoo.training.recipe import Recipe, load_recipe
-from kerazoo.training.run import is_writer, train
+from kerazoo.training.run import train
 from kerazoo.training.splits import choose_splits
 from kerazoo.training.start import Start, find_start
 
@@ -92,7 +93,7 @@ def finetune(
 
     Returns:
         `accuracy` in [0, 1] on `pictures` pictures of `split`, `classes`, and `phases`: the test
-        accuracy at the end of each.
+        accuracy at the end of each. Of several processes only the first gets more than `{}`.
 
     Raises:
         ValueError: Before the first step: a wrong argument, no such model, weights or data, or an
@@ -114,15 +115,18 @@ def finetune(
     recipes = _recipes(common, (epochs, learning_rate), (unfreeze_epochs, lower), changes or {})
     settings = {"keep": keep, "licence": licence, "mistakes": mistakes}
     folder = FinetuneFolder(Path(output), start, recipes, settings, command)
-    if (result := folder.check(force)) is not None:
+    distribution.start(recipes[PROBE].strategy)
+    distribution.chief_does(lambda: folder.check(force))
+    result = folder.result
+    distribution.check_same("output", [result is not None])
+    if result is not None:
         log.warning("The run in %s has ended already; its result is returned.", output)
         return result
-    folder.begin()
+    if distribution.is_chief():
+        folder.begin()
     for name, recipe in folder.chained():
         train(recipe, folder.path / name, data_dir, sources=sources, force=force, **session)
-    if not is_writer(recipe.strategy):
-        return {}
-    return folder.finish(data_dir, sources)
+    return folder.finish(data_dir, sources) if distribution.is_chief() else {}
 
 
 def _check(epochs, unfreeze_epochs, keep, mistakes, licence, changes) -> None:
