@@ -366,7 +366,7 @@ class TestSplits:
         assert (record["train"], record["validation"]) == ("train[5000:9000]", "train[9000:10000]")
         record = choose_splits("cifar10", data_dir=data_dir, validation="test[:50%]", test="test")
         assert (record["train"], record["validation"]) == ("train", "test[:50%]")
-        with pytest.raises(ValueError, match="Unknown `name`. Did you mean 'cifar10'"):
+        with pytest.raises(ValueError, match=r"Unknown `name`. Did you mean 'cifar10'"):
             choose_splits("cifar100", data_dir=data_dir)
         with pytest.raises(ValueError, match="`data` must be the path of a folder"):
             choose_splits("cifar10")
