@@ -10,6 +10,7 @@ import json
 import os
 import re
 import sys
+import tempfile
 from pathlib import Path
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
@@ -56,10 +57,27 @@ def run(text: Path) -> "nbformat.NotebookNode":  # noqa: F821
     client.execute()
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            # stderr is what TensorFlow tells of the machine; an error has stopped us already.
-            cell.outputs = [each for each in cell.outputs if each.get("name") != "stderr"]
+            cell.outputs = kept(cell.outputs)
     notebook.metadata.pop("language_info", None)  # the version of Python that ran it
     return notebook
+
+
+def kept(outputs: list) -> list:
+    """What of the outputs is shown: text in one piece, each picture once.
+
+    stderr is left out: it is what TensorFlow tells of the machine, and an error has stopped us.
+    """
+    found: list = []
+    for each in outputs:
+        if each.get("name") == "stderr":
+            continue
+        if each.get("name") == "stdout" and found and found[-1].get("name") == "stdout":
+            found[-1].text += each.text
+            continue
+        if "image/png" in each.get("data", {}):
+            each.data.pop("image/jpeg", None)  # Pillow offers both
+        found.append(each)
+    return found
 
 
 def check(content: str, name: str) -> None:
@@ -73,9 +91,10 @@ def check(content: str, name: str) -> None:
     ]
     # Pictures are base64, in which anything may stand.
     shown = re.sub(r'"image/png": "[^"]*"', "", " ".join(texts))
-    for folder in {str(FOLDER.parent), str(Path.home()), os.environ.get("KERAZOO_DATA_DIR", "")}:
+    given = (os.environ.get(variable, "") for variable in ("KERAZOO_DATA_DIR", "KERAZOO_WEIGHTS"))
+    for folder in {str(FOLDER.parent), str(Path.home()), sys.prefix, tempfile.gettempdir(), *given}:
         if folder and folder in shown:
-            raise SystemExit(f"{name}: an output names {folder}, a folder of this machine")
+            raise SystemExit(f"{name}: an output names {folder}, which is of this machine")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Fine-tuning on pictures that a person could tell apart: three colours."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from kerazoo.data.files import folder_source
 from kerazoo.data.open import open_source
 from kerazoo.models._stored import load_stored
 from kerazoo.training import finetune, finetuning, load_trained
+from kerazoo.training.batch_norm import settle_batch_norm
 from kerazoo.training.splits import choose_splits
 from kerazoo.training.start import find_start
 
@@ -27,7 +29,7 @@ def paint(folder, count=COUNT, seed=0):
     for name, colour in COLOURS.items():
         (folder / name).mkdir(parents=True)
         for i in range(count):
-            x = np.clip(np.array(colour) + rng.normal(0, 40, (40, 40, 3)), 0, 255)
+            x = np.clip(np.array(colour) + rng.normal(0, 10, (40, 40, 3)), 0, 255)
             Image.fromarray(x.astype("uint8")).save(folder / name / f"{i}.png")
     return folder
 
@@ -46,14 +48,19 @@ def start(tmp_path_factory):
     keras.utils.set_random_seed(7)
     shape = {"input_shape": (32, 32, 3), "classes": 5}
     conventions = {"padding": "symmetric", "batch_norm_epsilon": 1e-5, "stem_strides": 1}
-    kerazoo.create_model("mobilenet_v1_025", weights=None, **shape, **conventions).save(path)
+    model = kerazoo.create_model("mobilenet_v1_025", weights=None, **shape, **conventions)
+    # Statistics as after training: with those of a new network all pictures end up alike.
+    rng = np.random.default_rng(7)
+    x = rng.normal(size=(64, 1, 1, 3)) + rng.normal(0, 0.1, (64, 32, 32, 3))
+    settle_batch_norm(model, [x.astype("float32")])
+    model.save(path)
     return path
 
 
 @pytest.fixture(scope="module")
 def words(fruit, start, tmp_path_factory):
     output = tmp_path_factory.mktemp("runs") / "my fruit"
-    words = ["finetune", start, "--data", fruit, "--output", output, "--epochs", 3]
+    words = ["finetune", start, "--data", fruit, "--output", output, "--epochs", 9]
     words += ["--learning-rate", 0.02, "--unfreeze-epochs", 1, "--batch-size", 8, "--mistakes", 3]
     words += ["--size", 32, "--set", "augmentation.crop=none", "--set", "transfer.layer_decay=0.8"]
     return [str(word) for word in words]
@@ -122,7 +129,8 @@ def test_the_figures_and_the_card_tell_the_accuracy_of_the_stored_model(run, fru
     assert result["accuracy"] == pytest.approx(found.top1 / 100, abs=1e-6)
     assert result["phases"]["2_unfrozen"] == result["accuracy"]
     assert (result["pictures"], result["split"], result["classes"]) == (6, "validation", 3)
-    assert result["accuracy"] > 0.5  # of three colours
+    # Six pictures tell little of what was learned: all of them, against a third by guessing.
+    assert kerazoo.evaluate(model, open_source(fruit)).top1 > 60
     config = json.loads((run / "config.json").read_text())
     assert config["labels"] == list(COLOURS)
     assert config["metrics"] == {"accuracy": result["accuracy"]}
@@ -130,7 +138,7 @@ def test_the_figures_and_the_card_tell_the_accuracy_of_the_stored_model(run, fru
     card = (run / "README.md").read_text()
     assert "blue plum, green pear, red apple" in card
     assert "hf://user/my_fruit" in card
-    assert "3 epochs of the classifier alone, adam; rate 0.02, batch 8" in card
+    assert "9 epochs of the classifier alone, adam; rate 0.02, batch 8" in card
     assert "1 epoch of all layers, adam; rate 0.002, batch 8" in card
     assert str(fruit.parent) not in card
     published = kerazoo.create_model(
@@ -332,10 +340,9 @@ class TestSplits:
         assert [record[k] for k in ("train", "validation", "test")] == ["train", "val", "test"]
         with pytest.raises(ValueError, match=r"Unknown `test`\. Did you mean 'test'"):
             choose_splits(tmp_path, test="tests")
+        shutil.rmtree(tmp_path / "val")
         with pytest.raises(ValueError, match="`train` must be a split with enough pictures"):
-            choose_splits(tmp_path, train="train[:1]", validation=None, test=None) if not [
-                p.rename(tmp_path / "other") for p in [tmp_path / "val"]
-            ] else None
+            choose_splits(tmp_path, train="train[:1]")
 
     def test_a_csv_file_with_a_column_for_splits(self, fruit, tmp_path):
         lines = ["path,label,split"]
@@ -368,5 +375,5 @@ class TestSplits:
         assert (record["train"], record["validation"]) == ("train", "test[:50%]")
         with pytest.raises(ValueError, match=r"Unknown `name`\. Did you mean 'cifar10'"):
             choose_splits("cifar100", data_dir=data_dir)
-        with pytest.raises(ValueError, match=r"`data` must be the path of a folder"):
+        with pytest.raises(ValueError, match="`data` must be the path of a folder"):
             choose_splits("cifar10")
