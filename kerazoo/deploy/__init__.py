@@ -1,6 +1,7 @@
 """Forms of a trained network that are made to run, not to be trained on."""
 
+from kerazoo.deploy.export import export
 from kerazoo.deploy.freeze_groups import freeze_groups
 from kerazoo.deploy.fuse import fuse
 
-__all__ = ["freeze_groups", "fuse"]
+__all__ = ["export", "freeze_groups", "fuse"]
