@@ -3,5 +3,6 @@
 from kerazoo.deploy.export import export
 from kerazoo.deploy.freeze_groups import freeze_groups
 from kerazoo.deploy.fuse import fuse
+from kerazoo.deploy.runner import Runner
 
-__all__ = ["export", "freeze_groups", "fuse"]
+__all__ = ["Runner", "export", "freeze_groups", "fuse"]

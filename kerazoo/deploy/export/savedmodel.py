@@ -20,23 +20,35 @@ def _write(job: Job, folder: Path) -> None:
             f"given for a SavedModel, which reads pictures: model {job.record.model!r} does not "
             "carry its own",
         )
+    graph = job.graph  # made here: inside a signature that is being traced it cannot be frozen
     *_, channels = job.record.input_shape
-    shape = (None, *job.record.input_shape)
+
+    def prepared(prepare: Any) -> Any:
+        # Picture by picture: encoded ones differ in size.
+        return lambda given: _answer(
+            job, graph, tf.map_fn(prepare, given, fn_output_signature=tf.float32)
+        )
+
+    def decode(data: Any) -> Any:
+        return preprocessing.tf_decode(data, channels)
+
     module = tf.Module()
-    module.tensors = _signature(
-        lambda image: _answer(job, image), tf.TensorSpec(shape, tf.float32, name="image")
+    module.serving_default = tf.function(
+        lambda image: _answer(job, graph, image),
+        input_signature=[tf.TensorSpec(graph.inputs[0].shape, tf.float32, name="image")],
+        autograph=False,
     )
-    module.pictures = _signature(
-        lambda pictures: _answer(job, _each(preprocessing.tf_image, pictures)),
-        tf.TensorSpec((None, None, None, channels), tf.uint8, name="pictures"),
+    module.pictures = tf.function(
+        prepared(preprocessing.tf_image),
+        input_signature=[tf.TensorSpec((None, None, None, channels), tf.uint8, name="pictures")],
+        autograph=False,
     )
-    signatures = {"serving_default": module.tensors, "pictures": module.pictures}
-    if channels in (1, 3):
-        module.encoded = _signature(
-            lambda encoded: _answer(
-                job, _each(lambda data: preprocessing.tf_decode(data, channels), encoded)
-            ),
-            tf.TensorSpec((None,), tf.string, name="encoded"),
+    signatures = {"serving_default": module.serving_default, "pictures": module.pictures}
+    if channels in (1, 3):  # what a decoder gives
+        module.encoded = tf.function(
+            prepared(decode),
+            input_signature=[tf.TensorSpec((None,), tf.string, name="encoded")],
+            autograph=False,
         )
         signatures["encoded"] = module.encoded
     version = folder / job.name
@@ -46,23 +58,10 @@ def _write(job: Job, folder: Path) -> None:
     asset.write_text(job.record.to_json(), "utf-8")
 
 
-def _signature(function: Any, spec: Any) -> Any:
+def _answer(job: Job, graph: Any, image: Any) -> dict[str, Any]:
     import tensorflow as tf
 
-    return tf.function(function, input_signature=[spec], autograph=False)
-
-
-def _each(prepare: Any, pictures: Any) -> Any:
-    """Picture by picture: encoded ones differ in size."""
-    import tensorflow as tf
-
-    return tf.map_fn(prepare, pictures, fn_output_signature=tf.float32)
-
-
-def _answer(job: Job, image: Any) -> dict[str, Any]:
-    import tensorflow as tf
-
-    scores = scores_of(job.graph, image)
+    scores = scores_of(graph, image)
     answer = {}
     if job.record.outputs == "logits":
         answer["logits"] = scores
