@@ -19,6 +19,7 @@ COMMANDS = {
     "predict": "predict",
     "evaluate": "evaluate",
     "train": "train",
+    "export": "export",
     "show-data": "show_data",
     "demo": "demo",
 }
@@ -30,6 +31,7 @@ examples:
   kerazoo predict mixnet_m cat.jpg holiday/ 'more/*.png'
   kerazoo evaluate mixnet_m --data imagenet2012 --data-dir ~/tensorflow_datasets
   kerazoo train mixnet_s_cifar10 --data-dir ~/tensorflow_datasets --output runs/mixnet_s
+  kerazoo export mixnet_m --format litert --output mixnet_m.tflite
 
 exit status:
   0 success, 1 some pictures were unreadable and skipped, 2 error

@@ -85,7 +85,10 @@ def export(
             layers that the format has no operations for, by name.
         ImportError: A converter is not installed; the extra that brings it is named.
     """
-    kind = _check_arguments(format, precision, target, fused, opset, top, version)
+    kind = check_arguments(format, precision, target, fused, opset)
+    for name, value in (("top", top), ("version", version)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise invalid(name, value, "a positive int")
     path = Path(path)
     outputs = _outputs(kind, path, version)
     check_output(path, outputs, force)
@@ -124,7 +127,8 @@ def _outputs(kind: Format, path: Path, version: int) -> list[Path]:
     return [*beside, path.with_name(path.name + SIDECAR), path]
 
 
-def _check_arguments(format, precision, target, fused, opset, top, version) -> Format:
+def check_arguments(format, precision, target, fused, opset) -> Format:
+    """What can be told to be wrong before there is a model; arguments as for `export`."""
     if format not in FORMATS:
         raise unknown("format", format, FORMATS)
     kind = FORMATS[format]
@@ -136,9 +140,6 @@ def _check_arguments(format, precision, target, fused, opset, top, version) -> F
         raise invalid("target", target, "None where fused=False")
     if opset not in onnx.OPSETS:
         raise invalid("opset", opset, f"{onnx.OPSETS[0]} to {onnx.OPSETS[-1]}")
-    for name, value in (("top", top), ("version", version)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise invalid(name, value, "a positive int")
     return kind
 
 
