@@ -1,7 +1,6 @@
 """`kerazoo export`: a network for a server, a phone or another runtime."""
 
 import argparse
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +60,6 @@ def run(args: argparse.Namespace) -> int:
     from kerazoo.deploy.export import FORMATS
     from kerazoo.deploy.export.export import check_arguments
 
-    logging.getLogger("absl").setLevel(logging.ERROR)  # converters tell of gradients, fallbacks
     check_arguments(args.format, args.precision, args.target, not args.no_fuse, args.opset)
     path = export(
         load_model(args),

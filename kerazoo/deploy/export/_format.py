@@ -1,7 +1,9 @@
 """What the exporters have in common."""
 
+import contextlib
 import importlib.util
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -84,3 +86,17 @@ def require(needs: Sequence[tuple[str, str]], purpose: str) -> None:
             raise ImportError(
                 f'{purpose} needs {module}, which is not installed: pip install "kerazoo[{extra}]"'
             )
+
+
+@contextlib.contextmanager
+def quiet(*loggers: str) -> Iterator[None]:
+    """Silences libraries that log what is of no use here, or what is raised anyway."""
+    found = [logging.getLogger(name) for name in loggers]
+    before = [logger.disabled for logger in found]
+    for logger in found:
+        logger.disabled = True
+    try:
+        yield
+    finally:
+        for logger, disabled in zip(found, before, strict=True):
+            logger.disabled = disabled

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from kerazoo.deploy.export._format import Format, Job
+from kerazoo.deploy.export._format import Format, Job, quiet
 from kerazoo.deploy.export.calibration import without_outliers
 from kerazoo.deploy.export.graph import cannot_lower, saved_graph
 
@@ -11,7 +11,7 @@ from kerazoo.deploy.export.graph import cannot_lower, saved_graph
 def _write(job: Job, folder: Path) -> None:
     import tensorflow as tf
 
-    with saved_graph(job.graph) as source:
+    with quiet("absl"), saved_graph(job.graph) as source:
         converter = tf.lite.TFLiteConverter.from_saved_model(source)
         if job.record.precision != "float32":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]

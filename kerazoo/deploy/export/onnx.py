@@ -1,11 +1,9 @@
 """ONNX, by way of tf2onnx."""
 
-import contextlib
-import logging
 from pathlib import Path
 from typing import Any
 
-from kerazoo.deploy.export._format import Format, Job
+from kerazoo.deploy.export._format import Format, Job, quiet
 from kerazoo.deploy.export.graph import INPUT, OUTPUT, cannot_lower
 
 OPSETS = range(13, 19)  # 13: the first that 1.17 of tf2onnx still tests; 18: the last it writes
@@ -16,7 +14,7 @@ def _write(job: Job, folder: Path) -> None:
 
     graph, opset = job.graph, job.options["opset"]
     try:
-        with _quiet("tf2onnx"):
+        with quiet("tf2onnx", "tensorflow"):
             network, _ = tf2onnx.convert.from_graph_def(
                 graph.graph.as_graph_def(),
                 job.record.model,
@@ -53,17 +51,6 @@ def _rename(graph: Any, names: dict[str, str]) -> None:
     for node in graph.node:
         for values in (node.input, node.output):
             values[:] = [names.get(name, name) for name in values]
-
-
-@contextlib.contextmanager
-def _quiet(name: str):
-    """It logs what we raise."""
-    logger = logging.getLogger(name)
-    before, logger.disabled = logger.disabled, True
-    try:
-        yield
-    finally:
-        logger.disabled = before
 
 
 FORMAT = Format(
