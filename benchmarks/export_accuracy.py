@@ -41,7 +41,9 @@ def mobilenet(shared: Path):
 def espnet(shared: Path):
     tensors = read_tensors(str(shared / "weights/espnetv2_seg/espnetv2_s_1.0_pascal_256x256.pth"))
     keras.utils.set_random_seed(0)
-    model = kerazoo.ESPNetV2(scale=1.0, weights=None)
+    # Logits: a random classifier's probabilities are all near 0.001, and LiteRT's int8 softmax
+    # counts in steps of 1/256.
+    model = kerazoo.ESPNetV2(scale=1.0, weights=None, classifier_activation=None)
     trained = keras.Model(model.input, model.get_layer("stage3_block8_act").output)
     own = {k.removeprefix("base_net."): v for k, v in tensors.items() if "base_net." in k}
     kerazoo.load_weights(trained, own)

@@ -76,7 +76,7 @@ class Runner:
             self._open(Path(model_or_path), runtime, threads, options)
         else:
             self._open_model(model_or_path, runtime, threads, options, preprocessing)
-        self._preprocessing = preprocessing or (self.record and self.record.preprocessing)
+        self._preprocessing = _fitting(preprocessing, self.record)
         self._labels = labels or (self.record and self.record.labels)
 
     def __call__(self, array: np.ndarray) -> np.ndarray:
@@ -184,6 +184,18 @@ class Runner:
             self._open(path, runtime, threads, options)
 
 
+def _fitting(given: Preprocessing | None, record: Any) -> Preprocessing | None:
+    """`given`, in the network's size and as it normalises; without it the network's own."""
+    if record is None or given is None:
+        return given or (record and record.preprocessing)
+    height, width, _ = record.input_shape
+    if height and width:
+        given = given.with_size((height, width))
+    own = record.preprocessing
+    inside = own is not None and own == own.without_normalisation()
+    return given.without_normalisation() if inside else given
+
+
 def located(path: Path) -> tuple[Path, Format]:
     """The file, or the version's folder of a SavedModel, that a path means, and its format.
 
@@ -200,8 +212,9 @@ def located(path: Path) -> tuple[Path, Format]:
     if kind is None or not kind.suffix:
         suffixes = ", ".join(kind.suffix for kind in FORMATS.values() if kind.suffix)
         raise invalid("path", str(path), f"a file in one of {suffixes}, or a SavedModel's folder")
-    if not path.is_file():
-        raise invalid("path", str(path), "an existing file")
+    for file in (path, *(path.with_suffix(suffix) for suffix in kind.beside)):
+        if not file.is_file():
+            raise invalid("path", str(path), f"an existing file: there is no {str(file)!r}")
     return path, kind
 
 

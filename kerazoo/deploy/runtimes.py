@@ -12,6 +12,10 @@ from kerazoo.deploy.export._format import require
 from kerazoo.deploy.export.graph import INPUT
 
 
+class OptionError(ValueError):
+    """Options that a runtime cannot take, whatever the file."""
+
+
 class KerasRuntime:
     """A `.keras` file in a TensorFlow graph.
 
@@ -172,7 +176,7 @@ def _set_tensorflow_threads(threads: int | None) -> None:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
     except RuntimeError as error:
         rule = f"{set_now or cores()}, or set before TensorFlow starts (it has)"
-        raise invalid("threads", threads, rule) from error
+        raise OptionError(str(invalid("threads", threads, rule))) from error
 
 
 def cores() -> int:
@@ -203,6 +207,8 @@ def open_runtime(name: str, path: Path, threads: int | None = None, **options) -
     require(needs, f"Runtime {name!r}")
     try:
         return runtime(path, threads, **options)
-    except (RuntimeError, OSError) as error:
-        reason = str(error).strip().splitlines()[-1]
+    except (ImportError, OptionError):
+        raise
+    except Exception as error:  # each runtime has kinds of its own
+        reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
         raise invalid("path", str(path), f"a file that {name} can open ({reason})") from error

@@ -19,14 +19,14 @@ pytest.importorskip("onnxruntime")
 pytest.importorskip("ai_edge_litert")
 
 RECORD = kerazoo.Preprocessing(size=(32, 32), crop_fraction=0.9)
-NAMES = ("ash", "beech", "cedar", "date")
+NAMES = tuple(["ash", "beech", "cedar", "date", "elm", "fir", "gum", "hazel", "ivy", "juniper"])
 
 
 @pytest.fixture(scope="module")
 def model():
     keras.utils.set_random_seed(2)
     return kerazoo.create_model(
-        "mobilenet_v1_025", weights=None, input_shape=(32, 32, 3), classes=4
+        "mobilenet_v1_025", weights=None, input_shape=(32, 32, 3), classes=10
     )
 
 
@@ -120,6 +120,10 @@ class TestRunner:
     def test_damaged_files(self, name, tmp_path):
         path = tmp_path / name
         path.write_bytes(b"damaged")
+        if name == "net.xml":
+            with pytest.raises(ValueError, match=r"there is no .*net\.bin"):
+                Runner(path)
+            path.with_suffix(".bin").write_bytes(b"damaged")
         with pytest.raises(ValueError, match=r"`path` must be a file that \w+ can open"):
             Runner(path)
 
@@ -163,9 +167,9 @@ class TestCommands:
         assert main([*words, "--force"]) == 0
         capsys.readouterr()
         picture = str(photographs / "0.png")
-        assert main(["predict", "net.xml", picture, "--json", "--top", "4"]) == 0
+        assert main(["predict", "net.xml", picture, "--json", "--top", "10"]) == 0
         found = json.loads(capsys.readouterr().out)[0]["predictions"]
-        words = ["predict", "net.keras", picture, "--json", "--top", "4", *options[:2]]
+        words = ["predict", "net.keras", picture, "--json", "--top", "10", *options[:2]]
         assert main(words) == 0
         direct = json.loads(capsys.readouterr().out)[0]["predictions"]
         assert [p["index"] for p in found] == [p["index"] for p in direct]
