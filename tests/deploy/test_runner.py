@@ -19,7 +19,7 @@ pytest.importorskip("onnxruntime")
 pytest.importorskip("ai_edge_litert")
 
 RECORD = kerazoo.Preprocessing(size=(32, 32), crop_fraction=0.9)
-NAMES = tuple(["ash", "beech", "cedar", "date", "elm", "fir", "gum", "hazel", "ivy", "juniper"])
+NAMES = ("ash", "beech", "cedar", "date", "elm", "fir", "gum", "hazel", "ivy", "juniper")
 
 
 @pytest.fixture(scope="module")
