@@ -154,8 +154,8 @@ class Preprocessing:
         scale, offset = self._affine(image.shape[-1])
         return crop * scale + offset
 
-    def tf_decode(self, data: Any) -> Any:
-        """A scalar string tensor of JPEG or PNG bytes -> normalised RGB tensor.
+    def tf_decode(self, data: Any, channels: int = 3) -> Any:
+        """A scalar string tensor of JPEG or PNG bytes -> normalised tensor, RGB or (1) grey.
 
         For data sets: EXIF rotation is not applied and alpha is dropped, as TFDS does. For
         pictures of unknown origin use `kerazoo.pictures.open_picture` and `from_pil`.
@@ -165,7 +165,7 @@ class Preprocessing:
         # TensorFlow's default inverse DCT is the fast one, a whole grey level off Pillow's on
         # average; the accurate one gives Pillow's bytes. The op reads PNG as well.
         transform = "INTEGER_ACCURATE" if self.rounding == "floor" else ""
-        image = tf.io.decode_jpeg(data, channels=3, dct_method=transform)
+        image = tf.io.decode_jpeg(data, channels=channels, dct_method=transform)
         return self.tf_image(image)
 
     def keras_layers(self, channels: int = 3) -> list[Any]:

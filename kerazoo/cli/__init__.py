@@ -20,6 +20,7 @@ COMMANDS = {
     "evaluate": "evaluate",
     "train": "train",
     "finetune": "finetune",
+    "export": "export",
     "show-data": "show_data",
     "push": "push",
     "benchmark": "benchmark",
@@ -35,6 +36,7 @@ examples:
   kerazoo train mixnet_s_cifar10 --data-dir ~/tensorflow_datasets --output runs/mixnet_s
   kerazoo finetune mixnet_s --data pets/ --output runs/pets
   kerazoo benchmark mixnet_s mobilenet_v2
+  kerazoo export mixnet_m --format litert --output mixnet_m.tflite
 
 exit status:
   0 success, 1 some pictures were unreadable and skipped, 2 error

@@ -2,14 +2,15 @@
 
 import argparse
 import json
+from pathlib import Path
 from typing import Any
 
 from kerazoo._errors import invalid
 from kerazoo.cli._quiet import import_keras
 
 
-def add_model_options(parser: argparse.ArgumentParser) -> None:
-    """`MODEL`, `--weights`, `--size`, `--set`, `--preprocessing` and `--batch-size`."""
+def add_model_options(parser: argparse.ArgumentParser, batch_size: bool = True) -> None:
+    """`MODEL`, `--weights`, `--size`, `--set`, `--preprocessing` and, if wanted, `--batch-size`."""
     parser.add_argument(
         "model",
         metavar="MODEL",
@@ -36,9 +37,10 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         metavar="WEIGHTS_ID",
         help="prepare pictures as these registered weights want them (for files of your own)",
     )
-    parser.add_argument(
-        "--batch-size", type=positive, default=32, help="pictures at a time (default: 32)"
-    )
+    if batch_size:
+        parser.add_argument(
+            "--batch-size", type=positive, default=32, help="pictures at a time (default: 32)"
+        )
 
 
 def load_model(args: argparse.Namespace) -> Any:
@@ -46,9 +48,7 @@ def load_model(args: argparse.Namespace) -> Any:
     name = args.model
     stored = name.startswith("hf://") or name.endswith(".keras")
     if stored:
-        for option in ("weights", "size", "settings"):
-            if getattr(args, option):
-                raise invalid(option, getattr(args, option), f"left out for a stored model {name}")
+        _refuse_options(args, "a stored model")
     import_keras()
     if name.startswith("hf://"):
         from kerazoo import from_pretrained
@@ -66,16 +66,48 @@ def load_model(args: argparse.Namespace) -> Any:
     return create_model(name, weights=args.weights or "imagenet", **settings)
 
 
+def is_exported(name: str) -> bool:
+    """Whether MODEL is what `kerazoo export` writes for another runtime."""
+    return Path(name).suffix in (".tflite", ".onnx", ".xml") or Path(name).is_dir()
+
+
+def load_runner(args: argparse.Namespace) -> Any:
+    """The `kerazoo.deploy.Runner` that the options and `--runtime` describe."""
+    exported = is_exported(args.model)
+    if exported:
+        _refuse_options(args, "an exported model")
+    model = args.model if exported else load_model(args)
+    import_keras()
+    from kerazoo.deploy import Runner
+
+    return Runner(
+        model,
+        args.runtime or "auto",
+        batch_size=args.batch_size,
+        preprocessing=named_preprocessing(args),
+    )
+
+
+def _refuse_options(args: argparse.Namespace, what: str) -> None:
+    for option in ("weights", "size", "settings"):
+        if getattr(args, option):
+            raise invalid(option, getattr(args, option), f"left out for {what} {args.model}")
+
+
 def load_preprocessing(args: argparse.Namespace, model: Any) -> Any:
     """How pictures are prepared for `model`, `--preprocessing` and `--size` considered."""
     from kerazoo.data.inference import picture_preprocessing
 
-    record = None
-    if args.preprocessing:
-        from kerazoo.checkpoints.records import get_checkpoint
+    return picture_preprocessing(model, named_preprocessing(args))
 
-        record = get_checkpoint(args.preprocessing).preprocessing
-    return picture_preprocessing(model, record)
+
+def named_preprocessing(args: argparse.Namespace) -> Any:
+    """The record that `--preprocessing` names; None without it."""
+    if not args.preprocessing:
+        return None
+    from kerazoo.checkpoints.records import get_checkpoint
+
+    return get_checkpoint(args.preprocessing).preprocessing
 
 
 def positive(text: str) -> int:

@@ -1,0 +1,110 @@
+"""`kerazoo export`: a network for a server, a phone or another runtime."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from kerazoo._errors import invalid
+from kerazoo.cli._model import add_model_options, load_model, named_preprocessing, positive
+from kerazoo.cli._quiet import import_keras
+
+SUMMARY = "write a classifier for TF Serving, LiteRT, ONNX, OpenVINO or Keras"
+EPILOG = """\
+The network is fused for the format first. Labels and preprocessing go into a JSON file beside the
+output (in a SavedModel: assets.extra/kerazoo.json), so that `kerazoo predict OUTPUT` needs nothing
+else. int8 needs some hundred real pictures, from --representative or --data.
+
+examples:
+  kerazoo export mixnet_m --format savedmodel --output models/mixnet_m
+  kerazoo export mixnet_s --format litert --precision float16
+  kerazoo export mobilenet_v2 --format openvino --precision int8 --representative photographs/
+  kerazoo export mixnet_s --weights cifar10 --format litert --precision int8 \\
+      --data cifar10 --split train[:300] --data-dir ~/tensorflow_datasets
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_model_options(parser, batch_size=False)
+    parser.add_argument(
+        "--format", required=True, help="savedmodel, litert, onnx, openvino or keras"
+    )
+    parser.add_argument(
+        "--precision",
+        default="float32",
+        help="float32 (default); litert: float16, dynamic, int8; openvino: int8",
+    )
+    parser.add_argument(
+        "--output",
+        help="file, or folder for savedmodel (default: MODEL, the precision and the suffix)",
+    )
+    parser.add_argument("--force", action="store_true", help="overwrite what exists")
+    parser.add_argument(
+        "--target", help="fuse for tensorflow, openvino, onnx or litert (default: the format's)"
+    )
+    parser.add_argument("--no-fuse", action="store_true", help="keep the network as it was built")
+    parser.add_argument("--labels", help="imagenet, cifar10, or a text file with a name a line")
+    parser.add_argument("--top", type=positive, default=5, help="savedmodel: classes named (5)")
+    parser.add_argument("--version", type=positive, default=1, help="savedmodel: its number (1)")
+    parser.add_argument("--opset", type=positive, default=17, help="onnx: operations (17)")
+    data = parser.add_argument_group("pictures for int8")
+    data.add_argument("--representative", metavar="IMAGE", nargs="+", help="files, folders, globs")
+    data.add_argument("--data", help="TFDS data set in --data-dir")
+    data.add_argument("--data-dir", help="TFDS folder; nothing is downloaded")
+    data.add_argument("--split", default="train[:300]", help="of --data (default: train[:300])")
+
+
+def run(args: argparse.Namespace) -> int:
+    representative = _representative(args)
+    import_keras()
+    from kerazoo.deploy import export
+    from kerazoo.deploy.export import FORMATS
+    from kerazoo.deploy.export.export import check_arguments
+
+    check_arguments(args.format, args.precision, args.target, not args.no_fuse, args.opset)
+    path = export(
+        load_model(args),
+        args.output or _default_output(args, FORMATS[args.format].suffix),
+        args.format,
+        precision=args.precision,
+        fused=not args.no_fuse,
+        target=args.target,
+        representative=representative() if representative else None,
+        preprocessing=named_preprocessing(args),
+        labels=_labels(args.labels),
+        top=args.top,
+        version=args.version,
+        opset=args.opset,
+        force=args.force,
+    )
+    print(path)
+    return 0
+
+
+def _default_output(args: argparse.Namespace, suffix: str) -> str:
+    name = Path(args.model).name.removesuffix(".keras")
+    return f"{name}{'' if args.precision == 'float32' else '_' + args.precision}{suffix}"
+
+
+def _representative(args: argparse.Namespace) -> Any:
+    """A function that opens the pictures: after the arguments are checked; None without any."""
+    if args.representative and args.data:
+        raise invalid("data", args.data, "left out with --representative")
+    if args.representative:
+        return lambda: args.representative
+    if not args.data:
+        return None
+    if not args.data_dir:
+        raise invalid("data_dir", None, "given with --data")
+
+    def load() -> Any:
+        from kerazoo.data.sources import load_source
+
+        return load_source(args.data, args.split, data_dir=args.data_dir)
+
+    return load
+
+
+def _labels(given: str | None) -> Any:
+    if given is None or not Path(given).is_file():
+        return given
+    return tuple(Path(given).read_text("utf-8").splitlines())

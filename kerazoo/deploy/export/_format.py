@@ -1,0 +1,102 @@
+"""What the exporters have in common."""
+
+import contextlib
+import importlib.util
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kerazoo.deploy.export.graph import frozen_graph
+from kerazoo.deploy.export.record import ExportRecord
+
+
+@dataclass
+class Job:
+    """One export.
+
+    Attributes:
+        model: The network, fused or as it is.
+        name: Of the file or, for a SavedModel, of the version's folder.
+        record: What is written beside it.
+        pictures: Inputs to calibrate with, float32; None without int8.
+        options: Those of one format alone: `opset`, `top`.
+    """
+
+    model: Any
+    name: str
+    record: ExportRecord
+    pictures: np.ndarray | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def graph(self) -> Any:
+        """The network as a TensorFlow graph of constants."""
+        return frozen_graph(self.model)
+
+    @property
+    def layers(self) -> list[str]:
+        """Names of the network's layers."""
+        return [layer.name for layer in self.model._flatten_layers(include_self=False)]
+
+
+@dataclass(frozen=True)
+class Format:
+    """A kind of file.
+
+    Attributes:
+        name: What `export(format=…)` takes.
+        title: For messages.
+        suffix: Of the file; empty for a folder.
+        target: What `kerazoo.deploy.fuse` makes the network for.
+        write: `write(job, folder)` writes the files into a folder.
+        precisions: Those that there are, the default first.
+        needs: Modules, and the extra that brings them.
+        int8_needs: Further ones for int8.
+        beside: Suffixes of further files.
+        any_size: Whether height and width may be left open.
+        runtime: Which of `kerazoo.deploy.runtimes` opens it.
+    """
+
+    name: str
+    title: str
+    suffix: str
+    target: str
+    write: Callable[[Job, Path], None]
+    precisions: tuple[str, ...] = ("float32",)
+    needs: Sequence[tuple[str, str]] = ()
+    int8_needs: Sequence[tuple[str, str]] = ()
+    beside: tuple[str, ...] = ()
+    any_size: bool = True
+    runtime: str = "tensorflow"
+
+
+def require(needs: Sequence[tuple[str, str]], purpose: str) -> None:
+    """Complains of the first module that is not installed.
+
+    Raises:
+        ImportError: It names the extra to install.
+    """
+    for module, extra in needs:
+        if importlib.util.find_spec(module) is None:
+            raise ImportError(
+                f'{purpose} needs {module}, which is not installed: pip install "kerazoo[{extra}]"'
+            )
+
+
+@contextlib.contextmanager
+def quiet(*loggers: str) -> Iterator[None]:
+    """Silences libraries that log what is of no use here, or what is raised anyway."""
+    found = [logging.getLogger(name) for name in loggers]
+    before = [logger.disabled for logger in found]
+    for logger in found:
+        logger.disabled = True
+    try:
+        yield
+    finally:
+        for logger, disabled in zip(found, before, strict=True):
+            logger.disabled = disabled

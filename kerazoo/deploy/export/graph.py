@@ -1,0 +1,99 @@
+"""A Keras classifier as a TensorFlow graph in which weights are constants."""
+
+import re
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from kerazoo._errors import invalid
+
+INPUT, OUTPUT = "image", "scores"
+_PLUMBING = {"Const", "Identity", "NoOp", "Placeholder"}
+
+
+def frozen_graph(model: Any) -> Any:
+    """`image (batch, height, width, channels) -> [scores (batch, classes)]`, a concrete function.
+
+    Converters fold constants; weights that are still variables they read at every run, which has
+    made LiteRT and OpenVINO files several times slower.
+    """
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import (
+        convert_variables_to_constants_v2,
+    )
+
+    def call(image):
+        return tf.identity(tf.cast(model(image, training=False), tf.float32), name=OUTPUT)
+
+    spec = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name=INPUT)
+    # Keras' own code is written for tracing: rewriting it with autograph only takes time.
+    traced = tf.function(call, autograph=False).get_concrete_function(spec)
+    return convert_variables_to_constants_v2(traced)
+
+
+def scores_of(graph: Any, image: Any) -> Any:
+    """The graph's only result."""
+    import tensorflow as tf
+
+    return tf.nest.flatten(graph(image))[0]
+
+
+def saved_graph(graph: Any) -> tempfile.TemporaryDirectory:
+    """The graph alone as a SavedModel, for LiteRT's converter, in a folder that goes when unused.
+
+    Given concrete functions, that converter would lose the names of inputs and outputs.
+    """
+    import tensorflow as tf
+
+    folder = tempfile.TemporaryDirectory()
+    module = tf.Module()
+    module.run = tf.function(
+        lambda image: {OUTPUT: scores_of(graph, image)},
+        input_signature=[tf.TensorSpec(graph.inputs[0].shape, tf.float32, name=INPUT)],
+        autograph=False,
+    )
+    save_module(module, {"serving_default": module.run}, folder.name)
+    return folder
+
+
+def save_module(module: Any, signatures: dict[str, Any], folder: str | Path) -> None:
+    """`tf.saved_model.save` without gradients, which frozen graphs do not have."""
+    import tensorflow as tf
+
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    tf.saved_model.save(module, str(folder), signatures=signatures, options=options)
+
+
+def cannot_lower(
+    graph: Any, layers: Iterable[str], title: str, message: str, ops: Iterable[str] = ()
+) -> ValueError:
+    """The complaint about operations that a format does not have, with the layers they are from.
+
+    Args:
+        graph: The frozen graph.
+        layers: Names of the model's layers.
+        title: Of the format.
+        message: What its converter said; operations are looked for in it.
+        ops: Operations that are known to be missing, in place of that.
+    """
+    nodes = [node for node in graph.graph.as_graph_def().node if node.op not in _PLUMBING]
+    missing = set(ops) or {n.op for n in nodes if re.search(rf"\b{n.op}\b", message)}
+    if not missing:
+        first = next((line for line in message.splitlines() if line.strip()), "no reason given")
+        return invalid("model", "this model", f"one that {title} can hold; its converter: {first}")
+    own, found = set(layers), {}
+    for node in (n for n in nodes if n.op in missing):
+        found.setdefault(_layer(node.name, own), set()).add(node.op)
+    shown = ", ".join(f"{layer} ({', '.join(sorted(of))})" for layer, of in found.items())
+    rule = f"of layers that can be lowered to operations of {title}"
+    return invalid("model", shown or ", ".join(sorted(missing)), rule)
+
+
+def _layer(node: str, own: set[str]) -> str:
+    """The innermost layer among a node's scopes; Keras numbers the scopes of later calls."""
+    for scope in reversed(node.split("/")):
+        for name in (scope, re.sub(r"_\d+$", "", scope)):
+            if name in own:
+                return name
+    return node

@@ -1,0 +1,43 @@
+"""LiteRT (TensorFlow Lite), in four precisions."""
+
+from pathlib import Path
+from typing import Any
+
+from kerazoo.deploy.export._format import Format, Job, quiet
+from kerazoo.deploy.export.calibration import without_outliers
+from kerazoo.deploy.export.graph import cannot_lower, saved_graph
+
+
+def _write(job: Job, folder: Path) -> None:
+    import tensorflow as tf
+
+    with quiet("absl"), saved_graph(job.graph) as source:
+        converter = tf.lite.TFLiteConverter.from_saved_model(source)
+        if job.record.precision != "float32":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if job.record.precision == "float16":
+            converter.target_spec.supported_types = [tf.float16]
+        if job.record.precision == "int8":
+            _make_int8(converter, without_outliers(job.model, job.pictures))
+        try:
+            data = converter.convert()
+        except Exception as error:  # ConverterError is private
+            raise cannot_lower(job.graph, job.layers, "LiteRT", str(error)) from error
+    (folder / job.name).write_bytes(data)
+
+
+def _make_int8(converter: Any, pictures: Any) -> None:
+    """Integers throughout, inputs and outputs too, as accelerators want them."""
+    import tensorflow as tf
+
+    converter.representative_dataset = lambda: ([picture[None]] for picture in pictures)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = converter.inference_output_type = tf.int8
+
+
+FORMAT = Format(
+    *("litert", "LiteRT", ".tflite", "litert", _write),
+    precisions=("float32", "float16", "dynamic", "int8"),
+    any_size=False,
+    runtime="litert",
+)
