@@ -35,8 +35,7 @@ class Runner:
         model_or_path: What `export` wrote (a file, a SavedModel's folder or one of its versions),
             or a Keras classifier, which is fused and exported to a temporary file.
         runtime: `"tensorflow"`, `"openvino"`, `"onnx"` or `"litert"`. By default that of the
-            file; for a model OpenVINO where it is installed (the fastest on CPUs in
-            `kerazoo benchmark`), otherwise TensorFlow.
+            file; for a model OpenVINO where it is installed, otherwise TensorFlow.
         batch_size: Pictures at a time.
         threads: Of the runtime; by default as many as there are cores.
         preprocessing: In place of the one that the network carries.

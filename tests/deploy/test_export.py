@@ -111,14 +111,17 @@ class TestRealNetworks:
         scores = in_batches(Runner(path), mobilenet.x)
         assert top1(mobilenet.expected, mobilenet.y) - top1(scores, mobilenet.y) <= 2
 
-    def test_onnx_is_of_the_opset_asked_for(self, tiny, tmp_path):
+    @pytest.mark.parametrize("opset", [13, 18])
+    def test_onnx_is_of_the_opset_asked_for(self, opset, tiny, tmp_path):
         import onnx
 
-        path = export(tiny, tmp_path / "a.onnx", "onnx", opset=15)
+        path = export(tiny, tmp_path / "a.onnx", "onnx", opset=opset)
         network = onnx.load(path)
-        assert [each.version for each in network.opset_import if not each.domain] == [15]
+        assert [each.version for each in network.opset_import if not each.domain] == [opset]
         assert [value.name for value in network.graph.input] == ["image"]
         assert [value.name for value in network.graph.output] == ["scores"]
+        x = np.random.default_rng(0).normal(size=(2, 32, 32, 3)).astype("float32")
+        np.testing.assert_allclose(Runner(path)(x), tiny(x, training=False), atol=1e-5)
 
     def test_unfused_is_as_built(self, tiny, tmp_path):
         path = export(tiny, tmp_path / "a.keras", "keras", fused=False)

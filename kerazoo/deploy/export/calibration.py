@@ -10,7 +10,7 @@ import numpy as np
 from kerazoo._errors import invalid
 from kerazoo.preprocessing import Preprocessing
 
-LIMIT = 300  # NNCF's default; more changes little
+LIMIT = 300  # NNCF's default
 _EXCESS = 3.0
 _BATCH = 16
 _log = logging.getLogger("kerazoo")
@@ -103,7 +103,7 @@ def without_outliers(model: Any, pictures: np.ndarray) -> np.ndarray:
 
     LiteRT's converter takes the extremes of all pictures as the range. With the MixNet-S trained
     here on CIFAR-10, one picture of 300 drives the last layers to 700 where the median one stays
-    under 1: its range leaves all others two or three of the 256 levels, and int8 accuracy falls
+    under 1: its range leaves all others a few of the 256 levels, and int8 accuracy falls
     from 85 to 13 %. Networks with bounded activations lose few or no pictures here.
 
     At least half of the pictures stay.

@@ -6,7 +6,7 @@ from typing import Any
 from kerazoo.deploy.export._format import Format, Job, quiet
 from kerazoo.deploy.export.graph import INPUT, OUTPUT, cannot_lower
 
-OPSETS = range(13, 19)  # 13: the first that 1.17 of tf2onnx still tests; 18: the last it writes
+OPSETS = range(13, 19)  # both ends are tried in tests/deploy/test_export.py
 
 
 def _write(job: Job, folder: Path) -> None:
