@@ -28,9 +28,8 @@ def activate(x, function, make: Make, layer, part: str = ""):
     if name == "leaky_relu":
         return make("LeakyReLU", x, part, alpha=0.2)
     if name == "silu":
-        return make(
-            "Multiply", [x, make("Activation", x, _named(part, "sigmoid"), **_sigmoid)], part
-        )
+        gate = make("Activation", x, _named(part, "sigmoid"), activation="sigmoid")
+        return make("Multiply", [x, gate], part)
     if name == "hard_silu":
         return make(make.own("HardSwish"), x, part)
     if name == "hard_sigmoid":
@@ -38,9 +37,6 @@ def activate(x, function, make: Make, layer, part: str = ""):
     if name in _SAME and function is getattr(keras.activations, name):
         return make("Activation", x, part, activation=name)
     raise make.refuse(layer, f"free of the activation {name!r}, which cannot be lowered")
-
-
-_sigmoid = {"activation": "sigmoid"}
 
 
 def _named(part: str, more: str) -> str:
