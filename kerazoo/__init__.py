@@ -24,7 +24,10 @@ _PUBLIC = {
     "Preprocessing": "kerazoo.preprocessing",
     "ZooModel": "kerazoo.models",
 }
-_MODULES = ("blocks", "checkpoints", "data", "deploy", "layers", "models", "registry", "training")
+_MODULES = (
+    *("blocks", "checkpoints", "data", "deploy", "layers"),
+    *("models", "optimize", "registry", "training"),
+)
 
 
 def _constructors() -> dict[str, str]:
