@@ -5,8 +5,8 @@ from kerazoo import data as data
 from kerazoo import deploy as deploy
 from kerazoo import layers as layers
 from kerazoo import models as models
-from kerazoo import registry as registry
 from kerazoo import optimize as optimize
+from kerazoo import registry as registry
 from kerazoo import training as training
 from kerazoo.checkpoints.hub import from_pretrained as from_pretrained
 from kerazoo.checkpoints.hub import push_to_hub as push_to_hub
