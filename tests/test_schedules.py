@@ -163,7 +163,7 @@ def test_make_schedule():
         ("cosine_restarts", {"cycle_growth": 0.5}, "`cycle_growth` must be a number, at least 1"),
         ("cosine_restarts", {"restart_decay": 0}, "`restart_decay` must be a number above 0"),
         ("cosine_restarts", {"minimum": 0.1}, "`minimum` must be a number from 0 to below"),
-        ("cosine_restart", {}, "Unknown `schedule`. Did you mean 'cosine_restarts'?"),
+        ("cosine_restart", {}, "Unknown `schedule`. Did you mean 'cosine_restarts'"),
     ],
 )
 def test_wrong_arguments(schedule, arguments, message):
