@@ -173,7 +173,7 @@ def test_push_takes_the_folder(run, capsys):
 def test_a_finished_run_is_not_run_again(run, words, monkeypatch, capsys):
     monkeypatch.setattr(finetuning, "train", lambda *_, **__: pytest.fail("trained"))
     said = []
-    # Not `caplog`: some of the libraries that other tests load change the root logger.
+    # Not `caplog`: after all other tests in one process it came out empty.
     monkeypatch.setattr(finetuning.log, "warning", lambda text, *rest: said.append(text % rest))
     before = (run / "model.keras").stat().st_mtime_ns
     assert main(words) == 0
