@@ -44,7 +44,7 @@ def forms(id: str, size: int, groups: int) -> dict:
 
 def runner(model, runtime: str, x) -> Callable:
     """A function that runs the model once on `x`: as `kerazoo benchmark` does, but not fused."""
-    from kerazoo.benchmark.machine import cores
+    from kerazoo._machine import cores
     from kerazoo.benchmark.runtimes import RUNTIMES
 
     chosen = replace(RUNTIMES[runtime], target=None)

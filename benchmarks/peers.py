@@ -207,7 +207,8 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5, help="at least (5)")
     parser.add_argument("--threads", type=int, default=None)
     args = parser.parse_args()
-    from kerazoo.benchmark.machine import cores, describe_machine
+    from kerazoo._machine import cores
+    from kerazoo.benchmark.machine import describe_machine
     from kerazoo.cli.benchmark import write
 
     threads = args.threads or cores()

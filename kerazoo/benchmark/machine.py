@@ -1,10 +1,11 @@
 """What a measurement depends on besides the network: processor, cores, versions, load."""
 
-import importlib.metadata
 import os
 import platform
 from pathlib import Path
 from typing import Any
+
+from kerazoo._machine import cores, installed_versions
 
 PACKAGES = (
     *("kerazoo", "keras", "tensorflow", "numpy", "openvino", "onnxruntime", "ai-edge-litert"),
@@ -12,13 +13,6 @@ PACKAGES = (
 )
 # Instructions that decide which kernels a runtime takes.
 _INSTRUCTIONS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "asimd")
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def describe_machine() -> dict[str, Any]:
@@ -36,20 +30,9 @@ def describe_machine() -> dict[str, Any]:
         "memory_gib": _memory_gib(),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
-        "versions": installed_versions(),
+        "versions": installed_versions(PACKAGES),
         "load_average": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
     }
-
-
-def installed_versions() -> dict[str, str]:
-    """Package -> version, for those of `PACKAGES` that are installed."""
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def _cpuinfo() -> dict[str, str]:

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from kerazoo._errors import invalid, unknown
+from kerazoo._machine import cores
 from kerazoo.benchmark.footprint import footprint
-from kerazoo.benchmark.machine import cores, describe_machine
+from kerazoo.benchmark.machine import describe_machine
 from kerazoo.benchmark.runtimes import RUNTIMES, Runtime, set_tensorflow_threads
 from kerazoo.benchmark.timing import round_robin, summary
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from kerazoo.benchmark.machine import cores
+from kerazoo._machine import cores
 
 Run = Callable[[np.ndarray], np.ndarray]
 _CALIBRATION = 4  # pictures

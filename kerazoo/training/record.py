@@ -1,7 +1,6 @@
 """`run.json`: everything needed to run a run again, and the guard of its folder."""
 
 import datetime
-import importlib.metadata
 import json
 import os
 import platform
@@ -12,6 +11,7 @@ from typing import Any
 
 from kerazoo import __version__
 from kerazoo._errors import invalid
+from kerazoo._machine import cores, installed_versions
 from kerazoo.training._files import write_json, write_text
 from kerazoo.training.recipe import Recipe, load_recipe
 
@@ -80,7 +80,7 @@ class RunRecord:
             "kerazoo": __version__,
             "command": self._command or earlier.get("command"),
             **self._facts,
-            "versions": _versions(),
+            "versions": {"python": platform.python_version(), **installed_versions(PACKAGES)},
             "machine": _machine(),
             "sessions": [*earlier.get("sessions", []), {"started": _now(), "seconds": 0}],
         }
@@ -168,23 +168,12 @@ def _tensors_digest(tensors: dict[str, Any]) -> str:
     return state.hexdigest()
 
 
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
-
-
 def _machine() -> dict[str, Any]:
     import keras
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "system": f"{platform.system()} {platform.machine()}",
-        "cores": cores,
+        "cores": cores(),
         "backend": keras.backend.backend(),
         "devices": keras.distribution.list_devices(),
     }
