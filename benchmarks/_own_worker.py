@@ -1,8 +1,8 @@
 """Engines of kerazoo's environment, and keras.applications; started by peers.py.
 
 `python _own_worker.py THREADS FOLDER`, in the project's folder. Engines are the runtimes of
-`kerazoo.benchmark`; `litert_official` is the network as built through TensorFlow's converter;
-`train_…` a form of training_step.py.
+`kerazoo.benchmark`; `litert_official` is the network as built through Keras' own export; `train_…`
+a form of training_step.py.
 """
 
 import os
@@ -47,21 +47,24 @@ def _loading(model: str):
 def _inference(engine: str, model: str, batch: int):
     import numpy as np
 
-    from kerazoo.benchmark.runtimes import RUNTIMES, Runtime
+    from kerazoo.benchmark.runtimes import RUNTIMES
 
     shape = (batch, SIZE, SIZE, 3)
     network, folder = _network(model, engine.startswith("keras_applications"))
-    if engine in RUNTIMES:
-        runtime = RUNTIMES[engine]
-    else:  # the same ways to run, on a network that nobody has fused
-        base = RUNTIMES["litert" if engine.endswith(("litert", "official")) else "tensorflow"]
-        runtime = Runtime(engine, engine, base.suffix, None, base.save, base.open, base.needs)
-    reason = runtime.missing()
-    if reason:
-        raise ImportError(reason)
-    run = runtime.load(runtime.prepare(network, folder), shape, THREADS)
+    official = engine.endswith(("litert", "official")) and engine not in RUNTIMES
+    runtime = RUNTIMES["litert" if official else engine if engine in RUNTIMES else "tensorflow"]
+    path = _official(network, folder) if official else runtime.prepare(network, folder)
+    run = runtime.load(path, shape, THREADS)
     x = np.random.default_rng(0).normal(size=shape).astype("float32")
     return lambda: run(x), _facts(network)
+
+
+def _official(network, folder: Path) -> Path:
+    """What Keras itself makes of a network that nobody has fused."""
+    path = folder / "official.tflite"
+    if not path.exists():
+        network.export(str(path), format="litert", verbose=False)
+    return path
 
 
 def _network(model: str, applications: bool):

@@ -47,7 +47,7 @@ def runner(model, runtime: str, x) -> Callable:
     from kerazoo._machine import cores
     from kerazoo.benchmark.runtimes import RUNTIMES
 
-    chosen = replace(RUNTIMES[runtime], target=None)
+    chosen = replace(RUNTIMES[runtime], fused=False)
     with tempfile.TemporaryDirectory() as folder:
         run = chosen.load(chosen.prepare(model, Path(folder)), x.shape, cores())
         run(x)

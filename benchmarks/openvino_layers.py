@@ -82,13 +82,13 @@ def main() -> None:
 def _files(given, folder: Path) -> dict[str, Path]:
     from fuse import forms
 
-    from kerazoo.benchmark.runtimes import RUNTIMES
+    from kerazoo.deploy import export
 
     files = {}
     for i, (name, model) in enumerate(forms(given.model, given.size, 8).items()):
         if given.forms is None or name in given.forms:
             files[name] = folder / f"{i}.xml"
-            RUNTIMES["openvino"].save(model, str(files[name]))
+            export(model, files[name], "openvino", fused=False)
     return files
 
 

@@ -1,6 +1,7 @@
 """Facts of the process that runs: what is installed, and the cores that it may use."""
 
 import importlib.metadata
+import importlib.util
 import os
 from collections.abc import Iterable
 
@@ -21,3 +22,25 @@ def installed_versions(packages: Iterable[str]) -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
+
+
+def is_installed(module: str) -> bool:
+    """Whether it could be imported; it is not."""
+    return importlib.util.find_spec(module) is not None
+
+
+def require(needs: Iterable[tuple[str, str]], purpose: str) -> None:
+    """Complains of the first module that is not installed.
+
+    Args:
+        needs: Modules, and the extra of kerazoo that brings each.
+        purpose: What they are needed for, in words.
+
+    Raises:
+        ImportError: It names the extra to install.
+    """
+    for module, extra in needs:
+        if not is_installed(module):
+            raise ImportError(
+                f'{purpose} needs {module}, which is not installed: pip install "kerazoo[{extra}]"'
+            )

@@ -48,7 +48,7 @@ def _measure(runtime: str, file: str, threads: str, sizes: str) -> dict[str, Any
 
     shape = tuple(int(n) for n in sizes.split(","))
     start = time.perf_counter()
-    _import(RUNTIMES[runtime].suffix)
+    _import(RUNTIMES[runtime].format)
     imported, before = time.perf_counter(), _peak_memory_mb()
     x = np.zeros(shape, "float32")
     RUNTIMES[runtime].load(Path(file), shape, int(threads))(x)
@@ -61,16 +61,16 @@ def _measure(runtime: str, file: str, threads: str, sizes: str) -> dict[str, Any
     }
 
 
-def _import(suffix: str) -> None:
+def _import(format: str) -> None:
     import importlib
 
     modules = {
-        ".keras": ("tensorflow", "keras", "kerazoo.models"),
-        ".xml": ("openvino",),
-        ".onnx": ("onnxruntime",),
-        ".tflite": ("ai_edge_litert.interpreter",),
+        "keras": ("tensorflow", "keras", "kerazoo.models", "kerazoo.data.inference"),
+        "openvino": ("openvino",),
+        "onnx": ("onnxruntime",),
+        "litert": ("ai_edge_litert.interpreter",),
     }
-    for name in modules[suffix]:
+    for name in modules[format]:
         importlib.import_module(name)
 
 

@@ -12,8 +12,9 @@ from kerazoo._errors import invalid, unknown
 from kerazoo._machine import cores
 from kerazoo.benchmark.footprint import footprint
 from kerazoo.benchmark.machine import describe_machine
-from kerazoo.benchmark.runtimes import RUNTIMES, Runtime, set_tensorflow_threads
+from kerazoo.benchmark.runtimes import RUNTIMES
 from kerazoo.benchmark.timing import round_robin, summary
+from kerazoo.runtimes import set_tensorflow_threads
 
 _logger = logging.getLogger("kerazoo")
 FORMAT = 1  # of the JSON
@@ -102,7 +103,7 @@ def _one_model(report, id: str, runtimes: Iterable[str], batches, folder: Path, 
     for name in runtimes:
         tell(f"{id}: preparing {name}")
         try:
-            files[name] = _prepared(RUNTIMES[name], model, folder)
+            files[name] = RUNTIMES[name].prepare(model, folder)
         except Exception as error:  # whatever a converter raises: the others go on
             _skip(report, id, name, error)
     picture = tuple(model.input_shape[1:])
@@ -121,13 +122,6 @@ def _one_model(report, id: str, runtimes: Iterable[str], batches, folder: Path, 
             )
     del model
     keras.backend.clear_session()
-
-
-def _prepared(runtime: Runtime, model, folder: Path) -> Path:
-    reason = runtime.missing()
-    if reason:
-        raise ImportError(reason)
-    return runtime.prepare(model, folder)
 
 
 def _skip(report, id: str, runtime: str, error: Exception) -> None:

@@ -10,11 +10,15 @@ from kerazoo._errors import invalid
 from kerazoo.preprocessing import Preprocessing
 
 
-def inference_function(model: Any) -> Callable[[Any], np.ndarray]:
+def inference_function(model: Any, batch: int | None = None) -> Callable[[Any], np.ndarray]:
     """`batch -> scores` for a Keras model, in a graph, as a NumPy array.
 
     `model.predict` compiles with XLA, which on a CPU takes many times longer than the pictures
     themselves and runs depthwise convolutions slower than the plain graph used here.
+
+    Args:
+        model: A Keras model with one input of pictures.
+        batch: Pictures in every batch; by default any number.
     """
     if keras.backend.backend() != "tensorflow":
         return lambda batch: np.asarray(model.predict_on_batch(np.asarray(batch)))
@@ -22,7 +26,7 @@ def inference_function(model: Any) -> Callable[[Any], np.ndarray]:
 
     height, width, channels = model.input_shape[1:]
     # One trace for all batches, the last and smaller one included.
-    signature = [tf.TensorSpec((None, height, width, channels), tf.float32)]
+    signature = [tf.TensorSpec((batch, height, width, channels), tf.float32)]
     graph = tf.function(lambda batch: model(batch, training=False), input_signature=signature)
     return lambda batch: graph(batch).numpy()
 

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 
 from kerazoo._errors import invalid, unknown
+from kerazoo._machine import cores, is_installed, require
 from kerazoo.deploy.export import FORMATS, export, read_record
-from kerazoo.deploy.export._format import Format, require
-from kerazoo.deploy.runtimes import RUNTIMES, cores, open_runtime
+from kerazoo.deploy.export._format import Format
 from kerazoo.labels import Prediction, decode_predictions
 from kerazoo.pictures import PictureError, find_pictures, open_picture
 from kerazoo.preprocessing import Preprocessing
+from kerazoo.runtimes import RUNTIMES, open_runtime
 
 _AHEAD = 2  # batches that are decoded while one is computed
 # What a model is exported to where a runtime is named: a SavedModel would want preprocessing.
@@ -40,7 +41,7 @@ class Runner:
         threads: Of the runtime; by default as many as there are cores.
         preprocessing: In place of the one that the network carries.
         labels: Label set or names, in place of those that it carries.
-        **options: Of the runtime, as `streams=True` for OpenVINO (`kerazoo.deploy.runtimes`).
+        **options: Of the runtime, as `streams=True` for OpenVINO (`kerazoo.runtimes`).
 
     Attributes:
         runtime: Name of the runtime in use.
@@ -173,7 +174,7 @@ class Runner:
 
     def _open_model(self, model, runtime, threads, options, preprocessing) -> None:
         if runtime == "auto":
-            runtime = "openvino" if _installed("openvino") else "tensorflow"
+            runtime = "openvino" if is_installed("openvino") else "tensorflow"
         else:
             require(RUNTIMES[runtime][1], f"Runtime {runtime!r}")
         kind = FORMATS[_FORMATS[runtime]]
@@ -242,9 +243,3 @@ def _items(pictures: Any) -> list[Any]:
             shown = f"{item.dtype} {item.shape}" if isinstance(item, np.ndarray) else item
             raise invalid("pictures", shown, "uint8 arrays (height, width, channels), 0 to 255")
     return [item[..., 0] if item.ndim == 3 and item.shape[-1] == 1 else item for item in items]
-
-
-def _installed(module: str) -> bool:
-    import importlib.util
-
-    return importlib.util.find_spec(module) is not None

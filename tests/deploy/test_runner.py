@@ -11,8 +11,8 @@ import kerazoo
 from kerazoo.cli import main
 from kerazoo.data.inference import inference_function
 from kerazoo.deploy import Runner, export
-from kerazoo.deploy.runtimes import open_runtime
 from kerazoo.pictures import PictureError
+from kerazoo.runtimes import open_runtime
 
 pytest.importorskip("openvino")
 pytest.importorskip("onnxruntime")

@@ -1,7 +1,6 @@
 """What the exporters have in common."""
 
 import contextlib
-import importlib.util
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -59,7 +58,7 @@ class Format:
         int8_needs: Further ones for int8.
         beside: Suffixes of further files.
         any_size: Whether height and width may be left open.
-        runtime: Which of `kerazoo.deploy.runtimes` opens it.
+        runtime: Which of `kerazoo.runtimes` opens it.
     """
 
     name: str
@@ -73,19 +72,6 @@ class Format:
     beside: tuple[str, ...] = ()
     any_size: bool = True
     runtime: str = "tensorflow"
-
-
-def require(needs: Sequence[tuple[str, str]], purpose: str) -> None:
-    """Complains of the first module that is not installed.
-
-    Raises:
-        ImportError: It names the extra to install.
-    """
-    for module, extra in needs:
-        if importlib.util.find_spec(module) is None:
-            raise ImportError(
-                f'{purpose} needs {module}, which is not installed: pip install "kerazoo[{extra}]"'
-            )
 
 
 @contextlib.contextmanager

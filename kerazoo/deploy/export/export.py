@@ -8,9 +8,10 @@ from typing import Any
 import keras
 
 from kerazoo._errors import invalid, unknown
+from kerazoo._machine import require
 from kerazoo.deploy.export import keras_file, litert, onnx, openvino, savedmodel
 from kerazoo.deploy.export._files import check_output, publish, staging
-from kerazoo.deploy.export._format import Format, Job, require
+from kerazoo.deploy.export._format import Format, Job
 from kerazoo.deploy.export.calibration import representative_pictures
 from kerazoo.deploy.export.record import SIDECAR, describe
 from kerazoo.deploy.fuse import fuse

@@ -1,6 +1,8 @@
-"""The runtimes that open an exported network: each a function from a batch to scores."""
+"""The runtimes that open an exported network: each a function from a batch to scores.
 
-import os
+Not in `kerazoo.deploy`, which imports Keras: opening a file takes the file's own runtime alone.
+"""
+
 import threading
 from pathlib import Path
 from typing import Any
@@ -8,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from kerazoo._errors import invalid
-from kerazoo.deploy.export._format import require
-from kerazoo.deploy.export.graph import INPUT
+from kerazoo._machine import cores, require
+
+Shape = tuple[int, ...]
 
 
 class OptionError(ValueError):
@@ -23,17 +26,20 @@ class KerasRuntime:
         path: The file.
         threads: For one operation; by default as many as there are cores. TensorFlow has one
             setting for the process, which can only be made before its first operation.
+        shape: Of every batch, `(batch, height, width, channels)`; by default batches of any count
+            are taken.
     """
 
-    def __init__(self, path: Path, threads: int | None = None):
+    def __init__(self, path: Path, threads: int | None = None, shape: Shape | None = None):
         import keras
 
         import kerazoo.layers
         import kerazoo.models  # noqa: F401 - they register the classes that the file names
         from kerazoo.data.inference import inference_function
 
-        _set_tensorflow_threads(threads)
-        self._run = inference_function(keras.saving.load_model(path, compile=False))
+        set_tensorflow_threads(threads)
+        model = keras.saving.load_model(path, compile=False)
+        self._run = inference_function(model, batch=shape[0] if shape else None)
 
     def __call__(self, array: np.ndarray) -> np.ndarray:
         """Scores `(batch, classes)` of float32 `(batch, height, width, channels)`."""
@@ -41,19 +47,21 @@ class KerasRuntime:
 
 
 class SavedModelRuntime:
-    """A SavedModel's `serving_default`; arguments as for `KerasRuntime`."""
+    """A SavedModel's `serving_default`; `threads` as for `KerasRuntime`, `shape` is of no use."""
 
-    def __init__(self, path: Path, threads: int | None = None):
+    def __init__(self, path: Path, threads: int | None = None, shape: Shape | None = None):
         import tensorflow as tf
 
-        _set_tensorflow_threads(threads)
+        from kerazoo.deploy.export.graph import INPUT
+
+        set_tensorflow_threads(threads)
         self._model = tf.saved_model.load(str(path))  # kept: functions do not hold their module
-        self._run = self._model.signatures["serving_default"]
+        self._run, self._input = self._model.signatures["serving_default"], INPUT
         self._tensor = tf.constant
 
     def __call__(self, array: np.ndarray) -> np.ndarray:
         """Scores, logits where the network gives those."""
-        answer = self._run(**{INPUT: self._tensor(array)})
+        answer = self._run(**{self._input: self._tensor(array)})
         return answer.get("logits", answer["probabilities"]).numpy()
 
 
@@ -63,6 +71,7 @@ class OpenVINORuntime:
     Args:
         path: The file.
         threads: By default as many as there are cores.
+        shape: Of every batch, as for `KerasRuntime`.
         precision: `"f32"`, or `"bf16"`, which OpenVINO itself would choose where the processor
             has it: it moved scores by up to 0.14 with MobileNetV2.
         streams: Work on the pictures of a batch one by one, several at a time, rather than on
@@ -73,12 +82,17 @@ class OpenVINORuntime:
         self,
         path: Path,
         threads: int | None = None,
+        shape: Shape | None = None,
         precision: str = "f32",
         streams: bool = False,
     ):
         import openvino
 
         core = openvino.Core()
+        network = core.read_model(str(path))
+        streams = streams and (shape is None or shape[0] > 1)  # one picture has all threads
+        if shape is not None:
+            network.reshape([1 if streams else shape[0], *shape[1:]])
         settings = {"INFERENCE_PRECISION_HINT": precision}
         if threads:
             settings["INFERENCE_NUM_THREADS"] = threads
@@ -86,32 +100,39 @@ class OpenVINORuntime:
             settings["NUM_STREAMS"] = threads or cores()
         else:
             settings["PERFORMANCE_HINT"] = "LATENCY"
-        self._network = core.compile_model(core.read_model(str(path)), "CPU", settings)
-        self._streams = streams
+        self._network = core.compile_model(network, "CPU", settings)
+        self._queue = (
+            openvino.AsyncInferQueue(self._network, threads or cores()) if streams else None
+        )
+        self._lock = threading.Lock()  # the queue works on one batch at a time
 
     def __call__(self, array: np.ndarray) -> np.ndarray:
         """Scores `(batch, classes)`."""
-        if not self._streams or len(array) < 2:
+        if self._queue is None or len(array) < 2:
             return self._network(array)[0]
-        import openvino
-
         scores: list[Any] = [None] * len(array)
-        queue = openvino.AsyncInferQueue(self._network)
 
         def take(request, index):
             scores[index] = request.get_output_tensor(0).data[0].copy()
 
-        queue.set_callback(take)
-        for index in range(len(array)):
-            queue.start_async([array[index : index + 1]], index)
-        queue.wait_all()
+        with self._lock:
+            self._queue.set_callback(take)
+            for index in range(len(array)):
+                self._queue.start_async([array[index : index + 1]], index)
+            self._queue.wait_all()
         return np.stack(scores)
 
 
 class ONNXRuntime:
-    """An `.onnx` file on the CPU; `threads` by default as many as there are cores."""
+    """An `.onnx` file on the CPU.
 
-    def __init__(self, path: Path, threads: int | None = None):
+    Args:
+        path: The file.
+        threads: By default as many as there are cores.
+        shape: Of no use to this runtime: it plans anew for each shape that it meets.
+    """
+
+    def __init__(self, path: Path, threads: int | None = None, shape: Shape | None = None):
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -127,15 +148,15 @@ class ONNXRuntime:
 
 
 class LiteRTRuntime:
-    """A `.tflite` file, integers on the outside included; `threads` by default all cores."""
+    """A `.tflite` file, integers on the outside included; arguments as for `ONNXRuntime`."""
 
-    def __init__(self, path: Path, threads: int | None = None):
+    def __init__(self, path: Path, threads: int | None = None, shape: Shape | None = None):
         from ai_edge_litert.interpreter import Interpreter
 
         self._interpreter = Interpreter(str(path), num_threads=threads or cores())
         self._input = self._interpreter.get_input_details()[0]
         self._output = self._interpreter.get_output_details()[0]
-        self._shape: tuple[int, ...] | None = None
+        self._shape: Shape | None = None
         self._lock = threading.Lock()  # an interpreter holds one batch at a time
 
     def __call__(self, array: np.ndarray) -> np.ndarray:
@@ -156,7 +177,10 @@ def _quantised(array: np.ndarray, details: dict[str, Any]) -> np.ndarray:
         return array
     scale, zero = details["quantization"]
     limits = np.iinfo(details["dtype"])
-    return np.clip(np.round(array / scale) + zero, limits.min, limits.max).astype(details["dtype"])
+    numbers = array / scale
+    np.rint(numbers, out=numbers)  # in place throughout: half a millisecond less for a picture
+    numbers += zero
+    return np.clip(numbers, limits.min, limits.max, out=numbers).astype(details["dtype"])
 
 
 def _dequantised(scores: np.ndarray, details: dict[str, Any]) -> np.ndarray:
@@ -166,7 +190,12 @@ def _dequantised(scores: np.ndarray, details: dict[str, Any]) -> np.ndarray:
     return (scores.astype("float32") - zero) * np.float32(scale)
 
 
-def _set_tensorflow_threads(threads: int | None) -> None:
+def set_tensorflow_threads(threads: int | None) -> None:
+    """Limits TensorFlow to so many threads; None leaves it as it is.
+
+    Raises:
+        ValueError: It has started with another limit already.
+    """
     import tensorflow as tf
 
     set_now = tf.config.threading.get_intra_op_parallelism_threads()
@@ -179,13 +208,6 @@ def _set_tensorflow_threads(threads: int | None) -> None:
         raise OptionError(str(invalid("threads", threads, rule))) from error
 
 
-def cores() -> int:
-    """Processor cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 # Name -> (class, modules that it needs and the extra that brings them).
 RUNTIMES = {
     "tensorflow": (SavedModelRuntime, ()),
@@ -196,8 +218,17 @@ RUNTIMES = {
 }
 
 
-def open_runtime(name: str, path: Path, threads: int | None = None, **options) -> Any:
+def open_runtime(
+    name: str, path: Path, threads: int | None = None, shape: Shape | None = None, **options: Any
+) -> Any:
     """An object whose call gives scores.
+
+    Args:
+        name: Out of `RUNTIMES`.
+        path: What it opens.
+        threads: By default as many as there are cores.
+        shape: Of every batch, for a runtime that can prepare for one.
+        **options: Of this runtime alone.
 
     Raises:
         ImportError: The runtime is not installed; the extra that brings it is named.
@@ -206,7 +237,7 @@ def open_runtime(name: str, path: Path, threads: int | None = None, **options) -
     runtime, needs = RUNTIMES[name]
     require(needs, f"Runtime {name!r}")
     try:
-        return runtime(path, threads, **options)
+        return runtime(path, threads, shape, **options)
     except (ImportError, OptionError):
         raise
     except Exception as error:  # each runtime has kinds of its own
