@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from kerazoo.contact_sheet import pil_picture
 from kerazoo.data.corrupt import find_corrupt
-from kerazoo.data.evaluate import check_counts, scored_batches
+from kerazoo.data.evaluate import scored_batches
 from kerazoo.data.sources import Source
 from kerazoo.pictures import open_picture
 from kerazoo.preprocessing import Preprocessing
@@ -80,23 +80,19 @@ def collect_answers(
     Raises:
         ValueError, PictureError: As `kerazoo.evaluate`.
     """
-    check_counts(batch_size, limit)
-    total, found, done = min(source.count, limit or source.count), [], 0
-    for batch in scored_batches(
+    batches = scored_batches(
         model,
         source,
         preprocessing=preprocessing,
         batch_size=batch_size,
         limit=limit,
+        progress=progress,
         on_corrupt=on_corrupt,
-    ):
-        found.append(batch)
-        done += len(batch[1])
-        if progress:
-            progress(done, total)
-    scores, labels = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    )
+    scores, labels = (np.concatenate(parts) for parts in zip(*batches, strict=True))
+    total = min(source.count, limit or source.count)
     indices = np.arange(total)
-    if done < total:
+    if len(labels) < total:
         indices = np.delete(indices, [each.index for each in find_corrupt(source, total)])
     return Answers(source, indices, labels, _probabilities(scores))
 

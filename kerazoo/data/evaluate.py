@@ -69,9 +69,8 @@ def evaluate(
             set, or scores that are not finite.
         PictureError: A picture cannot be decoded (with `"skip"`: none of them can).
     """
-    check_counts(batch_size, limit)
+    _check_counts(batch_size, limit)
     source = _source(dataset, split, data_dir)
-    total = min(source.count, limit or source.count)
     start, done, hits = time.perf_counter(), 0, np.zeros(2, "int64")
     for scores, labels in scored_batches(
         model,
@@ -79,12 +78,11 @@ def evaluate(
         preprocessing=preprocessing,
         batch_size=batch_size,
         limit=limit,
+        progress=progress,
         on_corrupt=on_corrupt,
     ):
         hits += _hits(scores, labels)
         done += len(labels)
-        if progress:
-            progress(done, total)
     top1, top5 = (100 * hits / done).tolist()
     return Evaluation(top1, top5, done, time.perf_counter() - start)
 
@@ -96,6 +94,7 @@ def scored_batches(
     preprocessing: Preprocessing | None = None,
     batch_size: int = 32,
     limit: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
     on_corrupt: str = "fail",
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """`(scores, labels)` of a classifier, batch by batch in the order of `source`.
@@ -103,7 +102,7 @@ def scored_batches(
     Scores are float `(batch, classes)`, as the model gives them; labels int64 `(batch,)`. The
     arguments, and what is raised, are those of `evaluate`.
     """
-    check_counts(batch_size, limit)
+    _check_counts(batch_size, limit)
     preprocessing = picture_preprocessing(model, preprocessing)
     _check_classes(model, source)
     total = min(source.count, limit or source.count)
@@ -117,6 +116,8 @@ def scored_batches(
                 raise invalid("model", "scores that are NaN or infinite", rule)
             yield scores, labels.numpy()
             done += len(labels)
+            if progress:
+                progress(done, total)
     except tf.errors.OpError as error:
         if not (found := find_corrupt(source, total)):
             raise
@@ -128,7 +129,7 @@ def scored_batches(
         _log.warning("%s They do not count.", found)
 
 
-def check_counts(batch_size: Any, limit: Any) -> None:
+def _check_counts(batch_size: Any, limit: Any) -> None:
     """Raises `ValueError` where one of them is neither a positive int nor, for `limit`, None."""
     for name, value in (("batch_size", batch_size), ("limit", limit)):
         if (value is not None or name != "limit") and (not isinstance(value, int) or value < 1):
