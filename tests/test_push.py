@@ -147,6 +147,51 @@ def test_the_state_of_a_run_stays_here(run_folder):
     assert files[WEIGHTS] == run_folder / WEIGHTS
 
 
+def test_folders_of_this_machine_stay_here(run_folder):
+    """Absolute paths of a run's records are sent as names; what goes on from them is untouched."""
+    run = {
+        "command": "kerazoo finetune mixnet_s --data '/secret/my pets' --output=/secret/pets",
+        "classes": ["/m/01yrx", "/m/0bt9lr"],
+        "finetune": {"phases": {"1_probe": {"weights": "/secret/start.keras", "arguments": {}}}},
+        "data": {"train": {"name": "/secret/my pets", "split": "train[:90%]", "count": 9}},
+        "result": {"accuracy": 0.5},
+    }
+    for name in ("run.json", "1_probe/run.json"):
+        (run_folder / name).write_text(json.dumps(run))
+    (run_folder / "command.txt").write_text(run["command"] + "\n")
+    (run_folder / "result.json").write_text('{"data": "../pets", "loss": 0.5}')
+    change(run_folder, checkpoint="/secret/start.keras")
+    files = folder_files(run_folder, "me/pets")
+    sent = {k: v if isinstance(v, bytes) else v.read_bytes() for k, v in files.items()}
+    assert [name for name, data in sent.items() if b"/secret" in data] == []
+    for name in ("run.json", "1_probe/run.json"):
+        assert json.loads(sent[name]) == {
+            **run,
+            "command": "kerazoo finetune mixnet_s --data 'my pets' --output=pets",
+            "finetune": {"phases": {"1_probe": {"weights": "start.keras", "arguments": {}}}},
+            "data": {"train": {"name": "my pets", "split": "train[:90%]", "count": 9}},
+        }
+        assert json.loads((run_folder / name).read_text()) == run
+    assert sent["command.txt"] == b"kerazoo finetune mixnet_s --data 'my pets' --output=pets\n"
+    assert files["result.json"] == run_folder / "result.json"
+    assert json.loads(sent[CONFIG])["checkpoint"] == "start.keras"
+    relicensed = folder_files(run_folder, "me/pets", licence="mit")[CONFIG]
+    assert json.loads(relicensed)["checkpoint"] == "start.keras"
+
+
+def test_a_model_does_not_tell_where_its_weights_were(stored):
+    from dataclasses import replace
+
+    from kerazoo.checkpoints.hub import hub_files
+    from kerazoo.models._stored import load_stored
+
+    model = load_stored(stored)
+    model.info = replace(model.info, checkpoint="/secret/runs/best.weights.h5")
+    files = hub_files(model, "me/pets", licence="mit")
+    assert json.loads(files[CONFIG])["checkpoint"] == "best.weights.h5"
+    assert "started from `best.weights.h5`" in files[CARD].decode()
+
+
 def test_the_card_names_the_repository_it_is_in(run_folder):
     notes = "\n## Notes\n\nWritten by hand.\n"
     (run_folder / CARD).write_text((run_folder / CARD).read_text() + notes)

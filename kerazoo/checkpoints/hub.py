@@ -16,6 +16,7 @@ from kerazoo import __version__
 from kerazoo._errors import invalid, unknown
 from kerazoo.checkpoints.hub_commit import check_repo, commit_files
 from kerazoo.checkpoints.hub_files import fetch_hub
+from kerazoo.checkpoints.local_paths import without_folders
 from kerazoo.checkpoints.model_card import model_card
 from kerazoo.checkpoints.readers import read_tensors
 from kerazoo.checkpoints.records import Checkpoint, all_checkpoints
@@ -237,7 +238,7 @@ def _config(model, licence, metrics, dataset, labels, dtype) -> dict[str, Any]:
         labels = list(labels)
         if len(labels) != classes or not all(isinstance(name, str) for name in labels):
             raise invalid("labels", labels, f"one name for each of the {classes} classes")
-    return {
+    config = {
         "library": "kerazoo",
         "kerazoo_version": __version__,
         "architecture": record["architecture"],
@@ -251,6 +252,7 @@ def _config(model, licence, metrics, dataset, labels, dtype) -> dict[str, Any]:
         "metrics": _metrics(metrics),
         "licence": _licence(licence, record["checkpoint"]),
     }
+    return without_folders(config)
 
 
 def _metrics(metrics: Mapping[str, float] | None) -> dict[str, float]:

@@ -19,11 +19,13 @@ from kerazoo.checkpoints.hub import (
     check_licence,
 )
 from kerazoo.checkpoints.hub_commit import check_repo, commit_files
+from kerazoo.checkpoints.local_paths import published_text, without_folders
 
 # What a repository of ours consists of, and what a run keeps for itself: the state to go on from,
 # and the same weights in other formats.
 NEEDED = (WEIGHTS, CONFIG, CARD)
 KEPT_BACK = ("backup", "tensorboard", "*.keras", "*.h5", ".*")
+COMMAND = "command.txt"
 UNKNOWN = "unknown"  # the Hub's id of a licence that nobody stated
 
 
@@ -58,7 +60,8 @@ def folder_files(
 ) -> dict[str, bytes | Path]:
     """What `push_folder` commits: names in the repository, and contents or where they are.
 
-    That is every file of the folder as it is, but for what only a run needs (`KEPT_BACK`). In the
+    That is every file of the folder as it is, but for what only a run needs (`KEPT_BACK`). Of
+    absolute paths in records (`run.json`, `command.txt`, …) the file's name alone is sent. In the
     card, `hf://` addresses of the repository become those of `repo_id`; `licence` replaces that of
     the card and of `config.json`.
 
@@ -72,11 +75,11 @@ def folder_files(
         raise invalid("folder", str(folder), rule)
     config = _config(folder)
     files: dict[str, bytes | Path] = {
-        path.relative_to(folder).as_posix(): path for path in sorted(_kept(folder))
+        path.relative_to(folder).as_posix(): _public(path) for path in sorted(_kept(folder))
     }
     card = _addressed((folder / CARD).read_text("utf-8"), repo_id)
     if licence is not None:
-        config["licence"] = check_licence(licence)
+        config = {**without_folders(config), "licence": check_licence(licence)}
         files[CONFIG] = (json.dumps(config, indent=2) + "\n").encode()
         card = _licensed(card, licence)
     elif config.get("licence") in (None, UNKNOWN):
@@ -92,6 +95,15 @@ def _kept(folder: Path) -> list[Path]:
         return any(fnmatchcase(part, pattern) for part in parts for pattern in KEPT_BACK)
 
     return [path for path in folder.rglob("*") if path.is_file() and not kept_back(path)]
+
+
+def _public(path: Path) -> bytes | Path:
+    """The file, or what is sent in its place."""
+    if path.suffix != ".json" and path.name != COMMAND:
+        return path
+    text = path.read_bytes().decode("utf-8", "replace")
+    public = published_text(path.name, text)
+    return path if public == text else public.encode()
 
 
 def _config(folder: Path) -> dict[str, Any]:
