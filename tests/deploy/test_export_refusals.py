@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import tempfile
 from pathlib import Path
 
 import keras
@@ -10,8 +11,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from kerazoo.cli import main
 from kerazoo.deploy import Runner, export
 from kerazoo.deploy.export import FORMATS, openvino
+from kerazoo.deploy.export._files import publish, staging
 from kerazoo.deploy.export.calibration import representative_pictures, without_outliers
 from tests.deploy.test_export import RECORD, small
 
@@ -24,6 +27,14 @@ pytest.importorskip("ai_edge_litert")
 def tiny():
     keras.utils.set_random_seed(1)
     return small()
+
+
+def publish_new(path, outputs):
+    """As an export does, with files that hold "new"."""
+    with staging(path) as folder:
+        for output in outputs:
+            (folder / output.name).write_text("new")
+        publish(folder, outputs)
 
 
 class TestFiles:
@@ -56,7 +67,7 @@ class TestFiles:
 
         broken = {**vars(openvino.FORMAT), "write": full}
         monkeypatch.setitem(FORMATS, "openvino", type(openvino.FORMAT)(**broken))
-        with pytest.raises(OSError, match="No space"):
+        with pytest.raises(OSError, match=r"No space.*a\.xml'$"):
             export(tiny, path, "openvino", force=True)
         assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {"a.xml": "mine"}
 
@@ -66,8 +77,77 @@ class TestFiles:
         with pytest.raises(ValueError, match=r"file name in \.tflite for LiteRT"):
             export(tiny, tmp_path / "a.onnx", "litert")
         (tmp_path / "file").write_text("")
+        with pytest.raises(ValueError, match=r"a folder that exists; '.*file' is a file"):
+            export(tiny, tmp_path / "file" / "a.keras", "keras")
         with pytest.raises(ValueError, match="a folder for a SavedModel"):
             export(tiny, tmp_path / "file", "savedmodel")
+
+    def test_a_folder_without_rights(self, tiny, tmp_path, monkeypatch):
+        """Of the tests' user, who may be root, no folder is safe: `os.access` is asked for it."""
+        (tmp_path / "m").mkdir()
+        allowed = {tmp_path}
+        monkeypatch.setattr(os, "access", lambda path, mode: Path(path) in allowed)
+        rule = r"in a folder that can be written to, not '.*m'"
+        with pytest.raises(ValueError, match=rule):
+            export(tiny, tmp_path / "m", "savedmodel", preprocessing=RECORD)
+        with pytest.raises(ValueError, match=rule):
+            export(tiny, tmp_path / "m" / "a.keras", "keras")
+        assert [str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*")] == ["m"]
+
+    def test_rights_that_only_writing_shows(self, tiny, tmp_path, monkeypatch, capsys):
+        make, path = tempfile.mkdtemp, tmp_path / "a.keras"
+        tiny.save(tmp_path / "tiny.keras")
+
+        def refuse(*args, **kwargs):
+            if kwargs.get("dir") == tmp_path:
+                raise PermissionError(13, "Permission denied", f"{tmp_path}/.a.keras.x.partial")
+            return make(*args, **kwargs)
+
+        monkeypatch.setattr(tempfile, "mkdtemp", refuse)
+        with pytest.raises(PermissionError, match=r"denied: '.*/a\.keras'$") as raised:
+            export(tiny, path, "keras")
+        assert raised.value.filename == str(path)
+        words = ["export", str(tmp_path / "tiny.keras"), "--format", "keras", "--output", str(path)]
+        assert main(words) == 2
+        (line,) = capsys.readouterr().err.strip().splitlines()
+        assert line.endswith(f"Permission denied: '{path}'")
+        assert os.listdir(tmp_path) == ["tiny.keras"]
+
+    @pytest.mark.parametrize("before", [{}, {"a.bin": "1", "a.xml.json": "2", "a.xml": "3"}])
+    def test_files_are_replaced_together(self, before, tmp_path, monkeypatch):
+        """The last of three is refused: the first two go, or go back to what they were."""
+        for name, text in before.items():
+            (tmp_path / name).write_text(text)
+        outputs = [tmp_path / name for name in ("a.bin", "a.xml.json", "a.xml")]
+        replace = os.replace
+
+        def refuse(source, target):
+            if Path(target) == outputs[-1] and Path(source).read_text() == "new":
+                raise PermissionError(13, "Permission denied")
+            replace(source, target)
+
+        monkeypatch.setattr(os, "replace", refuse)
+        with pytest.raises(PermissionError, match=r"a\.xml'$"):
+            publish_new(outputs[-1], outputs)
+        assert {p.name: p.read_text() for p in tmp_path.iterdir()} == before
+
+    def test_a_version_that_cannot_be_replaced_stays(self, tmp_path, monkeypatch):
+        version, replace = tmp_path / "m" / "1", os.replace
+        version.mkdir(parents=True)
+        (version / "old").write_text("")
+
+        def refuse(source, target):
+            if Path(source).parent.name.endswith(".partial") and Path(source).name == "1":
+                raise PermissionError(13, "Permission denied")
+            replace(source, target)
+
+        monkeypatch.setattr(os, "replace", refuse)
+        for output in (version, tmp_path / "n" / "1"):
+            with pytest.raises(PermissionError):
+                publish_new(output.parent, [output])
+        assert sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*")) == [
+            *("m", "m/1", "m/1/old")
+        ]
 
 
 class TestRefusals:

@@ -85,6 +85,8 @@ def export(
             written; int8 without pictures; height and width left open where LiteRT needs them;
             layers that the format has no operations for, by name.
         ImportError: A converter is not installed; the extra that brings it is named.
+        OSError: The disk is full, or refuses the files for a reason that shows only then. Nothing
+            is left of them, and what they would have replaced is there.
     """
     kind = check_arguments(format, precision, target, fused, opset)
     for name, value in (("top", top), ("version", version)):
