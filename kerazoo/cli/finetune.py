@@ -1,12 +1,18 @@
 """`kerazoo finetune`: teach a trained network other classes."""
 
 import argparse
-import shlex
 from pathlib import Path
 
 from kerazoo.cli._model import positive
 from kerazoo.cli._quiet import import_keras
-from kerazoo.cli.train import change
+from kerazoo.cli._run import (
+    DATA,
+    add_changes,
+    add_data_dir,
+    add_numbers,
+    add_session_options,
+    session_options,
+)
 
 SUMMARY = "fine-tune a trained network on pictures of your own"
 EPILOG = """\
@@ -38,37 +44,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MODEL",
         help="id from `kerazoo list`, weights id, hf://user/repo, .keras file or folder of a run",
     )
-    parser.add_argument("--data", required=True, help="TFDS name, folder or .csv file")
+    parser.add_argument("--data", required=True, help=DATA)
     parser.add_argument("--output", required=True, help="folder for the results")
-    parser.add_argument("--data-dir", help="for TFDS sets: folder that holds <name>/<version>")
+    add_data_dir(parser)
     parser.add_argument("--weights", help="of a model id: imagenet (default), a weights id, a file")
     parser.add_argument("--size", type=positive, help="side of the pictures in pixels")
-    parser.add_argument("--epochs", type=positive, help="of the linear probe (default: 5)")
-    parser.add_argument("--learning-rate", type=float, help="of the linear probe (default: 0.001)")
+    add_numbers(
+        parser,
+        epochs="of the linear probe (default: 5)",
+        learning_rate="of the linear probe (default: 0.001)",
+        batch_size="default: 32",
+        seed="default: 0",
+    )
     parser.add_argument(
         "--unfreeze-epochs", type=int, metavar="N", help="of all layers after it (default: 0)"
     )
     parser.add_argument(
         "--unfreeze-rate", type=float, metavar="RATE", help="default: a tenth of --learning-rate"
     )
-    parser.add_argument("--batch-size", type=positive, help="default: 32")
-    parser.add_argument("--seed", type=int, help="default: 0")
     _add_splits(parser)
-    parser.add_argument(
-        "--set",
-        dest="changes",
-        action="append",
-        default=[],
-        type=change,
-        metavar="SECTION.KEY=VALUE",
-        help="any key of the recipe, as in augmentation.flip=false; repeatable",
-    )
+    add_changes(parser, "augmentation.flip=false")
     parser.add_argument("--keep", choices=("last", "best"), help="weights (default: last)")
     parser.add_argument("--licence", help="of the result, as an id (default: that of the weights)")
     parser.add_argument("--mistakes", type=positive, help="shown in mistakes.png (default: 12)")
-    parser.add_argument("--backup-every", type=positive, metavar="STEPS", help="also within epochs")
-    parser.add_argument("--tensorboard", action="store_true", help="also write TensorBoard logs")
-    parser.add_argument("--force", action="store_true", help="throw away another run in OUTPUT")
+    add_session_options(parser)
 
 
 def _add_splits(parser: argparse.ArgumentParser) -> None:
@@ -87,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
 
     options = (
         *("weights", "size", "epochs", "learning_rate", "unfreeze_epochs", "unfreeze_rate"),
-        *("batch_size", "seed", "keep", "licence", "mistakes", "backup_every"),
+        *("batch_size", "seed", "keep", "licence", "mistakes"),
     )
     splits = ("train", "validation", "test", "held_out")
     result = finetune(
@@ -97,9 +96,7 @@ def run(args: argparse.Namespace) -> int:
         data_dir=args.data_dir,
         splits=_given(args, splits),
         changes=dict(args.changes),
-        force=args.force,
-        tensorboard=args.tensorboard,
-        command=shlex.join(["kerazoo", *args.words]),
+        **session_options(args),
         **_given(args, options),
     )
     if result:  # of several processes one writes and tells

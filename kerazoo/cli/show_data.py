@@ -8,6 +8,7 @@ from typing import Any
 from kerazoo.cli._model import positive
 from kerazoo.cli._output import complain
 from kerazoo.cli._quiet import import_keras
+from kerazoo.cli._run import DATA, add_data_dir
 
 SUMMARY = "draw a contact sheet of augmented training pictures"
 EPILOG = """\
@@ -30,8 +31,8 @@ PRESETS = ("imagenet", "cifar", "none")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("data", metavar="DATA", help="TFDS name, folder or .csv file")
-    parser.add_argument("--data-dir", help="for a TFDS name: folder that holds <name>/<version>")
+    parser.add_argument("data", metavar="DATA", help=DATA)
+    add_data_dir(parser)
     parser.add_argument("--split", help="with or without a slice (default: train, or all)")
     parser.add_argument(
         "--augmentation",

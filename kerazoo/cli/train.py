@@ -2,12 +2,17 @@
 
 import argparse
 import os
-import shlex
-import tomllib
 from typing import Any
 
-from kerazoo.cli._model import positive
 from kerazoo.cli._quiet import import_keras
+from kerazoo.cli._run import (
+    DATA,
+    add_changes,
+    add_data_dir,
+    add_numbers,
+    add_session_options,
+    session_options,
+)
 
 SUMMARY = "train a model from a recipe, resuming where it was killed"
 EPILOG = """\
@@ -46,23 +51,15 @@ _KEYS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", metavar="RECIPE", help="name, or path of a .toml file")
-    add_run_options(parser)
-
-
-def add_run_options(parser: argparse.ArgumentParser) -> None:
-    """What `train` and commands built on it share."""
     parser.add_argument("--output", required=True, help="folder for log, weights and result")
-    parser.add_argument("--data-dir", help="for TFDS sets: folder that holds <name>/<version>")
+    add_data_dir(parser)
     keys = parser.add_argument_group("in place of what the recipe says")
     keys.add_argument("--model", help="id from `kerazoo list`")
     keys.add_argument(
         "--weights", "--start", help="to start from: imagenet, a weights id, hf://user/repo, a file"
     )
-    keys.add_argument("--data", help="TFDS name, folder or .csv file")
-    keys.add_argument("--epochs", type=positive)
-    keys.add_argument("--batch-size", type=positive)
-    keys.add_argument("--learning-rate", type=float)
-    keys.add_argument("--seed", type=int)
+    keys.add_argument("--data", help=DATA)
+    add_numbers(keys)
     keys.add_argument("--dtype", help="float32, mixed_float16 or mixed_bfloat16")
     keys.add_argument("--strategy", help="none, mirrored or data_parallel")
     keys.add_argument(
@@ -77,21 +74,8 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     keys.add_argument(
         "--layer-decay", type=float, help="factor of the rate from each block to the one before"
     )
-    keys.add_argument(
-        "--set",
-        dest="changes",
-        action="append",
-        default=[],
-        type=change,
-        metavar="SECTION.KEY=VALUE",
-        help="any key, as in optimizer.ema=0.999 (TOML, or plain text); repeatable",
-    )
-    session = parser.add_argument_group("this session")
-    session.add_argument(
-        "--backup-every", type=positive, metavar="STEPS", help="also within epochs (default: no)"
-    )
-    session.add_argument("--force", action="store_true", help="throw away another run in OUTPUT")
-    session.add_argument("--tensorboard", action="store_true", help="also write TensorBoard logs")
+    add_changes(keys, "optimizer.ema=0.999")
+    add_session_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -115,29 +99,10 @@ def run_recipe(recipe: Any, args: argparse.Namespace) -> dict[str, Any]:
     import_keras("tensorflow", first=lambda: distribution.start(recipe.strategy))
     from kerazoo.training.run import train
 
-    return train(
-        recipe,
-        args.output,
-        args.data_dir,
-        backup_every=args.backup_every,
-        force=args.force,
-        tensorboard=args.tensorboard,
-        command=shlex.join(["kerazoo", *args.words]),
-    )
+    return train(recipe, args.output, args.data_dir, **session_options(args))
 
 
 def recipe_changes(args: argparse.Namespace) -> dict[str, Any]:
     """What options and `--set` replace, by key of the recipe; `--set` counts last."""
     given = {key: getattr(args, name) for name, key in _KEYS.items()}
     return {k: v for k, v in given.items() if v is not None} | dict(args.changes)
-
-
-def change(text: str) -> tuple[str, Any]:
-    """`section.key=value` for argparse, the value as TOML or plain text."""
-    key, equals, value = text.partition("=")
-    if not equals or not all(part.isidentifier() for part in key.split(".")):
-        raise argparse.ArgumentTypeError(f"must be SECTION.KEY=VALUE, not {text!r}")
-    try:
-        return key, tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        return key, value

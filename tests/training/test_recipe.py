@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kerazoo.cli import main
-from kerazoo.cli.train import change
+from kerazoo.cli._run import change
 from kerazoo.training.inputs import fit_batches, open_inputs
 from kerazoo.training.recipe import load_recipe, recipe_names
 from kerazoo.training.run import build, compile_model
