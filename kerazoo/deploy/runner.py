@@ -23,6 +23,14 @@ from kerazoo.runtimes import RUNTIMES, open_runtime
 _AHEAD = 2  # batches that are decoded while one is computed
 # What a model is exported to where a runtime is named: a SavedModel would want preprocessing.
 _FORMATS = {"tensorflow": "keras", "openvino": "openvino", "onnx": "onnx", "litert": "litert"}
+# What `runtime="auto"` takes for a model: the first of these that is installed, TensorFlow at the
+# latest. Measured by `kerazoo benchmark mixnet_s espnetv2 --runtimes fused openvino onnx litert`
+# on two cores of an x86 server with AVX-512, which had other work to do as well. Median times in
+# batches of 16, OpenVINO's being 1; those of batch 1 in brackets:
+# * tensorflow, fused: MixNet-S 1.0 (1.4), ESPNetv2 1.1 (2.6)
+# * litert: MixNet-S 1.4 (1.8), ESPNetv2 1.4 (1.4)
+# * onnx: MixNet-S 1.4 (1.3), ESPNetv2 1.7 (1.4)
+FASTEST = ("openvino", "tensorflow", "litert", "onnx")
 
 
 class Runner:
@@ -36,7 +44,7 @@ class Runner:
         model_or_path: What `export` wrote (a file, a SavedModel's folder or one of its versions),
             or a Keras classifier, which is fused and exported to a temporary file.
         runtime: `"tensorflow"`, `"openvino"`, `"onnx"` or `"litert"`. By default that of the
-            file; for a model OpenVINO where it is installed, otherwise TensorFlow.
+            file; for a model the fastest that is installed (`kerazoo.deploy.runner.FASTEST`).
         batch_size: Pictures at a time.
         threads: Of the runtime; by default as many as there are cores.
         preprocessing: In place of the one that the network carries.
@@ -174,7 +182,7 @@ class Runner:
 
     def _open_model(self, model, runtime, threads, options, preprocessing) -> None:
         if runtime == "auto":
-            runtime = "openvino" if is_installed("openvino") else "tensorflow"
+            runtime = _fastest(model)
         else:
             require(RUNTIMES[runtime][1], f"Runtime {runtime!r}")
         kind = FORMATS[_FORMATS[runtime]]
@@ -182,6 +190,19 @@ class Runner:
             path = Path(folder) / f"network{kind.suffix}"
             export(model, path, kind.name, preprocessing=preprocessing)
             self._open(path, runtime, threads, options)
+
+
+def _fastest(model: Any) -> str:
+    """The first of `FASTEST` that is installed, its converter too, and takes the model's size."""
+    shape = getattr(model, "input_shape", None) or ()
+
+    def possible(runtime: str) -> bool:
+        kind = FORMATS[_FORMATS[runtime]]
+        needs = (*RUNTIMES[runtime][1], *kind.needs)
+        installed = all(is_installed(module) for module, _ in needs)
+        return installed and (kind.any_size or None not in shape[1:3])
+
+    return next(filter(possible, FASTEST))
 
 
 def _fitting(given: Preprocessing | None, record: Any) -> Preprocessing | None:

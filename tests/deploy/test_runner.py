@@ -8,9 +8,11 @@ import pytest
 from PIL import Image
 
 import kerazoo
+from kerazoo import _machine
 from kerazoo.cli import main
 from kerazoo.data.inference import inference_function
-from kerazoo.deploy import Runner, export
+from kerazoo.deploy import Runner, export, runner
+from kerazoo.deploy.runner import FASTEST
 from kerazoo.pictures import PictureError
 from kerazoo.runtimes import open_runtime
 
@@ -61,6 +63,30 @@ class TestRunner:
         assert runner.load_seconds > 0
         scores = np.stack([row for _, row in runner.stream(photographs)])
         np.testing.assert_allclose(scores, expected, atol=1e-4)
+
+    @pytest.mark.parametrize(
+        ("missing", "chosen"),
+        [
+            ((), "openvino"),
+            (("openvino",), "onnx"),
+            (("openvino", "tf2onnx"), "litert"),  # without its converter a runtime is of no use
+            (("openvino", "onnxruntime", "ai_edge_litert"), "tensorflow"),
+        ],
+    )
+    def test_a_model_runs_on_the_first_that_is_installed(self, missing, chosen, model, monkeypatch):
+        assert sorted(FASTEST) == sorted(runner._FORMATS)
+        order = ("openvino", "onnx", "litert", "tensorflow")
+        monkeypatch.setattr(runner, "FASTEST", order)
+        found = _machine.is_installed
+        for module in (_machine, runner):
+            monkeypatch.setattr(
+                module, "is_installed", lambda name: name not in missing and found(name)
+            )
+        assert runner._fastest(model) == chosen
+        pictures = keras.Input((None, None, 3))
+        scores = keras.layers.GlobalAveragePooling2D()(pictures)
+        of_any_size = runner._fastest(keras.Model(pictures, scores))
+        assert of_any_size == ("tensorflow" if chosen == "litert" else chosen)
 
     def test_streams_give_the_same_in_order(self, model):
         x = np.random.default_rng(0).normal(size=(9, 32, 32, 3)).astype("float32")
