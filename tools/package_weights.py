@@ -1,7 +1,7 @@
 """From finished training runs to a registered checkpoint.
 
     python tools/package_weights.py mixnet_s_cifar10 RUN [RUN ...] --data-dir DIR
-    python tools/package_weights.py espnetv2_cifar10 RUN --data-dir DIR --hub
+    python tools/package_weights.py mobilenet_v2_cifar10 RUN --data-dir DIR --hub
 
 Each RUN is a folder that `kerazoo train` left; a later one started from the weights of the one
 before, or is the mean of them that `tools/average_runs.py` made. The weights of the last become
@@ -42,16 +42,21 @@ def main() -> None:
     parser.add_argument("runs", type=Path, nargs="+", help="folders that `kerazoo train` left")
     parser.add_argument("--data-dir", required=True)
     parser.add_argument("--hub", action="store_true", help="for a repository, not for the wheel")
+    parser.add_argument(
+        "--base", help="where the first run's weights are from, if its recipe does not tell"
+    )
     args = parser.parse_args()
     folder, last = ROOT / "weights" / args.name, args.runs[-1]
+    first, recipe = (json.loads((run / "recipe.json").read_text()) for run in (args.runs[0], last))
     keep_records(args.runs, folder)
-    dataset = json.loads((last / "recipe.json").read_text())["data"]["name"]
+    dataset, weights = recipe["data"]["name"], first.get("weights")
+    base = args.base or (Path(weights).name if weights else None)
     trained = load_trained(last)
     files = {"repo_id": f"kerazoo/{args.name}", "licence": LICENCE, "dtype": "float16"}
     place, path = location(args.name, folder, args.hub)
     digest = write(path, hub_files(trained, **files)[WEIGHTS])
     record = {
-        **about(args.name, trained, dataset),
+        **about(args.name, trained, dataset, base),
         **place,
         "integrity": [{"kind": "sha256", "value": digest}],
     }
@@ -68,9 +73,7 @@ def main() -> None:
     }
     register(record)
     draw_curves(sorted(folder.glob("run*/log.csv")), folder / "curves.png")
-    half.info = dataclasses.replace(
-        half.info, preprocessing=CIFAR, labels=dataset, checkpoint=record["id"]
-    )
+    half.info = dataclasses.replace(half.info, preprocessing=CIFAR, labels=dataset, checkpoint=base)
     card = {"metrics": {"accuracy": record["metrics"]["top1"] / 100}, "dataset": dataset}
     texts = hub_files(half, **files, **card)
     for name in (CARD, CONFIG):
@@ -91,8 +94,9 @@ def location(name: str, folder: Path, hub: bool) -> tuple[dict, Path]:
     return {**place, "revision": None}, PACKAGE / file
 
 
-def about(name: str, trained: ZooModel, dataset: str) -> dict:
+def about(name: str, trained: ZooModel, dataset: str, base: str | None) -> dict:
     """The record but for place, digest and accuracy of the file."""
+    start = f", started from {base}" if base else " alone"
     made = trained.info.arguments
     own = {k: made[k] for k in ("stem_strides", "dropout_rate", "stem") if k in made}
     return {
@@ -110,7 +114,7 @@ def about(name: str, trained: ZooModel, dataset: str) -> dict:
         "batch_norm_epsilon": made["batch_norm_epsilon"],
         "preprocessing": CIFAR.to_dict(),
         "arguments": own,
-        "notes": f"Trained by kerazoo on {dataset} alone; commands and logs in weights/{name}.",
+        "notes": f"Trained by kerazoo on {dataset}{start}; commands and logs in weights/{name}.",
     }
 
 
@@ -120,7 +124,8 @@ def keep_records(runs: list[Path], folder: Path) -> None:
         target = folder / f"run{i}"
         target.mkdir(parents=True, exist_ok=True)
         for name in KEPT:
-            if (run / name).exists():  # an average of runs has no log
+            # An average of runs has no log; the records of an earlier packaging are in place.
+            if (run / name).exists() and run.resolve() != target.resolve():
                 shutil.copyfile(run / name, target / name)
 
 
