@@ -132,6 +132,19 @@ def channel_split(layer, x, make: Make):
     return make.split(x, [x.shape[-1] // layer.parts] * layer.parts)
 
 
+# `kerazoo.deploy.fuse` cuts channels with this operation, which has no public class.
+_Split = type(keras.ops.split(keras.KerasTensor((1, 2)), 2, axis=-1)[0]._keras_history.operation)
+
+
+@rule(_Split)
+def split(operation, x, make: Make):
+    edges = operation.indices_or_sections
+    if operation.axis not in (-1, len(x.shape) - 1) or isinstance(edges, int):
+        raise make.refuse(operation, "of splits of channels at given edges")
+    ends = [*map(int, edges), x.shape[-1]]
+    return make.split(x, [end - start for start, end in zip([0, *ends], ends, strict=False)])
+
+
 @rule(GatherChannels)
 def gather_channels(layer, x, make: Make):
     return gathered(x, layer.indices, make, "channels")
