@@ -21,6 +21,7 @@ COMMANDS = {
     "train": "train",
     "finetune": "finetune",
     "export": "export",
+    "optimize": "optimize",
     "show-data": "show_data",
     "push": "push",
     "benchmark": "benchmark",

@@ -104,9 +104,7 @@ def cluster(model: keras.Model, clusters: int = 16) -> Compressing:
     start = api.CentroidInitialization.KMEANS_PLUS_PLUS
 
     def wrapped(layer):
-        return api.cluster_weights(
-            layer, number_of_clusters=clusters, cluster_centroids_init=start
-        )
+        return api.cluster_weights(layer, number_of_clusters=clusters, cluster_centroids_init=start)
 
     return _compressing(
         to_tf_keras(fuse(model, "litert")),

@@ -15,8 +15,8 @@ from kerazoo.deploy.export.graph import frozen_graph
 from kerazoo.deploy.export.litert import converted, in_int8
 from kerazoo.deploy.export.record import SIDECAR, ExportRecord, describe
 from kerazoo.deploy.fuse import fuse
-from kerazoo.layers import BatchNormalization
 from kerazoo.deploy.fuse_graph import Graph
+from kerazoo.layers import BatchNormalization
 from kerazoo.optimize._float_ops import float_operations
 from kerazoo.optimize._places import places
 from kerazoo.optimize._tfmot import Legacy, legacy

@@ -1,0 +1,215 @@
+"""A trained classifier, real pictures, and a folder with its smaller form."""
+
+import gzip
+import os
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from kerazoo import __version__
+from kerazoo._errors import invalid, unknown
+from kerazoo._machine import installed_versions
+from kerazoo.data.evaluate import evaluate
+from kerazoo.data.inference import picture_preprocessing
+from kerazoo.data.open import open_source
+from kerazoo.data.pipeline import evaluation_batches
+from kerazoo.deploy.export import export
+from kerazoo.deploy.export._files import check_output, publish, staging
+from kerazoo.deploy.export._format import require
+from kerazoo.deploy.runner import Runner
+from kerazoo.deploy.runtimes import RUNTIMES
+from kerazoo.optimize._tfmot import legacy
+from kerazoo.optimize.compress import cluster, prune
+from kerazoo.optimize.qat import QuantizeAware, quantize_aware
+from kerazoo.optimize.training import check_training, fine_tune, top1
+from kerazoo.preprocessing import Preprocessing
+from kerazoo.training._files import write_json
+from kerazoo.training.inputs import fit_batches, open_inputs
+from kerazoo.training.recipe import Recipe, load_recipe
+
+METHODS = ("qat", "prune", "cluster")
+LITERT, KERAS, RESULT, REPORT = "model.tflite", "model.keras", "result.json", "report.json"
+PACKAGES = ("keras", "numpy", "tensorflow", "tensorflow-model-optimization", "tf_keras")
+
+
+def optimize(
+    model: keras.Model,
+    data: str | os.PathLike,
+    output: str | os.PathLike,
+    method: str,
+    *,
+    data_dir: str | os.PathLike | None = None,
+    train: str = "train",
+    test: str = "test",
+    calibration: str | None = None,
+    steps: int | None = None,
+    epochs: int = 1,
+    learning_rate: float = 1e-5,
+    batch_size: int = 64,
+    seed: int = 0,
+    sparsity: float = 0.5,
+    clusters: int = 16,
+    limit: int | None = None,
+    preprocessing: Preprocessing | None = None,
+    force: bool = False,
+    command: str | None = None,
+    verbose: int = 0,
+) -> dict[str, Any]:
+    """Make a trained classifier smaller while it goes on learning a little.
+
+    `output` gets `model.tflite` with its record, `result.json`, `report.json` (what happened to
+    each layer) and, but for `"qat"`, `model.keras`. It appears as a whole at the end.
+
+    Args:
+        model: A trained classifier of kerazoo.
+        data: A TFDS name with `data_dir`, or the path of a folder or CSV file.
+        output: Folder for the results.
+        method: `"qat"`: int8 after quantisation-aware training. `"prune"`: a share of the weights
+            is zero. `"cluster"`: each kernel has a few different values.
+        data_dir: The TFDS folder that holds `<name>/<version>`.
+        train, test: Splits to learn from, and to measure before and after.
+        calibration: Split that ranges of `"qat"` are found with at the beginning, 300 pictures at
+            most; by default `train`.
+        steps: Batches to learn from; by default `epochs` times all.
+        epochs: Where `steps` is None.
+        learning_rate: Of Adam at the start; it falls to zero in a half cosine.
+        batch_size: Pictures in a batch.
+        seed: Of order, augmentation and dropout.
+        sparsity: For `"prune"`: the share of zeros.
+        clusters: For `"cluster"`: different values of a kernel.
+        limit: Measure on this many test pictures, the first ones; by default all.
+        preprocessing: In place of the model's own.
+        force: Overwrite `output`.
+        command: What the user typed, for `result.json`.
+        verbose: 1 shows a bar while training.
+
+    Returns:
+        `float_top1` and `top1` in percent on `pictures` pictures, `file_size` and `gzip_size` of
+        `model.tflite` in bytes, `training`, and the arguments that count.
+
+    Raises:
+        ImportError: The extra `[tfmot]` is not installed.
+        ValueError: Before anything is trained: a wrong argument, no such data, classes that are
+            not those of the model, layers that cannot be lowered, an `output` that exists.
+    """
+    if method not in METHODS:
+        raise unknown("method", method, METHODS)
+    output = Path(output)
+    check_output(output, [output], force)
+    check_training(1 if steps is None else steps, learning_rate)
+    packages = legacy()
+    require(RUNTIMES["litert"][1], "Measuring a LiteRT file")
+    options = {"batch_size": batch_size, "seed": seed, "epochs": epochs}
+    recipe = tuning_recipe(model, data, train, test, preprocessing=preprocessing, **options)
+    inputs = open_inputs(recipe, data_dir)
+    if len(inputs.classes) != model.output_shape[-1]:
+        rule = f"a classifier of the {len(inputs.classes)} classes of {inputs.train.name!r}"
+        raise invalid("model", f"{model.name} with {model.output_shape[-1]} classes", rule)
+    steps = epochs * inputs.steps if steps is None else steps
+    packages.keras.utils.set_random_seed(seed)
+    settings: dict[str, Any] = {}
+    if method == "qat":
+        source = inputs.train
+        if calibration is not None:
+            source = open_source(data, calibration, data_dir=data_dir)
+        made = quantize_aware(model, source, preprocessing=preprocessing)
+    elif method == "prune":
+        settings["sparsity"] = sparsity
+        made = prune(model, sparsity, steps=steps)
+    else:
+        settings["clusters"] = clusters
+        made = cluster(model, clusters)
+    shown = {"preprocessing": preprocessing, "batch_size": batch_size, "limit": limit}
+    before = evaluate(model, inputs.test, **shown)
+    training = fine_tune(
+        made.model,
+        fit_batches(recipe, inputs).batches,
+        steps,
+        learning_rate=learning_rate,
+        callbacks=getattr(made, "callbacks", ()),
+        verbose=verbose,
+    )
+    with staging(output) as folder:
+        results = folder / output.name
+        results.mkdir()
+        write_json(results / REPORT, _write(made, results, preprocessing))
+        pictures = picture_preprocessing(model, preprocessing)
+        batches = evaluation_batches(inputs.test, pictures, batch_size, before.count)
+        content = (results / LITERT).read_bytes()
+        result = {
+            "kerazoo": __version__,
+            "command": command,
+            "model": model.name,
+            "method": method,
+            "float_top1": round(before.top1, 4),
+            "top1": round(top1(Runner(results / LITERT), batches), 4),
+            "pictures": before.count,
+            "file_size": len(content),
+            "gzip_size": len(gzip.compress(content, mtime=0)),
+            "steps": steps,
+            "learning_rate": learning_rate,
+            "batch_size": batch_size,
+            "seed": seed,
+            **settings,
+            "training": training,
+            "data": inputs.describe(),
+            "versions": installed_versions(PACKAGES),
+        }
+        write_json(results / RESULT, result)
+        publish(folder, [output])
+    return result
+
+
+def tuning_recipe(
+    model: keras.Model,
+    data: str | os.PathLike,
+    train: str,
+    test: str,
+    *,
+    preprocessing: Preprocessing | None = None,
+    **options: Any,
+) -> Recipe:
+    """The recipe whose data pipeline a network goes on learning with.
+
+    Pictures are varied as for `kerazoo finetune`: moderate random crops and flips; CIFAR's are
+    padded and cropped.
+
+    Args:
+        model: A classifier of kerazoo.
+        data: As `optimize` takes it.
+        train, test: Splits.
+        preprocessing: In place of the model's own.
+        **options: Further keys: `batch_size`, `epochs`, `seed`.
+    """
+    info = getattr(model, "info", None)
+    known = preprocessing or getattr(info, "preprocessing", None)
+    if info is None or known is None:
+        rule = "a trained classifier of kerazoo that carries its preprocessing, or given with one"
+        raise invalid("model", getattr(model, "name", model), rule)
+    inside = bool(info.arguments.get("include_preprocessing"))
+    height, width = model.input_shape[1:3]
+    if height and width:
+        known = known.with_size((height, width))
+    name = os.fspath(data)
+    cifar = name.startswith("cifar")
+    return load_recipe(
+        {
+            "model": info.architecture,
+            "arguments": {"include_preprocessing": True} if inside else {},
+            "preprocessing": known.to_dict(),
+            "data": {"name": name, "train": train, "test": test},
+            "augmentation": {} if cifar else {"crop": "random", "area": [0.35, 1.0]},
+            **options,
+        }
+    )
+
+
+def _write(made: Any, folder: Path, preprocessing: Preprocessing | None) -> dict[str, Any]:
+    """The network's files; returns the report."""
+    if isinstance(made, QuantizeAware):
+        return made.to_litert(folder / LITERT)
+    network, kernels = made.finish()
+    network.save(folder / KERAS)
+    export(network, folder / LITERT, "litert", preprocessing=preprocessing)
+    return {"kernels": kernels}
