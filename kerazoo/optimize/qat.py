@@ -10,12 +10,14 @@ import numpy as np
 
 from kerazoo._errors import invalid
 from kerazoo.deploy.export._files import check_output, publish, staging
+from kerazoo.deploy.export._format import require
 from kerazoo.deploy.export.calibration import representative_pictures
 from kerazoo.deploy.export.graph import frozen_graph
 from kerazoo.deploy.export.litert import converted, in_int8
 from kerazoo.deploy.export.record import SIDECAR, ExportRecord, describe
 from kerazoo.deploy.fuse import fuse
 from kerazoo.deploy.fuse_graph import Graph
+from kerazoo.deploy.runtimes import RUNTIMES
 from kerazoo.layers import BatchNormalization
 from kerazoo.optimize._float_ops import float_operations
 from kerazoo.optimize._places import places
@@ -55,9 +57,11 @@ class QuantizeAware:
             `float_layers`.
 
         Raises:
+            ImportError: The extra `[litert]` is not installed.
             ValueError: It exists or cannot be written; an operation that LiteRT does not have.
         """
         path = Path(path)
+        require(RUNTIMES["litert"][1], "Looking through a LiteRT file")
         if path.suffix != ".tflite":
             raise invalid("path", str(path), "a file name in .tflite")
         outputs = [path.with_name(path.name + SIDECAR), path]
