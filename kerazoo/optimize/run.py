@@ -15,8 +15,9 @@ from kerazoo.data.inference import picture_preprocessing
 from kerazoo.data.open import open_source
 from kerazoo.data.pipeline import evaluation_batches
 from kerazoo.deploy.export import export
-from kerazoo.deploy.export._files import check_output, publish, staging
+from kerazoo.deploy.export._files import publish, staging
 from kerazoo.deploy.export._format import require
+from kerazoo.deploy.export.record import SIDECAR
 from kerazoo.deploy.runner import Runner
 from kerazoo.deploy.runtimes import RUNTIMES
 from kerazoo.optimize._tfmot import legacy
@@ -30,6 +31,7 @@ from kerazoo.training.recipe import Recipe, load_recipe
 
 METHODS = ("qat", "prune", "cluster")
 LITERT, KERAS, RESULT, REPORT = "model.tflite", "model.keras", "result.json", "report.json"
+FILES = (LITERT, LITERT + SIDECAR, KERAS, RESULT, REPORT)
 PACKAGES = ("keras", "numpy", "tensorflow", "tensorflow-model-optimization", "tf_keras")
 
 
@@ -80,7 +82,7 @@ def optimize(
         clusters: For `"cluster"`: different values of a kernel.
         limit: Measure on this many test pictures, the first ones; by default all.
         preprocessing: In place of the model's own.
-        force: Overwrite `output`.
+        force: Replace what an earlier call left in `output`.
         command: What the user typed, for `result.json`.
         verbose: 1 shows a bar while training.
 
@@ -91,12 +93,12 @@ def optimize(
     Raises:
         ImportError: The extra `[tfmot]` is not installed.
         ValueError: Before anything is trained: a wrong argument, no such data, classes that are
-            not those of the model, layers that cannot be lowered, an `output` that exists.
+            not those of the model, layers that cannot be lowered, an `output` that holds files.
     """
     if method not in METHODS:
         raise unknown("method", method, METHODS)
     output = Path(output)
-    check_output(output, [output], force)
+    _check_output(output, force)
     check_training(1 if steps is None else steps, learning_rate)
     packages = legacy()
     require(RUNTIMES["litert"][1], "Measuring a LiteRT file")
@@ -130,6 +132,7 @@ def optimize(
         callbacks=getattr(made, "callbacks", ()),
         verbose=verbose,
     )
+    output.parent.mkdir(parents=True, exist_ok=True)
     with staging(output) as folder:
         results = folder / output.name
         results.mkdir()
@@ -159,6 +162,20 @@ def optimize(
         write_json(results / RESULT, result)
         publish(folder, [output])
     return result
+
+
+def _check_output(output: Path, force: bool) -> None:
+    """Raises ValueError unless the folder is new, empty, or one of ours that may be replaced."""
+    if output.exists() and not output.is_dir():
+        raise invalid("output", str(output), "a folder, or a path where there is nothing")
+    here = sorted(p.name for p in output.iterdir()) if output.is_dir() else []
+    others = [name for name in here if name not in FILES]
+    if others:
+        rule = f"a folder without anything else; it holds {', '.join(others[:5])}"
+        raise invalid("output", str(output), rule)
+    if here and not force:
+        rule = f"a folder without {', '.join(here)} (force=True or --force replaces it)"
+        raise invalid("output", str(output), rule)
 
 
 def tuning_recipe(

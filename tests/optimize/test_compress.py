@@ -130,9 +130,12 @@ def test_the_command(method, small, shared, tmp_path, capsys):
     # Nothing is overwritten that nobody asked for.
     assert main(words) == 2
     assert "--force" in capsys.readouterr().err
+    (output / "mine.txt").touch()
+    assert main([*words, "--force"]) == 2
+    assert "it holds mine.txt" in capsys.readouterr().err
 
 
-def test_arguments_are_checked_first(small, tmp_path):
+def test_arguments_are_checked_first(tmp_path):
     model = kerazoo.create_model("mobilenet_v1_025", weights=None, classes=10)
     with pytest.raises(ValueError, match=r"Unknown `method`.*'qat'"):
         optimize(model, "cifar10", tmp_path / "out", "int8")
