@@ -115,8 +115,7 @@ class Forms:
             fine_tune(made.model, self.batches, steps, learning_rate=self.args.qat_rate)
             path = self.folder / f"aware_{steps}.tflite"
             report = made.to_litert(path)
-            floats = report["float_operations"]
-            remark = f"{steps} steps; operations in float: {floats or 'none'}"
+            remark = f"in float: {', '.join(report['float_layers']) or 'nothing'}"
             self.add(f"LiteRT int8, quantisation-aware, {steps} steps", path, None, remark)
 
     def compressed(self) -> None:

@@ -19,7 +19,7 @@ from kerazoo.deploy.fuse import fuse
 from kerazoo.deploy.fuse_graph import Graph
 from kerazoo.deploy.runtimes import RUNTIMES
 from kerazoo.layers import BatchNormalization
-from kerazoo.optimize._float_ops import float_operations
+from kerazoo.optimize._operations import PREFIX, look_through
 from kerazoo.optimize._places import places
 from kerazoo.optimize._tfmot import Legacy, legacy
 from kerazoo.optimize.bridge import to_tf_keras
@@ -36,12 +36,10 @@ class QuantizeAware:
     Attributes:
         model: The `tf_keras` model; gives logits `(batch, classes)`. Train it with
             `kerazoo.optimize.fine_tune` or its own `fit`.
-        floats: Layers that stay in float, with the reason: empty for most networks.
         record: What is written beside the LiteRT file.
     """
 
     model: Any
-    floats: dict[str, str]
     record: ExportRecord
     _softmax: bool = field(default=False, repr=False)
 
@@ -53,8 +51,8 @@ class QuantizeAware:
             force: Overwrite what exists.
 
         Returns:
-            `operations` of the file, `float_operations` among them by name and count, and
-            `float_layers`.
+            `operations`, their number, and `float_layers`: what LiteRT computes in float for want
+            of an int8 operation, by layer. Empty for most networks.
 
         Raises:
             ImportError: The extra `[litert]` is not installed.
@@ -73,7 +71,7 @@ class QuantizeAware:
             network = packages.keras.Model(network.input, scores)
         names = [layer.name for layer in network.layers]
         data = converted(frozen_graph(network), names, in_int8)
-        report = {**float_operations(data), "float_layers": self.floats}
+        report = look_through(data)
         with staging(path) as folder:
             (folder / path.name).write_bytes(data)
             (folder / outputs[0].name).write_text(self.record.to_json(), "utf-8")
@@ -103,7 +101,7 @@ def quantize_aware(
         labels: Name of a label set, or the names; in place of the model's own.
 
     Returns:
-        The tf_keras model to train, what stays in float, and `to_litert`.
+        The tf_keras model to train, and `to_litert`, which says what is left in float.
 
     Raises:
         ImportError: The extra `[tfmot]` is not installed.
@@ -118,11 +116,11 @@ def quantize_aware(
     record = describe(model, preprocessing, labels, **facts, calibration=len(pictures))
     plain = to_tf_keras(_norms_as_convolutions(fuse(model, "litert"))).model
     network, softmax = without_softmax(plain)
-    grids, floats = places(network)
+    grids = places(network)
     ranges = _ranges(network, [k for k, v in grids.items() if v["output"] == "moving"], pictures)
     quantised = _quantised(network, grids, packages)
     _set_ranges(quantised, ranges, pictures)
-    return QuantizeAware(quantised, floats, record, softmax)
+    return QuantizeAware(quantised, record, softmax)
 
 
 def _norms_as_convolutions(model: keras.Model) -> keras.Model:
@@ -160,7 +158,7 @@ def _quantised(network: Any, grids: dict[str, dict], packages: Legacy) -> Any:
     with api.quantize_scope(own):
         clone = packages.keras.models.clone_model(network, clone_function=annotated)
         clone.set_weights(network.get_weights())
-        return api.quantize_apply(clone, _scheme.PlainScheme())
+        return api.quantize_apply(clone, _scheme.PlainScheme(), PREFIX)
 
 
 def _ranges(network: Any, names: list[str], pictures: np.ndarray) -> dict[str, tuple]:
@@ -185,7 +183,7 @@ def _ranges(network: Any, names: list[str], pictures: np.ndarray) -> dict[str, t
 
 def _set_ranges(quantised: Any, ranges: dict[str, tuple], pictures: np.ndarray) -> None:
     for layer in quantised.layers:
-        name = layer.name.removeprefix("quant_")
+        name = layer.name.removeprefix(PREFIX)
         if name in ranges:
             for which, value in zip(("low", "high"), ranges[name], strict=True):
                 layer._output_quantizer_vars[which].assign(value)
