@@ -19,7 +19,7 @@ def short(id: str, last: str, **arguments):
     """The beginning of a network under a classifier of its own."""
     model = network(id, **arguments)
     x = keras.layers.GlobalAveragePooling2D(name="pool")(model.get_layer(last).output)
-    x = keras.layers.Dense(7, activation="softmax", name="scores")(x)
+    x = keras.layers.Dense(7, name="scores")(x)
     return keras.Model(model.input, x, name=id)
 
 
@@ -35,6 +35,13 @@ NETWORKS = {
 }
 
 
+def varied(count: int = 16) -> np.ndarray:
+    """Pictures of different colours and contrast, on which even random networks differ."""
+    rng = np.random.default_rng(3)
+    contrast = np.linspace(0.2, 2, count, dtype="float32")[:, None, None, None]
+    return pictures(count) * contrast + rng.normal(size=(count, 1, 1, 3)).astype("float32")
+
+
 def difference(ours, theirs) -> float:
     """Mean difference as a share of how much the scores vary."""
     ours, theirs = np.asarray(ours), np.asarray(theirs)
@@ -43,19 +50,18 @@ def difference(ours, theirs) -> float:
 
 @pytest.mark.parametrize("id", NETWORKS)
 def test_all_of_the_file_is_in_int8(id, tmp_path):
-    model, x = NETWORKS[id](), pictures(16)
+    model, x = NETWORKS[id](), varied()
     made = quantize_aware(model, x)
     path = tmp_path / "model.tflite"
     report = made.to_litert(path)
     assert report["float_layers"] == {}
     assert report["operations"] >= 20
-    weights, operations = model.count_params(), report["operations"]
-    assert weights < path.stat().st_size < 1.5 * weights + 600 * operations
     runner = Runner(path)
     expected = keras.ops.convert_to_numpy(model(x))
     found = runner(x)
     assert found.shape == expected.shape
-    assert difference(found, expected) < 0.6
+
+    assert difference(found, expected) < 0.3
     record = read_record(path)
     assert (record.precision, record.calibration) == ("int8", 16)
 
