@@ -1,7 +1,7 @@
 """One CIFAR-10 classifier made small in every way there is: size, accuracy, latency.
 
     python benchmarks/quantise.py --shared ../shared --model mixnet_s
-    python benchmarks/quantise.py --model mobilenet_v2 --weights FILE --pictures 10000
+    python benchmarks/quantise.py --model mobilenet_v2 --weights weights/mobilenet_v2_cifar10
 
 Ranges are found with 300 training pictures in all cases. The network goes on learning for --steps
 batches where it is trained. Latency: one picture, all forms in turn in this process, median.
@@ -33,6 +33,7 @@ from kerazoo.optimize.bridge import copied_model
 from kerazoo.optimize.run import PACKAGES, tuning_recipe
 from kerazoo.optimize.training import top1
 from kerazoo.training.inputs import fit_batches, open_inputs
+from kerazoo.training.start import find_start
 
 BATCH = 50
 HEADER = ("form", "MB", "MB in gzip", "top-1 (%)", "ms", "remark")
@@ -194,10 +195,12 @@ def load(args):
         record = kerazoo.MixNetS(weights="cifar10").info.preprocessing
         model.info = dataclasses.replace(model.info, preprocessing=record)
         return model
-    if args.weights.endswith(".keras"):
-        from kerazoo.models._stored import load_stored
-
-        return load_stored(args.weights)
+    if Path(args.weights).is_dir():  # weights/*, a run of `kerazoo finetune`
+        start = find_start(args.weights)
+        arguments = json.loads((Path(args.weights) / "config.json").read_text())["arguments"]
+        model = kerazoo.create_model(start.model, weights=start.weights, **arguments)
+        model.info = dataclasses.replace(model.info, preprocessing=start.preprocessing)
+        return model
     return constructor(weights=args.weights)
 
 
@@ -206,7 +209,9 @@ def main() -> None:
     parser.add_argument("--shared", type=Path, default=Path("../shared"), help="real data")
     parser.add_argument("--model", choices=("mixnet_s", "mobilenet_v2"), default="mixnet_s")
     parser.add_argument(
-        "--weights", default="cifar10", help="registered weights, a .keras file, or random"
+        "--weights",
+        default="cifar10",
+        help="registered weights, a folder such as weights/*, or random",
     )
     parser.add_argument("--pictures", type=int, default=2000, help="of the test set (2000)")
     parser.add_argument("--steps", type=int, default=100, help="of training, for each form (100)")
