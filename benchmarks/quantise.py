@@ -8,11 +8,13 @@ batches where it is trained. Latency: one picture, all forms in turn in this pro
 """
 
 import argparse
+import contextlib
 import dataclasses
 import gzip
 import json
 import os
 import tempfile
+import warnings
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -94,16 +96,18 @@ class Forms:
             ("static", recipe.static_wi8_ai8(), self.calibration),
             ("static, without outliers", recipe.static_wi8_ai8(), kept),
         ):
-            tool = quantizer.Quantizer(source, chosen)
-            samples = [] if pictures is None else [{"image": x[None]} for x in pictures]
-            ranges = tool.calibrate({"serving_default": samples}) if samples else None
-            path = self.folder / f"edge_{title.replace(', ', '_').replace(' ', '_')}.tflite"
-            tool.quantize(ranges).export_model(path)
+            path = self.folder / f"edge_{len(self.rows)}.tflite"
+            with quiet():
+                tool = quantizer.Quantizer(source, chosen)
+                samples = [] if pictures is None else [{"image": x[None]} for x in pictures]
+                ranges = tool.calibrate({"serving_default": samples}) if samples else None
+                tool.quantize(ranges).export_model(path)
             self.add(f"LiteRT int8, ai-edge-quantizer {title}", path)
 
     def keras(self) -> None:
         copy = copied_model(self.model)
-        copy.quantize("int8")
+        with quiet():
+            copy.quantize("int8")
         path = self.folder / "int8.keras"
         copy.save(path)
         done = [x.name for x in copy.layers if getattr(x, "quantization_mode", None)]
@@ -161,6 +165,19 @@ class Forms:
         runs = {name: lambda run=run: run(one) for name, (_, run, _) in self.rows.items()}
         times = round_robin(runs, self.args.rounds)
         return [row | {"latency": summary(times[row["form"]], 1)} for row in rows]
+
+
+@contextlib.contextmanager
+def quiet():
+    """Without the bars and the many warnings of others."""
+    with (
+        open(os.devnull, "w") as nowhere,
+        contextlib.redirect_stdout(nowhere),
+        contextlib.redirect_stderr(nowhere),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")
+        yield
 
 
 def size(path: Path, pack=bytes) -> int:
