@@ -5,7 +5,7 @@ import tensorflow as tf
 from kerazoo.optimize._tfmot import legacy
 
 _quantization = legacy().tfmot.quantization.keras
-_MOMENTUM = 0.99  # TF-MOT's 0.999 goes a tenth of the way in 100 steps, too slow for runs this short
+_MOMENTUM = 0.99  # TF-MOT's 0.999 goes a tenth of the way in 100 steps
 MOST = 0.95
 
 
