@@ -32,7 +32,7 @@ from kerazoo.deploy import Runner, export
 from kerazoo.deploy.export.calibration import without_outliers
 from kerazoo.optimize import cluster, fine_tune, prune, quantize_aware
 from kerazoo.optimize.bridge import copied_model
-from kerazoo.optimize.run import PACKAGES, tuning_recipe
+from kerazoo.optimize.run import PACKAGES, SETTLING, tuning_recipe
 from kerazoo.optimize.training import top1
 from kerazoo.training.inputs import fit_batches, open_inputs
 from kerazoo.training.start import find_start
@@ -125,21 +125,21 @@ class Forms:
 
     def compressed(self) -> None:
         for name, made in (
-            ("pruned 50 %", lambda: prune(self.model, 0.5, steps=self.args.steps)),
+            ("pruned 50 %", lambda: prune(self.model, 0.5, steps=self.args.compress_steps)),
             ("16 clusters", lambda: cluster(self.model, 16)),
         ):
             made = made()
             fine_tune(
                 made.model,
                 self.batches,
-                self.args.steps,
+                self.args.compress_steps,
                 learning_rate=self.args.learning_rate,
                 callbacks=made.callbacks,
             )
-            network, kernels = made.finish()
+            network, kernels = made.finish(self.batches.take(SETTLING))
             values = f"{min(kernels.values()):.4g} to {max(kernels.values()):.4g}"
             what = "zeros in a kernel" if "pruned" in name else "values in a kernel"
-            remark = f"{self.args.steps} steps; {what}: {values}"
+            remark = f"{self.args.compress_steps} steps; {what}: {values}"
             path = self.folder / f"{name.split()[0]}.tflite"
             export(network, path, "litert")
             self.add(f"LiteRT float32, {name}", path, None, remark)
@@ -231,9 +231,14 @@ def main() -> None:
         help="registered weights, a folder such as weights/*, or random",
     )
     parser.add_argument("--pictures", type=int, default=2000, help="of the test set (2000)")
-    parser.add_argument("--steps", type=int, default=100, help="of training, for each form (100)")
+    parser.add_argument(
+        "--steps", type=int, default=100, help="of quantisation-aware training (100)"
+    )
     parser.add_argument("--qat-rate", type=float, default=1e-5, help="learning rate (1e-5)")
-    parser.add_argument("--learning-rate", type=float, default=1e-4, help="of the others (1e-4)")
+    parser.add_argument(
+        "--compress-steps", type=int, default=600, help="of training for pruning, clusters (600)"
+    )
+    parser.add_argument("--learning-rate", type=float, default=5e-4, help="of these (5e-4)")
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=30, help="visits of two timed runs (30)")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="some of the forms")

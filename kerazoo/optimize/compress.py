@@ -1,6 +1,6 @@
 """Pruning and weight clustering with TF-MOT, from Keras 3 and back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from kerazoo.deploy.fuse import fuse
 from kerazoo.optimize._tfmot import legacy
 from kerazoo.optimize.bridge import Bridge, to_tf_keras
 from kerazoo.optimize.logits import without_softmax
+from kerazoo.training.batch_norm import batch_norms, settle_batch_norm
 
 _KINDS = ("Conv2D", "Dense")  # TF-MOT leaves depthwise kernels alone: they are few numbers
 
@@ -33,8 +34,13 @@ class Compressing:
     _strip: Callable[[Any], Any]
     _measure: Callable[[np.ndarray], float]
 
-    def finish(self) -> tuple[keras.Model, dict[str, float]]:
+    def finish(self, batches: Iterable | None = None) -> tuple[keras.Model, dict[str, float]]:
         """The Keras 3 network with the kernels as they are now.
+
+        Args:
+            batches: Prepared training pictures, alone or with labels, that batch-norm statistics
+                are measured on. A moving average lags behind kernels that changed in a few
+                hundred steps (with a momentum of 0.999, most of it is still that of the old ones).
 
         Returns:
             A copy of what was given, and what was measured of each kernel: the share of zeros
@@ -44,7 +50,10 @@ class Compressing:
         found = {
             name: self._measure(np.asarray(stripped.get_layer(name).kernel)) for name in self.layers
         }
-        return self._bridge.take_back(stripped), found
+        network = self._bridge.take_back(stripped)
+        if batches is not None and batch_norms(network):
+            settle_batch_norm(network, batches)
+        return network, found
 
 
 def prune(model: keras.Model, sparsity: float = 0.5, *, steps: int) -> Compressing:

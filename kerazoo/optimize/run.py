@@ -32,6 +32,7 @@ METHODS = ("qat", "prune", "cluster")
 LITERT, KERAS, RESULT, REPORT = "model.tflite", "model.keras", "result.json", "report.json"
 FILES = (LITERT, LITERT + SIDECAR, KERAS, RESULT, REPORT)
 PACKAGES = ("keras", "numpy", "tensorflow", "tensorflow-model-optimization", "tf_keras")
+SETTLING = 50  # batches that batch-norm statistics are measured on at the end
 
 
 def optimize(
@@ -123,9 +124,10 @@ def optimize(
         made = cluster(model, clusters)
     shown = {"preprocessing": preprocessing, "batch_size": batch_size, "limit": limit}
     before = evaluate(model, inputs.test, **shown)
+    batches = fit_batches(recipe, inputs).batches
     training = fine_tune(
         made.model,
-        fit_batches(recipe, inputs).batches,
+        batches,
         steps,
         learning_rate=learning_rate,
         callbacks=getattr(made, "callbacks", ()),
@@ -135,9 +137,9 @@ def optimize(
     with staging(output) as folder:
         results = folder / output.name
         results.mkdir()
-        write_json(results / REPORT, _write(made, results, preprocessing))
+        write_json(results / REPORT, _write(made, results, preprocessing, batches.take(SETTLING)))
         pictures = picture_preprocessing(model, preprocessing)
-        batches = evaluation_batches(inputs.test, pictures, batch_size, before.count)
+        test_batches = evaluation_batches(inputs.test, pictures, batch_size, before.count)
         content = (results / LITERT).read_bytes()
         result = {
             "kerazoo": __version__,
@@ -145,7 +147,7 @@ def optimize(
             "model": model.name,
             "method": method,
             "float_top1": round(before.top1, 4),
-            "top1": round(top1(Runner(results / LITERT), batches), 4),
+            "top1": round(top1(Runner(results / LITERT), test_batches), 4),
             "pictures": before.count,
             "file_size": len(content),
             "gzip_size": len(gzip.compress(content, mtime=0)),
@@ -221,11 +223,13 @@ def tuning_recipe(
     )
 
 
-def _write(made: Any, folder: Path, preprocessing: Preprocessing | None) -> dict[str, Any]:
+def _write(
+    made: Any, folder: Path, preprocessing: Preprocessing | None, batches: Any
+) -> dict[str, Any]:
     """The network's files; returns the report."""
     if isinstance(made, QuantizeAware):
         return made.to_litert(folder / LITERT)
-    network, kernels = made.finish()
+    network, kernels = made.finish(batches)
     network.save(folder / KERAS)
     export(network, folder / LITERT, "litert", preprocessing=preprocessing)
     return {"kernels": kernels}
