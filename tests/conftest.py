@@ -1,5 +1,6 @@
 """Shared fixtures: real data beside the project, and a cache of weights of the tests' own."""
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -13,3 +14,14 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("needs ../shared (real data that is not part of the project)")
     return SHARED
+
+
+@pytest.fixture(autouse=True)
+def logging_as_python_has_it():
+    """Some libraries that tests load raise the root logger's level, or disable other loggers."""
+    logging.disable(logging.NOTSET)
+    logging.getLogger().setLevel(logging.WARNING)
+    for name, logger in logging.root.manager.loggerDict.items():
+        if name.partition(".")[0] == "kerazoo" and isinstance(logger, logging.Logger):
+            logger.disabled, logger.propagate = False, True
+            logger.setLevel(logging.NOTSET)
