@@ -76,3 +76,13 @@ def test_file_and_papers(checkpoint):
         name = path.parent.name
         assert (run / "push.txt").read_text() == f"kerazoo push weights/{name} kerazoo/{name}\n"
         assert set(folder_files(run, f"kerazoo/{name}")) >= {"model.safetensors", "config.json"}
+
+
+@pytest.mark.parametrize("checkpoint", OWN, ids=lambda c: c.id)
+def test_the_table_of_the_documents(checkpoint):
+    page = (ROOT / "docs/training.md").read_text("utf-8")
+    name = checkpoint.id.partition("/")[2]
+    (row,) = [line for line in page.splitlines() if line.startswith(f"| `{name}` ")]
+    cells = [cell.strip() for cell in row.split("|")]
+    assert f"{checkpoint.metrics['top1']:.2f} %" in cells
+    assert f"`{checkpoint.model}`" in cells
