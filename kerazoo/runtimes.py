@@ -137,6 +137,8 @@ class ONNXRuntime:
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or 0
+        # Its threads otherwise go on spinning after a run, and take the cores from what comes next.
+        options.add_session_config_entry("session.force_spinning_stop", "1")
         self._session = onnxruntime.InferenceSession(
             str(path), options, providers=["CPUExecutionProvider"]
         )
