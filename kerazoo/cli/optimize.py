@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kerazoo.cli._model import add_model_options, load_model, named_preprocessing, positive
 from kerazoo.cli._quiet import import_keras
+from kerazoo.cli._run import DATA, add_data_dir
 
 SUMMARY = "make a trained classifier smaller while it learns a little more"
 EPILOG = """\
@@ -29,9 +30,9 @@ examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model_options(parser, batch_size=False)
     parser.add_argument("--method", required=True, help="qat, prune or cluster")
-    parser.add_argument("--data", required=True, help="TFDS name, folder or .csv file")
+    parser.add_argument("--data", required=True, help=DATA)
     parser.add_argument("--output", required=True, help="folder for the results")
-    parser.add_argument("--data-dir", help="for TFDS sets: folder that holds <name>/<version>")
+    add_data_dir(parser)
     parser.add_argument("--train", help="split to learn from (default: train)")
     parser.add_argument("--test", help="split to measure (default: test)")
     parser.add_argument("--calibration", help="qat: split to find ranges with (default: --train)")
