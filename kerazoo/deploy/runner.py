@@ -24,8 +24,8 @@ _AHEAD = 2  # batches that are decoded while one is computed
 # What a model is exported to where a runtime is named: a SavedModel would want preprocessing.
 _FORMATS = {"tensorflow": "keras", "openvino": "openvino", "onnx": "onnx", "litert": "litert"}
 # What `runtime="auto"` takes for a model: the first of these that is installed, TensorFlow at the
-# latest. Measured by `kerazoo benchmark mixnet_s mobilenet_v2 espnetv2 --batch 1 16` on two cores of
-# an x86 server with AVX-512 (docs/benchmarks.md). Median times in batches of 16, OpenVINO's being
+# latest. Measured by `kerazoo benchmark mixnet_s mobilenet_v2 espnetv2 --batch 1 16` on two cores
+# of an x86 server with AVX-512 (docs/benchmarks.md). Median times in batches of 16, OpenVINO as
 # 1; those of batch 1 in brackets:
 # * onnx: MixNet-S 1.3 (1.1), MobileNetV2 1.1 (1.0), ESPNetv2 1.8 (1.6)
 # * litert: MixNet-S 1.6 (1.5), MobileNetV2 1.0 (0.9), ESPNetv2 1.7 (1.4)
