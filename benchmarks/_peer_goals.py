@@ -77,7 +77,7 @@ def markdown(report: Mapping[str, Any]) -> str:
     from kerazoo.benchmark.report import machine_line, table
 
     parts = [machine_line(report["machine"], report["settings"]["threads"])]
-    parts.append(f"{report['rounds']} rounds; peers: {_pairs(report['versions'])}.")
+    parts.append(f"Peers: {_pairs(report['versions'])}.")
     goals = [
         (
             g["model"],

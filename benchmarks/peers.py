@@ -2,9 +2,10 @@
 
     python benchmarks/peers.py --peers build/peers/venv/bin/python --output build/peers/results
 
-(`make peers` makes the environment first.) Every worker process holds its networks loaded and
-waits; the driver asks them in turn for one run each, so that only one computes at a time and what
-else the machine does meets all alike. What cannot be loaded or run is left out with the reason.
+(`make peers` makes the environment first.) One architecture after the other: every worker process
+holds that network loaded in all its forms and waits; the driver asks them in turn for one run each,
+so that only one computes at a time and what else the machine does meets all alike. What cannot be
+loaded or run is left out with the reason.
 Results are written after every round: a run that is interrupted has all rounds so far.
 Exported files and compiled kernels of the peers are kept in build/peers for the next run.
 """
@@ -128,7 +129,7 @@ def cells(worker: str, models, batches, wanted) -> list[tuple]:
         for engine, has in engines.items()
         if has is None or model in has
     ]
-    found += [(e, m, b) for w, e, m, b in SINGLE if w == worker]
+    found += [(e, m, b) for w, e, m, b in SINGLE if w == worker and m in models]
     return [key for key in found if not wanted or key[0] in wanted]
 
 
@@ -148,7 +149,7 @@ def load_all(workers: dict[str, Worker], plan: dict[str, list], report: dict) ->
         answers = [pair for done in pool.map(load, workers) for pair in done]
     report["skipped"] += [f"{_name(key)}: {a['error']}" for key, a in answers if "error" in a]
     facts = {key: a["facts"] for key, a in answers if "facts" in a}
-    report["differences"] = differences(facts)
+    report["differences"] += differences(facts)
 
 
 def differences(facts: dict[tuple, dict]) -> list[str]:
@@ -174,8 +175,9 @@ def measure(workers, report: dict, minutes: float, rounds: int, save) -> None:
     from kerazoo.benchmark.timing import summary
 
     times: dict[tuple, list[float]] = {}
+    before, done = report["results"], 0
     end = time.monotonic() + 60 * minutes
-    while report["rounds"] < rounds or time.monotonic() < end:
+    while done < rounds or time.monotonic() < end:
         turns = [(key, worker) for worker in workers.values() for key in worker.loaded]
         if not turns:
             return
@@ -187,12 +189,12 @@ def measure(workers, report: dict, minutes: float, rounds: int, save) -> None:
                 report["skipped"].append(f"{_name(key)}: {answer['error']}")
             else:
                 times.setdefault(key, []).extend(answer["seconds"])
-        report["rounds"] += 1
-        report["results"] = [
+        done += 1
+        report["results"] = before + [
             {"engine": e, "model": m, "batch": b, **summary(seconds, b)}
             for (e, m, b), seconds in times.items()
         ]
-        print(f"round {report['rounds']}", file=sys.stderr, flush=True)
+        print(f"round {done}", file=sys.stderr, flush=True)
         save()
 
 
@@ -203,7 +205,7 @@ def main() -> int:
     parser.add_argument("--models", nargs="+", default=ALL, choices=ALL)
     parser.add_argument("--batch", nargs="+", type=int, default=[1, 16])
     parser.add_argument("--engines", nargs="+", help="only these")
-    parser.add_argument("--minutes", type=float, default=6, help="of measuring (6)")
+    parser.add_argument("--minutes", type=float, default=1.5, help="of measuring each (1.5)")
     parser.add_argument("--rounds", type=int, default=5, help="at least (5)")
     parser.add_argument("--threads", type=int, default=None)
     args = parser.parse_args()
@@ -213,21 +215,11 @@ def main() -> int:
 
     threads = args.threads or cores()
     args.output.mkdir(parents=True, exist_ok=True)
-    plan = {name: cells(name, args.models, args.batch, args.engines) for name in WORKERS}
-    workers = {
-        name: Worker(
-            args.peers if script == "_peer_worker.py" else sys.executable,
-            *(script, threads, args.output / "files", args.output / f"{name}.log"),
-        )
-        for name, (script, _) in WORKERS.items()
-        if plan[name]
-    }
     report = {
         "format": 1,
         "machine": describe_machine(),
         "settings": {"threads": threads, "models": list(args.models), "batch": args.batch},
         "versions": {},
-        "rounds": 0,
         "results": [],
         "differences": [],
         "skipped": [],
@@ -238,15 +230,27 @@ def main() -> int:
         write(args.output / "peers.json", json.dumps(report, indent=1))
         write(args.output / "peers.md", markdown(report))
 
-    try:
-        for name, worker in workers.items():
-            if WORKERS[name][0] == "_peer_worker.py":
-                report["versions"] |= worker.ask({"do": "versions"}, 60).get("versions", {})
-        load_all(workers, plan, report)
-        measure(workers, report, args.minutes, args.rounds, save)
-    finally:
-        for worker in workers.values():
-            worker.close()
+    for model in args.models:
+        plan = {name: cells(name, [model], args.batch, args.engines) for name in WORKERS}
+        # Networks of one architecture at a time: all of them would not fit in memory.
+        workers = {
+            name: Worker(
+                args.peers if script == "_peer_worker.py" else sys.executable,
+                *(script, threads, args.output / "files", args.output / f"{name}.log"),
+            )
+            for name, (script, _) in WORKERS.items()
+            if plan[name]
+        }
+        try:
+            for name, worker in workers.items():
+                if WORKERS[name][0] == "_peer_worker.py":
+                    found = worker.ask({"do": "versions"}, 60)
+                    report["versions"] |= found.get("versions", {})
+            load_all(workers, plan, report)
+            measure(workers, report, args.minutes, args.rounds, save)
+        finally:
+            for worker in workers.values():
+                worker.close()
     if not report["results"]:
         print("nothing could be measured:", *report["skipped"], sep="\n", file=sys.stderr)
         return 1

@@ -8,7 +8,7 @@ from kerazoo.training.distribution import check_strategy
 
 
 def check_section(prefix: str, section: Any) -> None:
-    """Checks every value of a `Data`, `Optimizer` or `Transfer`."""
+    """Checks every value of a `Data`, `Optimizer`, `Transfer` or `Distillation`."""
     for name, (rule, accept) in _RULES[prefix].items():
         if not accept(getattr(section, name)):
             raise invalid(f"{prefix}.{name}", getattr(section, name), rule)
@@ -90,6 +90,7 @@ _CLIP, _TABLE = (
     ("a positive number", _or_none(_positive)),
     ("a table", lambda v: isinstance(v, dict)),
 )
+_FACTOR = ("a number above 0 and at most 1", lambda v: _positive(v) and v <= 1)
 _AUTO = ('true, false or "auto"', _or_auto)
 _RULES: dict[str, dict[str, tuple[str, Any]]] = {
     "": {
@@ -139,6 +140,10 @@ _RULES: dict[str, dict[str, tuple[str, Any]]] = {
         "freeze_until": ("a pattern of layer names", _or_none(_text)),
         "restore_batch_norm": _AUTO,
         "rates": ("a table of factors, 0 or more", _factors),
-        "layer_decay": ("a number above 0 and at most 1", lambda v: _positive(v) and v <= 1),
+        "layer_decay": _FACTOR,
+    },
+    "distillation": {
+        "teacher": ("text", _or_none(_text)),
+        "weight": _FACTOR,
     },
 }

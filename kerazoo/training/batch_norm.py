@@ -25,7 +25,8 @@ def settle_batch_norm(model: keras.Model, batches: Iterable[Any]) -> None:
     For weights whose statistics are those of other weights, such as an average of checkpoints. One
     pass over the data: every batch normalisation works with the statistics of the batch, as in
     training (dropout and the like do not), and gets the mean over the batches of these. That is
-    `torch.optim.swa_utils.update_bn`, with the biased variance that Keras keeps.
+    `torch.optim.swa_utils.update_bn`, with the biased variance that Keras keeps. Frozen ones
+    (`trainable=False`) work with the statistics that they have, and keep them.
 
     Args:
         model: A built model; its `moving_mean`s and `moving_variance`s change.
@@ -36,6 +37,8 @@ def settle_batch_norm(model: keras.Model, batches: Iterable[Any]) -> None:
         ValueError: if there are no batches, or no batch normalisations.
     """
     for layer, (count, mean, variance) in _measured(model, batches, as_in_training=True):
+        if not layer.trainable:
+            continue
         weights = count / count.sum(0)
         layer.moving_mean.assign((weights * mean).sum(0))
         layer.moving_variance.assign((weights * variance).sum(0))
@@ -144,7 +147,7 @@ class _Probe(keras.Model):
         count = ops.size(x) // ops.size(mean)
         count = ops.broadcast_to(ops.cast(count, "float32"), ops.shape(mean))
         found.setdefault(name, []).append(ops.stack([count, mean, variance]))
-        if not self._as_in_training:
+        if not (self._as_in_training and layer.trainable):
             return type(layer).call(layer, inputs, training=False)
         gamma, beta = (None if v is None else v.value for v in (layer.gamma, layer.beta))
         normal = ops.batch_normalization(

@@ -16,6 +16,7 @@ from kerazoo.data.open import open_source
 from kerazoo.data.pipeline import TrainingData, evaluation_batches, training_data
 from kerazoo.data.sources import Source
 from kerazoo.preprocessing import Preprocessing
+from kerazoo.training.distillation import Teacher, find_teacher
 from kerazoo.training.recipe import Recipe
 
 # The usual constants of CIFAR-10 (mean and standard deviation of the training pixels), and
@@ -41,6 +42,7 @@ class Inputs:
         normalise: Whether that is done here, not by the network itself.
         classes: Names of the classes.
         steps: Batches in an epoch.
+        teacher: A network that has a say in the labels of the training pictures.
     """
 
     train: Source
@@ -50,6 +52,7 @@ class Inputs:
     normalise: bool
     classes: tuple[str, ...]
     steps: int
+    teacher: Teacher | None = None
 
     @property
     def pictures(self) -> Preprocessing:
@@ -103,7 +106,12 @@ def open_inputs(
     _check_train(recipe, kept[0])
     normalise = not recipe.arguments.get("include_preprocessing")
     steps = train.count // recipe.batch_size
-    return Inputs(*kept, preprocessing, normalise, train.classes, steps)
+    inputs = Inputs(*kept, preprocessing, normalise, train.classes, steps)
+    wanted = recipe.distillation
+    if wanted.teacher is None:
+        return inputs
+    teacher = find_teacher(wanted.teacher, wanted.weight, inputs.pictures, train.classes)
+    return dataclasses.replace(inputs, teacher=teacher)
 
 
 def recipe_preprocessing(recipe: Recipe) -> Preprocessing:
@@ -206,9 +214,10 @@ def fit_batches(
         cache=recipe.data.cache,
         shuffle_buffer=recipe.data.shuffle_buffer,
     )
-    if data.soft:
-        return data
-    return dataclasses.replace(data, batches=one_hot(data.batches, len(inputs.classes)), soft=True)
+    batches = data.batches if data.soft else one_hot(data.batches, len(inputs.classes))
+    if inputs.teacher is not None:
+        batches = inputs.teacher.teach(batches)
+    return dataclasses.replace(data, batches=batches, soft=True)
 
 
 def validation_batches(recipe: Recipe, inputs: Inputs) -> tf.data.Dataset:

@@ -123,6 +123,23 @@ class Transfer:
 
 
 @dataclass(frozen=True)
+class Distillation:
+    """What is learned from a trained network (`kerazoo.training.distillation`).
+
+    Args:
+        teacher: A classifier of the same classes in the same order: a registered id,
+            `"hf://user/repo"`, a folder as `weights/*` or that of a run; None for labels alone.
+        weight: Share of its opinion in the labels; label smoothing goes on top.
+    """
+
+    teacher: str | None = None
+    weight: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_section("distillation", self)
+
+
+@dataclass(frozen=True)
 class Recipe:
     """A training run, as `kerazoo/training/recipes/*.toml` writes it.
 
@@ -150,6 +167,7 @@ class Recipe:
         optimizer: Optimizer, clipping, label smoothing, average of the weights.
         schedule: `name` of a schedule and its arguments, see `kerazoo.training.optimizers`.
         transfer: Freezing and rates of layers.
+        distillation: A trained network to learn from, beside the labels.
     """
 
     model: str
@@ -168,6 +186,7 @@ class Recipe:
     optimizer: Optimizer = field(default_factory=Optimizer)
     schedule: dict[str, Any] = field(default_factory=lambda: {"name": "cosine"})
     transfer: Transfer = field(default_factory=Transfer)
+    distillation: Distillation = field(default_factory=Distillation)
 
     def __post_init__(self) -> None:
         check_recipe(self, DTYPES)
@@ -247,7 +266,13 @@ def _set(values: dict[str, Any], key: str, value: Any) -> None:
 
 def _recipe(values: dict[str, Any]) -> Recipe:
     values = dict(values)
-    for key, kind in (("data", Data), ("optimizer", Optimizer), ("transfer", Transfer)):
+    sections = {
+        "data": Data,
+        "optimizer": Optimizer,
+        "transfer": Transfer,
+        "distillation": Distillation,
+    }
+    for key, kind in sections.items():
         values[key] = _checked(kind, values.get(key, {}), f"{key}.")
     crop = "pad" if values["data"].name.startswith("cifar") else "random"
     record = {"crop": crop, **_table("augmentation", values.get("augmentation", {}))}

@@ -22,6 +22,7 @@ BACKUP, TENSORBOARD = "backup", "tensorboard"
 STATE = f"{BACKUP}/state.npz"
 EVERYTHING = (RUN, RECIPE, RESULT, COMMAND, LOG, CURVES, WEIGHTS, BEST, BACKUP, TENSORBOARD)
 PACKAGES = ("keras", "tensorflow", "jax", "numpy", "h5py", "tensorflow-datasets")
+_SECTIONS = ("data", "augmentation", "optimizer", "transfer", "distillation")
 # What may change when a run goes on: the same weights come out.
 _MACHINE = ("strategy", "jit")
 
@@ -134,7 +135,7 @@ def _flat(recipe: Recipe) -> list[tuple[str, Any]]:
     """Dotted names and values."""
     found = []
     for name, value in recipe.to_dict().items():
-        sections = name in ("data", "augmentation", "optimizer", "transfer")
+        sections = name in _SECTIONS
         found += [(f"{name}.{k}", v) for k, v in value.items()] if sections else [(name, value)]
     return found
 

@@ -25,7 +25,7 @@ from kerazoo.registry import create_model
 from kerazoo.training import distribution
 from kerazoo.training import record as names
 from kerazoo.training._files import write_json
-from kerazoo.training.batch_norm import restore_batch_norm
+from kerazoo.training.batch_norm import batch_norms, restore_batch_norm, settle_batch_norm
 from kerazoo.training.callbacks import save_weights
 from kerazoo.training.curves import draw_curves
 from kerazoo.training.fit import Session, fit
@@ -38,6 +38,7 @@ from kerazoo.training.transfer import prepare, restores_batch_norm, scale_rates
 log = logging.getLogger("kerazoo")
 
 STATISTICS = 512  # training pictures that restore folded batch norms
+SETTLING = 400  # batches, at most, that give averaged weights statistics of their own
 
 # Arguments of the constructor that a run decides itself.
 _DECIDED = ("weights", "classes", "input_shape", "classifier_activation", "include_top")
@@ -83,7 +84,9 @@ def train(
        of folded batch norms are restored, where `transfer.restores_batch_norm` says so;
     4. the backup is restored, and Keras' `fit` runs on `distribution.batches(dataset, strategy)`;
        only where `distribution.is_chief()` are files written;
-    5. every process measures the test split; the chief writes `model.weights.h5`, `result.json`.
+    5. with EMA, batch norms get the averaged weights' statistics (`settle_batch_norm`), which are
+       not those that were watched in training; then every process measures the test split, and
+       the chief writes `model.weights.h5`, `result.json`.
 
     Args:
         recipe: What to do, as `load_recipe` gives it.
@@ -244,6 +247,26 @@ def restore_statistics(model: ZooModel, recipe: Recipe, inputs: Inputs) -> None:
     log.info("Restored the statistics of batch norms that were folded into convolutions.")
 
 
+def settle_statistics(model: ZooModel, recipe: Recipe, inputs: Inputs) -> None:
+    """Gives averaged weights batch-norm statistics of their own, where any were trained.
+
+    Args:
+        model: With the average of its weights.
+        recipe: What to do.
+        inputs: The data.
+    """
+    if not any(layer.trainable for layer in batch_norms(model)):
+        return
+    data = fit_batches(recipe, replace(inputs, teacher=None))
+    batches = data.batches.take(min(SETTLING, inputs.steps))
+    if recipe.strategy == "mirrored":  # the variables are on all devices, and so has to be the work
+        with scope(recipe):
+            settle_batch_norm(model, distribution.batches(batches, recipe.strategy))
+    else:  # every process does all of it
+        settle_batch_norm(model, batches)
+    log.info("Measured the batch-norm statistics of the averaged weights.")
+
+
 def finish(
     model: ZooModel, recipe: Recipe, inputs: Inputs, record: RunRecord, writer: bool = True
 ) -> dict[str, Any]:
@@ -263,6 +286,8 @@ def finish(
         optimizer.finalize_variable_values(model.trainable_variables)
     if recipe.strategy == "data_parallel":
         model = distribution.local_copy(model)
+    if optimizer is not None and recipe.optimizer.ema:
+        settle_statistics(model, recipe, inputs)
     found = evaluate(
         model, inputs.test, batch_size=recipe.batch_size, on_corrupt=recipe.data.on_corrupt
     )

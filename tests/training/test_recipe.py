@@ -41,6 +41,9 @@ def test_every_recipe_makes_a_step(shared, name):
     else:
         # 200 pictures hold all ten classes.
         small |= {"data.train": "train[:200]", "data.test": "test[:4]"}
+    if recipe.distillation.teacher:  # a registered one, which lies in this repository as well
+        folder = ROOT / "weights" / Path(recipe.distillation.teacher).name
+        small |= {"distillation.teacher": str(folder)}
     recipe = load_recipe(name, small)
     inputs = open_inputs(recipe, shared / "tfds")
     keras.utils.set_random_seed(0)

@@ -213,7 +213,10 @@ def test_a_loss_that_is_not_finite_stops_the_run(shared, recipe_file, tmp_path):
 
 
 def test_the_average_of_a_run_with_itself_is_that_run(whole, shared, tmp_path, monkeypatch):
-    """`tools/average_runs.py`: the weights are the mean, the batch-norm statistics measured."""
+    """`tools/average_runs.py`: the weights are the mean, the batch-norm statistics measured.
+
+    So they are at the end of a run with EMA.
+    """
     tool = Path(__file__).parents[2] / "tools/average_runs.py"
     output = tmp_path / "average"
     words = [str(output), str(whole), str(whole), "--data-dir", str(shared / "tfds")]
@@ -222,8 +225,9 @@ def test_the_average_of_a_run_with_itself_is_that_run(whole, shared, tmp_path, m
     mean, one = load_trained(output), load_trained(whole)
     for a, b in zip(mean.trainable_variables, one.trainable_variables, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-6)
-    statistics = zip(mean.non_trainable_variables, one.non_trainable_variables, strict=True)
-    assert any(not np.allclose(a, b) for a, b in statistics)
+    for a, b in zip(mean.non_trainable_variables, one.non_trainable_variables, strict=True):
+        if "moving" in a.path:
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
     result = json.loads((output / "result.json").read_text())
     assert (result["test_pictures"], result["steps"]) == (100, 0)
     assert (output / "command.txt").read_text().startswith("python tools/average_runs.py ")

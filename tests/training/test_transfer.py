@@ -317,6 +317,19 @@ def test_settled_statistics_are_those_of_training():
     model.set_weights(weights)
     settle_batch_norm(model, [PICTURES[:12], PICTURES[12:]])
     np.testing.assert_allclose(values(model)["stem_bn/moving_mean"], first, rtol=1e-5, atol=1e-6)
+    # Frozen ones keep theirs, and what comes after them sees what it sees in training.
+    model.set_weights(weights)
+    frozen = batch_norms(model)[0]
+    frozen.trainable, before = False, [np.array(v) for v in frozen.variables]
+    settle_batch_norm(model, [PICTURES])
+    settled = values(model)
+    model.set_weights(weights)
+    model(PICTURES, training=True)
+    for path, value in values(model).items():
+        if "seed_generator" not in path:
+            np.testing.assert_allclose(settled[path], value, rtol=2e-4, atol=1e-5, err_msg=path)
+    for a, b in zip(frozen.variables, before, strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_statistics_need_batches_and_batch_norms():

@@ -1,0 +1,68 @@
+"""A teacher in the input pipeline: what it says, of which pictures, and what cannot teach."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import kerazoo
+from kerazoo.training.distillation import find_teacher
+from kerazoo.training.inputs import fit_batches, open_inputs
+from kerazoo.training.recipe import load_recipe
+
+TEACHER = Path(__file__).parents[2] / "weights/mobilenet_v2_cifar10"
+SMALL = {"data.train": "train[:200]", "data.test": "test[:40]", "batch_size": 32}
+# Another normalisation than the teacher's.
+OTHER = {"preprocessing.mean": [0.5, 0.5, 0.5], "preprocessing.std": [0.5, 0.5, 0.5]}
+
+
+@pytest.fixture(scope="module")
+def teacher():
+    model = kerazoo.create_model(
+        "mobilenet_v2", weights=None, classes=10, input_shape=(32, 32, 3), stem_strides=1
+    )
+    kerazoo.load_weights(model, TEACHER / "model.safetensors")
+    return model
+
+
+@pytest.mark.parametrize(("changes", "size"), [({}, None), (OTHER, None), (OTHER, 24)])
+def test_the_teacher_has_its_share_of_the_labels(shared, teacher, changes, size):
+    settings = {"distillation.teacher": str(TEACHER), "distillation.weight": 0.7}
+    recipe = load_recipe("mixnet_s_cifar10", {**SMALL, **changes, **settings})
+    inputs = open_inputs(recipe, shared / "tfds")
+    x, y = next(iter(fit_batches(recipe, inputs, size=size).batches))
+    alone = fit_batches(recipe, replace(inputs, teacher=None), size=size)
+    pictures, labels = next(iter(alone.batches))
+    np.testing.assert_array_equal(x, pictures)
+    record = inputs.preprocessing
+    pixels = x * np.float32(record.std) + np.float32(record.mean)
+    if size:
+        pixels = tf.image.resize(pixels, (32, 32), antialias=True)
+    config = json.loads((TEACHER / "config.json").read_text())["preprocessing"]
+    taken = (pixels - np.float32(config["mean"])) / np.float32(config["std"])
+    opinion = teacher(taken, training=False).numpy()
+    np.testing.assert_allclose(y, 0.3 * labels + 0.7 * opinion, atol=2e-5)
+    np.testing.assert_allclose(y.numpy().sum(1), 1, atol=1e-5)
+    if not size:  # it knows what it learned: this is no comparison of noise
+        assert (opinion.argmax(1) == labels.numpy().argmax(1)).mean() > 0.8
+
+
+def test_what_cannot_teach(shared, tmp_path):
+    record = open_inputs(load_recipe("mixnet_s_cifar10", SMALL), shared / "tfds").preprocessing
+    five = [str(i) for i in range(5)]
+    with pytest.raises(ValueError, match=r"`distillation\.teacher` must be .* 5 classes"):
+        find_teacher(str(TEACHER), 0.5, record, five)
+    with pytest.raises(ValueError, match="Did you mean"):
+        find_teacher("mobilenet_v3_smal", 0.5, record, five)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(ValueError, match=r"a folder with model\.safetensors"):
+        find_teacher(str(empty), 0.5, record, five)
+    for key, value in {"weight": 1.5, "teacher": ""}.items():
+        with pytest.raises(ValueError, match=rf"distillation\.{key}"):
+            load_recipe("mixnet_s_cifar10", {f"distillation.{key}": value})
+    with pytest.raises(ValueError, match="Did you mean"):
+        load_recipe("mixnet_s_cifar10", {"distillation.teachers": "x"})
