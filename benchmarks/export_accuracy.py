@@ -10,6 +10,7 @@
 
 import argparse
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -19,12 +20,14 @@ import keras
 import numpy as np
 
 import kerazoo
-from kerazoo.checkpoints.readers import read_tensors
 from kerazoo.data.inference import inference_function, picture_preprocessing
 from kerazoo.data.pipeline import evaluation_batches
 from kerazoo.data.sources import load_source
 from kerazoo.deploy import Runner, export
 from kerazoo.deploy.export import FORMATS
+
+sys.path.append(str(Path(__file__).parents[1] / "tools"))
+from trunk_weights import load_trunk
 
 BATCH = 50
 
@@ -39,14 +42,11 @@ def mobilenet(shared: Path):
 
 
 def espnet(shared: Path):
-    tensors = read_tensors(str(shared / "weights/espnetv2_seg/espnetv2_s_1.0_pascal_256x256.pth"))
     keras.utils.set_random_seed(0)
     # Logits: a random classifier's probabilities are all near 0.001, and LiteRT's int8 softmax
     # counts in steps of 1/256.
     model = kerazoo.ESPNetV2(scale=1.0, weights=None, classifier_activation=None)
-    trained = keras.Model(model.input, model.get_layer("stage3_block8_act").output)
-    own = {k.removeprefix("base_net."): v for k, v in tensors.items() if "base_net." in k}
-    kerazoo.load_weights(trained, own)
+    load_trunk(model, shared / "weights/espnetv2_seg/espnetv2_s_1.0_pascal_256x256.pth")
     return model
 
 

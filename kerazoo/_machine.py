@@ -4,6 +4,7 @@ import importlib.metadata
 import importlib.util
 import os
 from collections.abc import Iterable
+from pathlib import Path
 
 
 def cores() -> int:
@@ -11,6 +12,23 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def cpu_facts() -> dict[str, str]:
+    """The first processor of /proc/cpuinfo; empty where there is none."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return {}
+    lines = text.split("\n\n")[0].splitlines()
+    pairs = (line.partition(":") for line in lines)
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def cpu_instructions() -> set[str]:
+    """What the processor has, as Linux names it (`"avx512_bf16"`); empty elsewhere."""
+    facts = cpu_facts()
+    return set((facts.get("flags") or facts.get("Features") or "").split())
 
 
 def installed_versions(packages: Iterable[str]) -> dict[str, str]:

@@ -30,13 +30,19 @@ def main() -> None:
         raise SystemExit(f"{args.output} exists")
     keras.utils.set_random_seed(args.seed)
     model = kerazoo.ESPNetV2(scale=args.scale, weights=None)
-    trunk = keras.Model(model.input, model.get_layer(LAST).output)
-    tensors = read_tensors(str(args.checkpoint))
-    own = {k.removeprefix(PREFIX): v for k, v in tensors.items() if k.startswith(PREFIX)}
-    kerazoo.load_weights(trunk, own)
+    trunk = load_trunk(model, args.checkpoint)
     args.output.parent.mkdir(parents=True, exist_ok=True)
     model.save_weights(args.output)
     print(f"{trunk.count_params():,} of {model.count_params():,} numbers are trained")
+
+
+def load_trunk(model: keras.Model, checkpoint: Path) -> keras.Model:
+    """Gives an ESPNetv2 classifier what a segmentation network learned; that part of it."""
+    trunk = keras.Model(model.input, model.get_layer(LAST).output)
+    tensors = read_tensors(str(checkpoint))
+    own = {k.removeprefix(PREFIX): v for k, v in tensors.items() if k.startswith(PREFIX)}
+    kerazoo.load_weights(trunk, own)
+    return trunk
 
 
 if __name__ == "__main__":

@@ -2,10 +2,9 @@
 
 import os
 import platform
-from pathlib import Path
 from typing import Any
 
-from kerazoo._machine import cores, installed_versions
+from kerazoo._machine import cores, cpu_facts, cpu_instructions, installed_versions
 
 PACKAGES = (
     *("kerazoo", "keras", "tensorflow", "numpy", "openvino", "onnxruntime", "ai-edge-litert"),
@@ -21,10 +20,9 @@ def describe_machine() -> dict[str, Any]:
     `load_average` is the number of processes that wanted to run in the last minute: above a
     fraction of one core, others were at work and times are too long.
     """
-    info = _cpuinfo()
-    flags = set((info.get("flags") or info.get("Features") or "").split())
+    flags = cpu_instructions()
     return {
-        "cpu": info.get("model name") or platform.processor() or platform.machine(),
+        "cpu": cpu_facts().get("model name") or platform.processor() or platform.machine(),
         "instructions": [name for name in _INSTRUCTIONS if name in flags],
         "cores": cores(),
         "memory_gib": _memory_gib(),
@@ -33,17 +31,6 @@ def describe_machine() -> dict[str, Any]:
         "versions": installed_versions(PACKAGES),
         "load_average": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
     }
-
-
-def _cpuinfo() -> dict[str, str]:
-    """The first processor of /proc/cpuinfo; empty where there is none."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return {}
-    lines = text.split("\n\n")[0].splitlines()
-    pairs = (line.partition(":") for line in lines)
-    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def _memory_gib() -> float | None:

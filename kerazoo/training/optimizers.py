@@ -1,15 +1,19 @@
 """The optimizer, rate and loss that a recipe asks for."""
 
 import inspect
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 import keras
 
 from kerazoo._errors import invalid, unknown
+from kerazoo._machine import cpu_instructions
 from kerazoo.training.rates import WarmUp
 from kerazoo.training.recipe import Recipe
 from kerazoo.training.schedules import SCHEDULES, make_schedule
+
+log = logging.getLogger("kerazoo")
 
 # Shrinking batch-norm scales and biases only changes the effective rate.
 NOT_SHRUNK = ("gamma", "beta", "bias")
@@ -159,8 +163,22 @@ def use_jit(recipe: Recipe) -> bool | str:
         return recipe.jit
     if keras.backend.backend() != "tensorflow":
         return "auto"
-    import tensorflow as tf
-
     # XLA on CPU is several times slower than the graph.
-    accelerators = [d for d in tf.config.list_logical_devices() if d.device_type != "CPU"]
-    return "auto" if accelerators else False
+    return "auto" if _accelerators() else False
+
+
+def warn_of_bfloat16(recipe: Recipe) -> None:
+    """Says so where bfloat16 is imitated: a step then takes several times as long as in float32."""
+    native = {"avx512_bf16", "amx_bf16", "bf16"}
+    instructions = cpu_instructions()  # empty where nothing tells
+    if recipe.dtype != "mixed_bfloat16" or not instructions or native & instructions:
+        return
+    if not _accelerators():
+        log.warning(
+            "This processor has no instructions for bfloat16: dtype 'mixed_bfloat16' will be "
+            "several times slower than 'float32'."
+        )
+
+
+def _accelerators() -> list[str]:
+    return [d for d in keras.distribution.list_devices() if not d.startswith("cpu")]

@@ -25,20 +25,18 @@ from kerazoo.registry import create_model
 from kerazoo.training import distribution
 from kerazoo.training import record as names
 from kerazoo.training._files import write_json
-from kerazoo.training.batch_norm import batch_norms, restore_batch_norm, settle_batch_norm
 from kerazoo.training.callbacks import save_weights
 from kerazoo.training.curves import draw_curves
 from kerazoo.training.fit import Session, fit
-from kerazoo.training.inputs import CIFAR, Inputs, fit_batches, open_inputs
-from kerazoo.training.optimizers import add_l2, make_loss, make_optimizer, use_jit
+from kerazoo.training.inputs import CIFAR, Inputs, open_inputs
+from kerazoo.training.optimizers import add_l2, make_loss, make_optimizer, use_jit, warn_of_bfloat16
 from kerazoo.training.recipe import Recipe, load_recipe
 from kerazoo.training.record import RunRecord, read_run, weights_facts
-from kerazoo.training.transfer import prepare, restores_batch_norm, scale_rates
+from kerazoo.training.statistics import restore_statistics, settle_statistics
+from kerazoo.training.transfer import prepare, scale_rates
 
 log = logging.getLogger("kerazoo")
 
-STATISTICS = 512  # training pictures that restore folded batch norms
-SETTLING = 400  # batches, at most, that give averaged weights statistics of their own
 
 # Arguments of the constructor that a run decides itself.
 _DECIDED = ("weights", "classes", "input_shape", "classifier_activation", "include_top")
@@ -115,6 +113,7 @@ def train(
     """
     distribution.start(recipe.strategy)
     _check(backup_every, tensorboard)
+    warn_of_bfloat16(recipe)
     inputs = open_inputs(recipe, data_dir, sources)
     record = RunRecord(Path(output), run_facts(recipe, inputs), command)
     distribution.chief_does(lambda: record.check(force))
@@ -229,42 +228,6 @@ def compile_model(model: ZooModel, recipe: Recipe, steps: int) -> None:
         jit_compile=use_jit(recipe),
     )
     model.optimizer.build(model.trainable_variables)
-
-
-def restore_statistics(model: ZooModel, recipe: Recipe, inputs: Inputs) -> None:
-    """Gives batch norms that were folded into convolutions statistics of the training pictures.
-
-    Args:
-        model: With its start weights, as `prepare` left it.
-        recipe: What to do.
-        inputs: The data.
-    """
-    if not restores_batch_norm(model, recipe.transfer):
-        return
-    count = min(-(-STATISTICS // recipe.batch_size), inputs.steps)
-    batches = distribution.batches(fit_batches(recipe, inputs).batches, recipe.strategy)
-    restore_batch_norm(model, batches.take(count))
-    log.info("Restored the statistics of batch norms that were folded into convolutions.")
-
-
-def settle_statistics(model: ZooModel, recipe: Recipe, inputs: Inputs) -> None:
-    """Gives averaged weights batch-norm statistics of their own, where any were trained.
-
-    Args:
-        model: With the average of its weights.
-        recipe: What to do.
-        inputs: The data.
-    """
-    if not any(layer.trainable for layer in batch_norms(model)):
-        return
-    data = fit_batches(recipe, replace(inputs, teacher=None))
-    batches = data.batches.take(min(SETTLING, inputs.steps))
-    if recipe.strategy == "mirrored":  # the variables are on all devices, and so has to be the work
-        with scope(recipe):
-            settle_batch_norm(model, distribution.batches(batches, recipe.strategy))
-    else:  # every process does all of it
-        settle_batch_norm(model, batches)
-    log.info("Measured the batch-norm statistics of the averaged weights.")
 
 
 def finish(

@@ -1,6 +1,7 @@
 """Recipes: what they may say, and that all that ship build a network and make a step."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -10,6 +11,7 @@ import pytest
 from kerazoo.cli import main
 from kerazoo.cli._run import change
 from kerazoo.training.inputs import fit_batches, open_inputs
+from kerazoo.training.optimizers import warn_of_bfloat16
 from kerazoo.training.recipe import load_recipe, recipe_names
 from kerazoo.training.run import build, compile_model
 
@@ -152,6 +154,18 @@ def test_changes_from_the_command_line():
     assert (recipe.epochs, recipe.seed) == (2, 1)
     assert (recipe.optimizer.name, recipe.optimizer.ema) == ("adamw", 0.99)
     assert recipe.data.train == "train[:9]"
+
+
+def test_imitated_bfloat16_is_told(monkeypatch, caplog):
+    recipe = load_recipe("mixnet_s_cifar10", dtype="mixed_bfloat16")
+    for instructions, told in (({"avx2"}, True), ({"avx2", "avx512_bf16"}, False), (set(), False)):
+        caplog.clear()
+        found = partial(set, instructions)
+        monkeypatch.setattr("kerazoo.training.optimizers.cpu_instructions", found)
+        with caplog.at_level("WARNING", logger="kerazoo"):
+            warn_of_bfloat16(recipe)
+            warn_of_bfloat16(load_recipe("mixnet_s_cifar10"))
+        assert len(caplog.records) == told
 
 
 def test_missing_data_is_one_line(tmp_path, capsys):
