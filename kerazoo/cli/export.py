@@ -39,7 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--force", action="store_true", help="overwrite what exists")
     parser.add_argument(
-        "--target", help="fuse for tensorflow, openvino, onnx or litert (default: the format's)"
+        "--target",
+        help="fuse for tensorflow, openvino, onnx, litert or litert_int8 (default: the format's)",
     )
     parser.add_argument("--no-fuse", action="store_true", help="keep the network as it was built")
     parser.add_argument("--labels", help="imagenet, cifar10, or a text file with a name a line")

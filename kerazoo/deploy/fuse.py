@@ -35,7 +35,7 @@ def fuse(model: keras.Model, target: str = "tensorflow") -> keras.Model:
     Args:
         model: A built functional or sequential model in float32 with channels last.
         target: The runtime that it is for: `"tensorflow"` (also JAX and Torch), `"openvino"`,
-            `"onnx"` or `"litert"`.
+            `"onnx"`, `"litert"`, or `"litert_int8"` where LiteRT is to compute in int8.
 
     Returns:
         A new functional model, of the same class if that is made of inputs and outputs (so a

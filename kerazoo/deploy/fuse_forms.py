@@ -23,7 +23,8 @@ class Forms:
         dense_groups: Up to so many groups a 1x1 convolution is made one dense one.
         summed_branches: Sums of depthwise convolutions up to this size become one, without
             dilation; 0 leaves them.
-        short_prelu: PReLU as a maximum, or as two parts where slopes exceed 1.
+        short_prelu: PReLU as a maximum, or as two parts where slopes exceed 1; `"convolved"` as
+            1x1 depthwise convolutions and sums (`InferencePReLU`).
         parts: Mixed convolutions, and 1x1 convolutions up to so many groups, as ordinary ones on
             parts of the channels, which are put together only where they must be (`fuse_parts`);
             0 leaves them.
@@ -32,7 +33,7 @@ class Forms:
     merged_mix: float
     dense_groups: int
     summed_branches: int = 0
-    short_prelu: bool = False
+    short_prelu: bool | str = False
     parts: int = 0
 
 
@@ -47,6 +48,9 @@ _ALWAYS = math.inf
 #   exceed 1).
 # * OpenVINO, ESPNetv2 s=1.0: 1.1x with branches summed, 1.3x with PReLU as a maximum as well (1.5x
 #   in bfloat16). ONNX Runtime and LiteRT have PReLU as an operation of their own.
+# * LiteRT in int8 has it too, but slow: with PReLU as convolutions ESPNetv2 s=1.0 is 3.5x as fast
+#   (one thread). As a maximum it is a little faster still and wrong: our CIFAR-10 checkpoint falls
+#   from 84.7 % to 26 %. Branches summed are slower, 0.7x, and in float32 0.4x.
 # * OpenVINO has kernels for groups: MixNet-S' 1x1 convolutions take 1.3 times as long dense in
 #   float32 and 1.5 times in bfloat16. Merged kernels save two copies and a separate activation,
 #   which pays for (3, 5) and (3, 5, 7), 1.5 and 1.8 times the multiplications, and costs from
@@ -54,18 +58,20 @@ _ALWAYS = math.inf
 # * LiteRT, MixNet-S: 0.6x with merged kernels, 0.95x split and dense, 1.1x in parts (MixNet-L
 #   too). ShuffleNet's three groups and ESPNetv2's four are slower in parts and stay.
 # * ONNX Runtime, MixNet-S: 1.2x with merged kernels, by group or dense.
+_LITERT = Forms(merged_mix=0, dense_groups=1, parts=2)
 TARGETS = {
     "tensorflow": Forms(merged_mix=_ALWAYS, dense_groups=2, summed_branches=9, short_prelu=True),
     "openvino": Forms(merged_mix=1.9, dense_groups=1, summed_branches=9, short_prelu=True),
     "onnx": Forms(merged_mix=_ALWAYS, dense_groups=2),
-    "litert": Forms(merged_mix=0, dense_groups=1, parts=2),
+    "litert": _LITERT,
+    "litert_int8": replace(_LITERT, short_prelu="convolved"),
 }
 
 
 def choose_forms(graph: Graph, forms: Forms) -> None:
     """Put every layer that the runtime likes better in another form into that."""
     if forms.short_prelu:
-        shorten_prelu(graph)
+        shorten_prelu(graph, convolved=forms.short_prelu == "convolved")
     for node in graph.nodes:
         if isinstance(node.operation, Linear):
             node.operation = chosen(node.operation, forms)

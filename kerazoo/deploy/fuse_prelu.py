@@ -1,4 +1,4 @@
-"""PReLU in two or four operations in place of five."""
+"""PReLU in fewer operations than five."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -24,8 +24,13 @@ class _Made:
         return y
 
 
-def shorten_prelu(graph: Graph) -> None:
-    """Put an `InferencePReLU` in place of each PReLU with one slope a channel."""
+def shorten_prelu(graph: Graph, convolved: bool = False) -> None:
+    """Put an `InferencePReLU` in place of each PReLU with one slope a channel.
+
+    Args:
+        graph: Of the network.
+        convolved: As that layer takes it.
+    """
     for node in graph.nodes:
         layer = node.operation
         by_channel = type(layer) is PReLU or (
@@ -36,4 +41,5 @@ def shorten_prelu(graph: Graph) -> None:
         if by_channel and node.only is not None and not node.shared:
             slopes = layer.get_weights()[0].reshape(-1)
             config = {"name": layer.name, "dtype": layer.dtype_policy, "trainable": layer.trainable}
-            node.operation = _Made({**config, "bounded": bool((slopes <= 1).all())}, slopes)
+            config |= {"bounded": bool((slopes <= 1).all()), "convolved": convolved}
+            node.operation = _Made(config, slopes)

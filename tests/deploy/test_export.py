@@ -111,6 +111,29 @@ class TestRealNetworks:
         scores = in_batches(Runner(path), mobilenet.x)
         assert top1(mobilenet.expected, mobilenet.y) - top1(scores, mobilenet.y) <= 2
 
+    @pytest.mark.parametrize(("precision", "kept"), [("float32", True), ("int8", False)])
+    def test_litert_is_spared_what_it_is_slow_at(self, precision, kept, tmp_path):
+        from ai_edge_litert.interpreter import Interpreter
+
+        inputs = keras.Input((32, 32, 3))
+        x = keras.layers.Conv2D(4, 3, strides=2)(inputs)
+        x = keras.layers.DepthwiseConv2D(3, dilation_rate=2, padding="same")(x)
+        x = keras.layers.PReLU("random_uniform", shared_axes=[1, 2])(x)
+        model = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(x))
+        noise = np.random.default_rng(0).normal(size=(20, 32, 32, 3)).astype("float32")
+        path = export(
+            *(model, tmp_path / "a.tflite", "litert"),
+            precision=precision,
+            preprocessing=RECORD,
+            representative=noise if precision == "int8" else None,
+        )
+        expected = model(noise, training=False).numpy()
+        step = 0 if kept else np.ptp(expected) / 50
+        np.testing.assert_allclose(Runner(path)(noise), expected, atol=1e-5 + step)
+        kinds = {each["op_name"] for each in Interpreter(str(path))._get_ops_details()}
+        assert ("PRELU" in kinds) is kept  # slow in int8
+        assert "SPACE_TO_BATCH_ND" not in kinds  # the dilation is the convolution's own
+
     @pytest.mark.parametrize("opset", [13, 18])
     def test_onnx_is_of_the_opset_asked_for(self, opset, tiny, tmp_path):
         import onnx

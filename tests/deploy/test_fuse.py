@@ -476,8 +476,12 @@ def test_prelu_in_fewer_operations(make, slope, fits, tmp_path):
     assert error(model, fused) <= 1e-6
     assert fused.get_layer("act").bounded is fits
     assert not isinstance(fuse(model, "litert").get_layer("act"), InferencePReLU)
-    fused.save(tmp_path / "fused.keras")
-    assert error(fused, keras.saving.load_model(tmp_path / "fused.keras")) == 0
+    convolved = fuse(model, "litert_int8")
+    assert convolved.get_layer("act").convolved
+    assert error(model, convolved) <= 1e-6
+    for each in (fused, convolved):
+        each.save(tmp_path / "fused.keras")
+        assert error(each, keras.saving.load_model(tmp_path / "fused.keras")) == 0
 
 
 def test_saved_models_load_in_a_new_process(tmp_path):

@@ -52,6 +52,7 @@ class Format:
         title: For messages.
         suffix: Of the file; empty for a folder.
         target: What `kerazoo.deploy.fuse` makes the network for.
+        int8_target: The same for int8, where that differs.
         write: `write(job, folder)` writes the files into a folder.
         precisions: Those that there are, the default first.
         needs: Modules, and the extra that brings them.
@@ -71,6 +72,7 @@ class Format:
     int8_needs: Sequence[tuple[str, str]] = ()
     beside: tuple[str, ...] = ()
     any_size: bool = True
+    int8_target: str | None = None
     runtime: str = "tensorflow"
 
 

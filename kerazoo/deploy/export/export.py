@@ -67,7 +67,7 @@ def export(
         precision: `"float32"`; for LiteRT also `"float16"` (weights), `"dynamic"` (int8 weights)
             and `"int8"`; for OpenVINO also `"int8"`.
         fused: `False` exports the network as it was built.
-        target: The runtime that the network is fused for; by default that of the format.
+        target: What the network is fused for, as `fuse` takes it; by default the format's runtime.
         representative: For int8: real pictures to find ranges with, at most 300 are used. A
             folder, files, uint8 pictures, float inputs, or a `kerazoo.data.sources.Source`.
         preprocessing: In place of the model's own.
@@ -99,7 +99,8 @@ def export(
     require(kind.needs, f"Exporting to {kind.title}")
     if precision == "int8":
         require(kind.int8_needs, f"Exporting to {kind.title} in int8")
-    form = (target or kind.target) if fused else None
+    own = (precision == "int8" and kind.int8_target) or kind.target
+    form = (target or own) if fused else None
     facts = {"format": format, "precision": precision, "target": form}
     record = describe(model, preprocessing, labels, **facts)
     pictures = None

@@ -42,15 +42,20 @@ def scores_of(graph: Any, image: Any) -> Any:
 def saved_graph(graph: Any) -> tempfile.TemporaryDirectory:
     """The graph alone as a SavedModel, for LiteRT's converter, in a folder that goes when unused.
 
-    Given concrete functions, that converter would lose the names of inputs and outputs.
+    Given concrete functions, that converter would lose the names of inputs and outputs. What
+    TensorFlow makes of a dilated convolution, it only recognises for a fixed batch: there it gets
+    one picture (LiteRT's interpreter can be resized to any number all the same).
     """
     import tensorflow as tf
 
+    nodes = graph.graph.as_graph_def().node
+    batch = 1 if any(node.op == "SpaceToBatchND" for node in nodes) else None
+    shape = (batch, *graph.inputs[0].shape[1:])
     folder = tempfile.TemporaryDirectory()
     module = tf.Module()
     module.run = tf.function(
         lambda image: {OUTPUT: scores_of(graph, image)},
-        input_signature=[tf.TensorSpec(graph.inputs[0].shape, tf.float32, name=INPUT)],
+        input_signature=[tf.TensorSpec(shape, tf.float32, name=INPUT)],
         autograph=False,
     )
     save_module(module, {"serving_default": module.run}, folder.name)

@@ -57,5 +57,6 @@ FORMAT = Format(
     *("litert", "LiteRT", ".tflite", "litert", _write),
     precisions=("float32", "float16", "dynamic", "int8"),
     any_size=False,
+    int8_target="litert_int8",
     runtime="litert",
 )
