@@ -56,7 +56,7 @@ def main() -> None:
     place, path = location(args.name, folder, args.hub)
     digest = write(path, hub_files(trained, **files)[WEIGHTS])
     record = {
-        **about(args.name, trained, dataset, base),
+        **about(args.name, trained, dataset, base, recipe.get("distillation", {}).get("teacher")),
         **place,
         "integrity": [{"kind": "sha256", "value": digest}],
     }
@@ -94,9 +94,13 @@ def location(name: str, folder: Path, hub: bool) -> tuple[dict, Path]:
     return {**place, "revision": None}, PACKAGE / file
 
 
-def about(name: str, trained: ZooModel, dataset: str, base: str | None) -> dict:
+def about(
+    name: str, trained: ZooModel, dataset: str, base: str | None, teacher: str | None
+) -> dict:
     """The record but for place, digest and accuracy of the file."""
-    start = f", started from {base}" if base else " alone"
+    start = f", started from {base}" if base else "" if teacher else " alone"
+    if teacher:
+        start += f", in the end with {Path(teacher).name} as the teacher"
     made = trained.info.arguments
     own = {k: made[k] for k in ("stem_strides", "dropout_rate", "stem") if k in made}
     return {
