@@ -48,9 +48,8 @@ _ALWAYS = math.inf
 #   exceed 1).
 # * OpenVINO, ESPNetv2 s=1.0: 1.1x with branches summed, 1.3x with PReLU as a maximum as well (1.5x
 #   in bfloat16). ONNX Runtime and LiteRT have PReLU as an operation of their own.
-# * LiteRT in int8 has it too, but slow: with PReLU as convolutions ESPNetv2 s=1.0 is 3.5x as fast
-#   (one thread). As a maximum it is a little faster still and wrong: our CIFAR-10 checkpoint falls
-#   from 84.7 % to 26 %. Branches summed are slower, 0.7x, and in float32 0.4x.
+# * LiteRT in int8 has it too, but without a fast kernel: ESPNetv2 is several times as fast with
+#   PReLU as convolutions. As a maximum it loses most of its accuracy. Branches summed are slower.
 # * OpenVINO has kernels for groups: MixNet-S' 1x1 convolutions take 1.3 times as long dense in
 #   float32 and 1.5 times in bfloat16. Merged kernels save two copies and a separate activation,
 #   which pays for (3, 5) and (3, 5, 7), 1.5 and 1.8 times the multiplications, and costs from

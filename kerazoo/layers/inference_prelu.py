@@ -16,8 +16,8 @@ class InferencePReLU(PReLU):
 
     With `convolved` it is `x + relu((alpha - 1) * x)`, less `relu((1 - alpha) * x)` for slopes
     above 1, the products being 1x1 depthwise convolutions. That is for LiteRT in int8, which is
-    slow at PReLU and at products by channel, but fast at these with ReLU in one; and which rounds
-    both sides of a maximum, so that all outputs drift upwards.
+    slow at PReLU and at products by channel, but fast at these with ReLU in one. A maximum is fast
+    there as well, but its outputs drift upwards, and a trained ESPNetv2 gets most pictures wrong.
 
     Input and output: `(batch, height, width, channels)`.
 
