@@ -4,9 +4,9 @@
 
 The forms are those of `kerazoo.deploy.fuse_forms`: mixed kernels split or merged, grouped 1x1
 convolutions by group or dense, both in parts, sums of depthwise convolutions as one, PReLU as a
-maximum. Runtimes are those of `kerazoo benchmark`. All forms run in turn within every round, so
-that what else the machine does meets all of them alike; the median counts, and on a busy machine
-the fastest run tells more.
+maximum or as 1x1 depthwise convolutions. Runtimes are those of `kerazoo benchmark`. All forms run
+in turn within every round, so that what else the machine does meets all of them alike; the median
+counts, and on a busy machine the fastest run tells more.
 """
 
 import argparse
@@ -37,6 +37,8 @@ def forms(id: str, size: int, groups: int) -> dict:
     found["split, groups, parts"] = _fuse(model, Forms(0, 1, parts=groups))
     summed = Forms(math.inf, 1, summed_branches=9)
     found["merged, groups, summed"] = _fuse(model, summed)
+    convolved = Forms(0, 1, parts=groups, short_prelu="convolved")
+    found["split, groups, parts, convolved PReLU"] = _fuse(model, convolved)
     short = replace(summed, short_prelu=True)
     found["merged, groups, summed, short PReLU"] = _fuse(model, short)
     return found

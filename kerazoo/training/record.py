@@ -125,7 +125,7 @@ class RunRecord:
                 return f"another recipe: {name} = {json.dumps(a)}, not {json.dumps(b)}"
         if run is None:
             return "no run.json: it was made by an older kerazoo, which has to finish it"
-        for name in ("data", "classes", "preprocessing", "weights"):
+        for name in ("data", "classes", "preprocessing", "weights", "teacher"):
             if run.get(name) != self._facts[name]:
                 return f"other {name}: {json.dumps(run.get(name))[:120]}"
         return None
@@ -140,23 +140,33 @@ def _flat(recipe: Recipe) -> list[tuple[str, Any]]:
     return found
 
 
-def weights_facts(recipe: Recipe) -> dict[str, Any] | None:
-    """Id and sha256 of the start weights."""
+def weights_facts(model: str, weights: str | None) -> dict[str, Any] | None:
+    """Id and sha256 of weights, as `create_model(model, weights=weights)` finds them."""
     from kerazoo.checkpoints.integrity import file_digest
     from kerazoo.checkpoints.records import all_checkpoints
     from kerazoo.checkpoints.resolve import resolve
     from kerazoo.checkpoints.sources import fetch
     from kerazoo.registry import get_entry
 
-    if recipe.weights is None:
+    if weights is None:
         return None
-    if os.path.isfile(recipe.weights):
-        return {"id": recipe.weights, "sha256": file_digest(Path(recipe.weights))}
-    found = resolve(recipe.weights, get_entry(recipe.model).weights_of)
+    if os.path.isfile(weights):
+        return {"id": weights, "sha256": file_digest(Path(weights))}
+    found = resolve(weights, get_entry(model).weights_of)
     for checkpoint in all_checkpoints():
         if checkpoint.id == found.id:
             return {"id": found.id, "sha256": file_digest(fetch(checkpoint))}
     return {"id": found.id, "sha256_of_tensors": _tensors_digest(found.tensors())}
+
+
+def teacher_facts(recipe: Recipe) -> dict[str, Any] | None:
+    """Model, id and sha256 of the teacher's weights."""
+    from kerazoo.training.start import find_start
+
+    if recipe.distillation.teacher is None:
+        return None
+    start = find_start(recipe.distillation.teacher)
+    return {"model": start.model, **(weights_facts(start.model, start.weights) or {})}
 
 
 def _tensors_digest(tensors: dict[str, Any]) -> str:

@@ -31,7 +31,7 @@ from kerazoo.training.fit import Session, fit
 from kerazoo.training.inputs import CIFAR, Inputs, open_inputs
 from kerazoo.training.optimizers import add_l2, make_loss, make_optimizer, use_jit, warn_of_bfloat16
 from kerazoo.training.recipe import Recipe, load_recipe
-from kerazoo.training.record import RunRecord, read_run, weights_facts
+from kerazoo.training.record import RunRecord, read_run, teacher_facts, weights_facts
 from kerazoo.training.statistics import restore_statistics, settle_statistics
 from kerazoo.training.transfer import prepare, scale_rates
 
@@ -69,7 +69,8 @@ def train(
     - `best.weights.h5`: the same of the epoch with the highest validation accuracy;
     - `result.json`: accuracy on the whole test split; `log.csv`: one line an epoch; `curves.png`;
     - `recipe.json`: the recipe; `run.json`: that and everything else to run it again: command,
-      versions, data, classes, preprocessing, start weights and their sha256, machine, sessions;
+      versions, data, classes, preprocessing, start weights and teacher with their sha256, machine,
+      sessions;
     - `backup/`: the state to go on from, until the run has ended.
 
     What happens, in this order, and where other modules take part:
@@ -166,7 +167,8 @@ def run_facts(recipe: Recipe, inputs: Inputs) -> dict[str, Any]:
         "data": inputs.describe(),
         "classes": list(inputs.classes),
         "preprocessing": inputs.preprocessing.to_dict(),
-        "weights": weights_facts(recipe),
+        "weights": weights_facts(recipe.model, recipe.weights),
+        "teacher": teacher_facts(recipe),
     }
     return json.loads(json.dumps(facts))
 

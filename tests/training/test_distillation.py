@@ -1,5 +1,6 @@
 """A teacher in the input pipeline: what it says, of which pictures, and what cannot teach."""
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import kerazoo
 from kerazoo.training.distillation import find_teacher
 from kerazoo.training.inputs import fit_batches, open_inputs
 from kerazoo.training.recipe import load_recipe
+from kerazoo.training.run import run_facts
 
 TEACHER = Path(__file__).parents[2] / "weights/mobilenet_v2_cifar10"
 SMALL = {"data.train": "train[:200]", "data.test": "test[:40]", "batch_size": 32}
@@ -66,3 +68,14 @@ def test_what_cannot_teach(shared, tmp_path):
             load_recipe("mixnet_s_cifar10", {f"distillation.{key}": value})
     with pytest.raises(ValueError, match="Did you mean"):
         load_recipe("mixnet_s_cifar10", {"distillation.teachers": "x"})
+
+
+def test_the_record_names_the_teachers_weights(shared):
+    """A folder's run is not gone on with by another teacher that lies at the same place."""
+    recipe = load_recipe("mixnet_s_cifar10", {**SMALL, "distillation.teacher": str(TEACHER)})
+    facts = run_facts(recipe, open_inputs(recipe, shared / "tfds"))
+    file = TEACHER / "model.safetensors"
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    assert facts["teacher"] == {"model": "mobilenet_v2_100", "id": str(file), "sha256": digest}
+    alone = load_recipe("mixnet_s_cifar10", SMALL)
+    assert run_facts(alone, open_inputs(alone, shared / "tfds"))["teacher"] is None
