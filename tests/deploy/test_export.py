@@ -86,6 +86,12 @@ class TestRealNetworks:
         assert record.target == kind.target
         assert not list(tmp_path.glob(".*"))
 
+    def test_the_record_keeps_folders_of_this_machine_out(self, tiny, tmp_path):
+        tiny.save_weights(tmp_path / "mine.weights.h5")
+        model = small(weights=str(tmp_path / "mine.weights.h5"))
+        record = read_record(export(model, tmp_path / "net.onnx", "onnx"))
+        assert record.checkpoint == "mine.weights.h5"
+
     @pytest.mark.parametrize("precision", ["float16", "dynamic"])
     def test_smaller_litert(self, precision, mixnet, tmp_path):
         path = export(mixnet.model, tmp_path / "a.tflite", "litert", precision=precision)

@@ -24,7 +24,8 @@ class ExportRecord:
         precision: `"float32"`, `"int8"`, …
         model: Name of the Keras model.
         architecture: Id for `kerazoo.create_model`; None for a model that is not kerazoo's.
-        checkpoint: Id or path of the weights; None where unknown.
+        checkpoint: Id of the weights, or the name of their file without its folders; None where
+            unknown.
         target: What the network was fused for; None if it is as it was built.
         input_shape: `(height, width, channels)`; None where any size is taken.
         outputs: `"probabilities"` or `"logits"`.
@@ -105,13 +106,21 @@ def describe(model: Any, preprocessing: Preprocessing | None, labels: Any, **fac
     return ExportRecord(
         model=model.name,
         architecture=getattr(info, "architecture", None),
-        checkpoint=getattr(info, "checkpoint", None),
+        checkpoint=_public_name(getattr(info, "checkpoint", None)),
         input_shape=tuple(model.input_shape[1:]),
         outputs="probabilities" if _gives_probabilities(model) else "logits",
         labels=_names(model.output_shape[-1], labels or getattr(info, "labels", None)),
         preprocessing=known,
         **facts,
     )
+
+
+def _public_name(checkpoint: str | None) -> str | None:
+    """Folders of this machine are nobody's business where the network is sent to."""
+    if checkpoint is None:
+        return None
+    path = Path(checkpoint)
+    return path.name if path.is_absolute() or path.is_file() else checkpoint
 
 
 def _names(classes: int, labels: Any) -> tuple[str, ...]:
