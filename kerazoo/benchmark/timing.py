@@ -5,14 +5,18 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+# Seconds before each visit. Threads of the runtime that ran before wait for work in a loop (ONNX
+# Runtime's, OpenMP's) for longer than a small network takes, and would be timed with it.
+PAUSE = 0.05
+
 
 def round_robin(
     runs: Mapping[Any, Callable[[], Any]], rounds: int, repeats: int = 2
 ) -> dict[Any, list[float]]:
     """Seconds of every timed call.
 
-    In each visit one call goes before the timed ones: it brings back into the caches what the
-    other candidates have pushed out, and lets their threads fall asleep.
+    Before each visit there is a pause that lets the threads of the others fall asleep, then a call
+    that brings back into the caches what they have pushed out.
 
     Args:
         runs: Name -> what to call; already called once, so that nothing is built any more.
@@ -27,7 +31,8 @@ def round_robin(
 
 
 def timed(run: Callable[[], Any], repeats: int) -> list[float]:
-    """Seconds of `repeats` calls, after one that does not count."""
+    """Seconds of `repeats` calls, after a pause and one that does not count."""
+    time.sleep(PAUSE)
     run()
     seconds = []
     for _ in range(repeats):
