@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-# Seconds before each visit. Threads of the runtime that ran before wait for work in a loop (ONNX
-# Runtime's, OpenMP's) for longer than a small network takes, and would be timed with it.
+# Seconds before each visit. Threads of the runtime that ran before may still wait for work in a
+# loop (ONNX Runtime's, OpenMP's), for longer than a small network takes.
 PAUSE = 0.05
 
 
