@@ -4,7 +4,8 @@
 
 The forms are those of `kerazoo.deploy.fuse_forms`: mixed kernels split or merged, grouped 1x1
 convolutions by group or dense, both in parts, sums of depthwise convolutions as one, PReLU as a
-maximum or as 1x1 depthwise convolutions. Runtimes are those of `kerazoo benchmark`. All forms run
+maximum or as 1x1 depthwise convolutions, narrow average pools as convolutions; last, what `TARGETS`
+there chooses for each runtime. Runtimes are those of `kerazoo benchmark`. All forms run
 in turn within every round, so that what else the machine does meets all of them alike; the median
 counts, and on a busy machine the fastest run tells more.
 """
@@ -25,11 +26,11 @@ def forms(id: str, size: int, groups: int) -> dict:
     """Name -> model."""
     import kerazoo
     from kerazoo.deploy.fuse import _fuse
-    from kerazoo.deploy.fuse_forms import Forms
+    from kerazoo.deploy.fuse_forms import TARGETS, Forms
 
     model = kerazoo.create_model(id, weights=None, input_shape=(size, size, 3))
     found = {"as built": model}
-    for name, most in (("split", 0), ("merged up to 1.9x", 1.9), ("merged", math.inf)):
+    for name, most in (("split", 0), ("merged up to 2.1x", 2.1), ("merged", math.inf)):
         for dense in (1, groups):
             found[f"{name}, {'dense' if dense > 1 else 'groups'}"] = _fuse(
                 model, Forms(most, dense)
@@ -39,8 +40,14 @@ def forms(id: str, size: int, groups: int) -> dict:
     found["merged, groups, summed"] = _fuse(model, summed)
     convolved = Forms(0, 1, parts=groups, short_prelu="convolved")
     found["split, groups, parts, convolved PReLU"] = _fuse(model, convolved)
-    short = replace(summed, short_prelu=True)
-    found["merged, groups, summed, short PReLU"] = _fuse(model, short)
+    for name, more in (
+        ("short PReLU", {"short_prelu": True}),
+        ("narrow groups dense", {"dense_narrow": 16}),
+        ("pools as convolutions", {"convolved_pools": 4}),
+    ):
+        found[f"merged, groups, summed, {name}"] = _fuse(model, replace(summed, **more))
+    for target, chosen in TARGETS.items():
+        found[f"`{target}`"] = _fuse(model, chosen)
     return found
 
 

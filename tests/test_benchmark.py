@@ -116,12 +116,20 @@ def test_wrong_usage(words, message, capsys):
     assert message in line
 
 
-def test_rounds_are_interleaved():
+def test_rounds_are_interleaved(monkeypatch):
+    monkeypatch.setattr("kerazoo.benchmark.timing.WARM_UP", 0)
     calls = []
     runs = {name: lambda name=name: calls.append(name) for name in "ab"}
     times = round_robin(runs, rounds=2, repeats=1)
     assert "".join(calls) == "aabbaabb"
     assert {name: len(seconds) for name, seconds in times.items()} == {"a": 2, "b": 2}
+
+
+def test_each_visit_warms_up():
+    calls = []
+    times = round_robin({"a": lambda: calls.append("a")}, rounds=1, repeats=2)
+    assert len(times["a"]) == 2
+    assert len(calls) > 3
 
 
 def test_summary():

@@ -8,6 +8,10 @@ from typing import Any
 # Seconds before each visit. Threads of the runtime that ran before may still wait for work in a
 # loop (ONNX Runtime's, OpenMP's), for longer than a small network takes.
 PAUSE = 0.05
+# Seconds of untimed runs after that, at least one. XNNPACK's threads wait for longer than the pause
+# on processors whose `pause` instruction is slow, and two threads woken on one core stay there for
+# a while: MobileNetV2's LiteRT file took up to twice as long after a single run.
+WARM_UP = 0.05
 
 
 def round_robin(
@@ -15,8 +19,8 @@ def round_robin(
 ) -> dict[Any, list[float]]:
     """Seconds of every timed call.
 
-    Before each visit there is a pause that lets the threads of the others fall asleep, then a call
-    that brings back into the caches what they have pushed out.
+    Before each visit there is a pause that lets the threads of the others fall asleep, then calls
+    that bring back into the caches what they have pushed out, until threads run steadily.
 
     Args:
         runs: Name -> what to call; already called once, so that nothing is built any more.
@@ -31,9 +35,12 @@ def round_robin(
 
 
 def timed(run: Callable[[], Any], repeats: int) -> list[float]:
-    """Seconds of `repeats` calls, after a pause and one that does not count."""
+    """Seconds of `repeats` calls, after a pause and some that do not count."""
     time.sleep(PAUSE)
+    ready = time.perf_counter() + WARM_UP
     run()
+    while time.perf_counter() < ready:
+        run()
     seconds = []
     for _ in range(repeats):
         start = time.perf_counter()

@@ -140,6 +140,27 @@ class TestRealNetworks:
         assert ("PRELU" in kinds) is kept  # slow in int8
         assert "SPACE_TO_BATCH_ND" not in kinds  # the dilation is the convolution's own
 
+    def test_openvino_pads_within_convolutions(self, tmp_path):
+        import openvino
+
+        inputs = keras.Input((15, 16, 3))
+        padded = keras.layers.ZeroPadding2D(1)(inputs)
+        again = keras.layers.ZeroPadding2D(1)(inputs)  # OpenVINO finds out that it is the same
+        parts = [
+            keras.layers.Conv2D(6, 3, strides=2)(padded),
+            keras.layers.DepthwiseConv2D(3, strides=2, depth_multiplier=2)(again),
+            keras.layers.MaxPooling2D(3, 2)(padded),  # of zeros too: that one keeps them
+        ]
+        x = keras.layers.GlobalAveragePooling2D()(keras.layers.Concatenate()(parts))
+        model = keras.Model(inputs, x)
+        path = export(model, tmp_path / "a.xml", "openvino", preprocessing=RECORD)
+        noise = np.random.default_rng(0).normal(size=(3, 15, 16, 3)).astype("float32") - 2
+        np.testing.assert_allclose(Runner(path)(noise), model(noise), atol=1e-5)
+        network = openvino.Core().read_model(path)
+        (pad,) = [op for op in network.get_ops() if op.get_type_name() == "Pad"]
+        users = [user.get_node() for user in pad.output(0).get_target_inputs()]
+        assert [node.get_type_name() for node in users] == ["MaxPool"]
+
     @pytest.mark.parametrize("opset", [13, 18])
     def test_onnx_is_of_the_opset_asked_for(self, opset, tiny, tmp_path):
         import onnx

@@ -120,7 +120,7 @@ def test_mixnet(target, padding, tmp_path):
     fused = fuse(randomised(model), target)
     assert error(model, fused, x) <= 1e-4
     kinds = {type(layer) for layer in fused.layers}
-    assert (MixConv2D in kinds) is (target == "openvino")  # those with four kernels and more
+    assert (MixConv2D in kinds) is (target == "openvino")  # those with five kernels
     assert (GroupedPointwiseConv2D in kinds) is (target == "openvino")
     assert list(fused(x)) == list(model.feature_strides)
     fused.save(tmp_path / "fused.keras")
@@ -222,10 +222,10 @@ def test_each_kind_of_layer(kind, target):
 
 def test_forms():
     layers = [
-        *(GroupedPointwiseConv2D(12, 2), MixConv2D([3, 5, 7]), MixConv2D([3, 5, 7, 9])),
+        *(GroupedPointwiseConv2D(12, 2), MixConv2D([3, 5, 7, 9]), MixConv2D([3, 5, 7, 9, 11])),
         FLGCConv2D(6, 1, 3),
     ]
-    model = small(*layers)
+    model = small(*layers, shape=(9, 11, 40))
     kinds = {
         target: [type(fuse(model, target).get_layer(layer.name)) for layer in layers]
         for target in TARGETS
@@ -482,6 +482,42 @@ def test_prelu_in_fewer_operations(make, slope, fits, tmp_path):
     for each in (fused, convolved):
         each.save(tmp_path / "fused.keras")
         assert error(each, keras.saving.load_model(tmp_path / "fused.keras")) == 0
+
+
+def test_pools_of_few_channels_become_convolutions_for_openvino():
+    inputs = keras.Input((11, 12, 3))
+    pooled = {
+        "padded": _L.AveragePooling2D(3, 2)(_L.ZeroPadding2D(1)(inputs)),
+        "bare": _L.AveragePooling2D((2, 3), 1)(inputs),
+        "uneven": _L.AveragePooling2D(2)(_L.ZeroPadding2D(((0, 1), (0, 1)))(inputs)),
+    }
+    kept = {
+        "uncounted": _L.AveragePooling2D(3, 2, padding="same")(inputs),  # zeros are not counted
+        "strides": _L.AveragePooling2D(2, (2, 1))(inputs),
+        "wide": _L.AveragePooling2D(2)(_L.Conv2D(5, 1)(inputs)),
+    }
+    model = keras.Model(inputs, pooled | kept)
+    fused = fuse(model, "openvino")
+    assert error(model, fused) <= 1e-6
+    count = [type(layer) for layer in fused.layers].count
+    assert count(_L.DepthwiseConv2D) == len(pooled)
+    assert count(_L.AveragePooling2D) == len(kept)
+    assert not any(isinstance(layer, _L.DepthwiseConv2D) for layer in fuse(model).layers)
+
+
+@pytest.mark.parametrize("make", [GroupedPointwiseConv2D, GroupedConv2D])
+@pytest.mark.parametrize(
+    ("channels", "groups", "dense"), [(32, 2, True), (64, 4, True), (36, 2, False), (40, 8, False)]
+)
+def test_narrow_groups_become_dense_for_openvino(make, channels, groups, dense):
+    inputs = keras.Input((5, 5, channels))
+    own = (24, groups) if make is GroupedPointwiseConv2D else (24, 1, 1)
+    extra = {} if make is GroupedPointwiseConv2D else {"groups": groups}
+    model = keras.Model(inputs, make(*own, name="conv", **extra)(inputs))
+    fused = fuse(model, "openvino")
+    assert error(model, fused) <= 1e-6
+    size = 24 * channels // (1 if dense else groups)
+    assert sum(w.size for w in fused.get_layer("conv").get_weights() if w.ndim > 1) == size
 
 
 def test_saved_models_load_in_a_new_process(tmp_path):
