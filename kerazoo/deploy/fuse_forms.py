@@ -50,7 +50,7 @@ class Forms:
 _FEW_GROUPS = 4
 _ALWAYS = math.inf
 # Measured by benchmarks/fuse.py on two cores of an x86 server with AVX-512, 224 pixels, batch 1;
-# OpenVINO's by benchmarks/openvino_layers.py:
+# OpenVINO's layers by benchmarks/openvino_layers.py:
 # * TensorFlow, MixNet-S: 1.1x as fast as built with split kernels and groups, 1.6x with either of
 #   merged and dense, 1.9x with both. MixNet has two groups. ShuffleNet's three are as fast by group
 #   as dense and ESPNetv2's four slower when dense (batch 8): those stay.
