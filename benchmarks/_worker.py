@@ -7,18 +7,21 @@ One request a line on standard input, one answer a line on standard output, both
 * `{"do": "versions"}` -> `{"versions": {…}}`
 
 An answer with `error` says why it could not be done. This file is used in several environments:
-it needs nothing but Python.
+it needs nothing but Python and the project's files.
 """
 
 import importlib.metadata
 import json
 import os
+import runpy
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-PAUSE = WARM_UP = 0.05  # as in kerazoo/benchmark/timing.py, where they are explained
+# The file alone: environments of peers cannot import the package.
+TIMING = runpy.run_path(str(Path(__file__).parents[1] / "kerazoo" / "benchmark" / "timing.py"))
 
 Load = Callable[[str, str, int], tuple[Callable[[], Any], dict]]
 
@@ -53,18 +56,7 @@ def _answer(request, load: Load, runs, packages) -> dict:
         runs[key], facts = load(*key)
         runs[key]()
         return {"seconds": time.perf_counter() - start, "facts": facts}
-    run = runs[tuple(request["key"])]
-    time.sleep(PAUSE)
-    ready = time.perf_counter() + WARM_UP
-    run()
-    while time.perf_counter() < ready:
-        run()
-    seconds = []
-    for _ in range(request["repeats"]):
-        start = time.perf_counter()
-        run()
-        seconds.append(time.perf_counter() - start)
-    return {"seconds": seconds}
+    return {"seconds": TIMING["timed"](runs[tuple(request["key"])], request["repeats"])}
 
 
 def _versions(packages: tuple[str, ...]) -> dict[str, str]:

@@ -30,7 +30,8 @@ def forms(id: str, size: int, groups: int) -> dict:
 
     model = kerazoo.create_model(id, weights=None, input_shape=(size, size, 3))
     found = {"as built": model}
-    for name, most in (("split", 0), ("merged up to 2.1x", 2.1), ("merged", math.inf)):
+    merged = {f"merged up to {most}x": most for most in (1.9, 2.1)}
+    for name, most in {"split": 0, **merged, "merged": math.inf}.items():
         for dense in (1, groups):
             found[f"{name}, {'dense' if dense > 1 else 'groups'}"] = _fuse(
                 model, Forms(most, dense)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from kerazoo.deploy.fuse_graph import Graph, Ref
+from kerazoo.deploy.fuse_graph import Graph, Ref, unpadded
 from kerazoo.deploy.fuse_linear import Linear, common_config
 from kerazoo.layers import StridedDilatedDepthwiseConv2D
 
@@ -74,17 +74,15 @@ def _branch(node) -> _Branch | None:
         return None
     source, rule = node.only, linear.config["padding"]
     if rule == "valid":
-        pad = source.node
-        if type(pad.operation) is not keras.layers.ZeroPadding2D or pad.only is None:
+        source, zeros = unpadded(source)
+        if source is node.only or zeros != size // 2:
             return None
-        if {n for side in pad.operation.padding for n in side} != {size // 2}:
-            return None
-        source, rule = pad.only, "symmetric"
+        rule = "symmetric"
     if stride == 1:
         rule = "same"  # both rules agree
     elif rule == "same" and size < stride:
         return None  # TensorFlow puts the centre of such a kernel elsewhere
-    return _Branch(source, (stride, rule), written, linear.bias, common_config(linear))
+    return _Branch(source, (stride, rule), written, linear.bias, common_config(linear.config))
 
 
 def _written_out(kernel: np.ndarray, dilation: int) -> np.ndarray:

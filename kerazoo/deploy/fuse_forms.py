@@ -137,7 +137,7 @@ def _merged(linear: Linear) -> Linear:
         first = last
     symmetric = linear.config["padding"] == "symmetric" and strides > 1
     config = {
-        **common_config(linear),
+        **common_config(linear.config),
         "kernel_size": largest,
         "strides": strides,
         "padding": "valid" if symmetric else "same",
@@ -157,7 +157,7 @@ def _dense(linear: Linear) -> Linear:
 
 def _dense_pointwise(linear: Linear) -> Linear:
     config = {
-        **common_config(linear),
+        **common_config(linear.config),
         "filters": linear.filters,
         "kernel_size": 1,
         "padding": "valid",

@@ -186,6 +186,17 @@ class Graph:
         return all(node.inference for node in self.nodes if node.operation is operation)
 
 
+def unpadded(ref: Ref) -> tuple[Ref, int]:
+    """The tensor inside of zeros, and how many there are on each side; 0 if sides differ."""
+    node = ref.node
+    layer = node.operation
+    if type(layer) is keras.layers.ZeroPadding2D and node.only is not None:
+        sides = {n for side in layer.padding for n in side}
+        if len(sides) == 1 and layer.data_format == "channels_last":
+            return node.only, sides.pop()
+    return ref, 0
+
+
 def is_graph(layer) -> bool:
     """Whether the layer is a model whose calls Keras has recorded."""
     functional = isinstance(layer, keras.Model) and hasattr(layer, "_nodes_by_depth")

@@ -224,9 +224,9 @@ def linear(layer) -> Linear | None:
     return Linear(type(layer), layer.name, config, weights, bias, filters)
 
 
-def common_config(linear: Linear) -> dict[str, Any]:
+def common_config(config: dict[str, Any]) -> dict[str, Any]:
     """What a layer of another class takes over from the old one's configuration."""
-    kept = {key: linear.config[key] for key in ("name", "dtype", "trainable")}
+    kept = {key: config[key] for key in ("name", "dtype", "trainable")}
     return {**kept, "data_format": "channels_last"}
 
 

@@ -288,7 +288,7 @@ def _is_depthwise(linear: Linear) -> bool:
 
 def _one_convolution(linear: Linear, name: str, kernel, bias) -> Linear:
     config = {
-        **common_config(linear),
+        **common_config(linear.config),
         "name": name,
         "filters": kernel.shape[3],
         "kernel_size": 1,
@@ -304,7 +304,7 @@ def _one_kernel(mixed: Linear, name: str, kernel, index: int) -> Linear:
     dilated = mixed.config["dilated"] and size > 1
     symmetric = mixed.config["padding"] == "symmetric" and strides > 1
     config = {
-        **common_config(mixed),
+        **common_config(mixed.config),
         "name": name,
         "kernel_size": kernel.shape[0],
         "strides": strides,

@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 
-from kerazoo.deploy.fuse_graph import Graph, Node, Ref
-from kerazoo.deploy.fuse_linear import Linear
+from kerazoo.deploy.fuse_graph import Graph, Node, unpadded
+from kerazoo.deploy.fuse_linear import Linear, common_config
 
 _L = keras.layers
 
@@ -20,7 +20,7 @@ def convolve_pools(graph: Graph, most: int) -> None:
     """
     for node in graph.nodes:
         if _fits(node, most):
-            source, zeros = _unpadded(node.only)
+            source, zeros = unpadded(node.only)
             graph.replace(node, _convolution(node, zeros), (source,))
     graph.prune()
 
@@ -35,24 +35,11 @@ def _fits(node: Node, most: int) -> bool:
     return plain and channels is not None and channels <= most and len(set(layer.strides)) == 1
 
 
-def _unpadded(source: Ref) -> tuple[Ref, int]:
-    """What is padded, and with how many zeros on each side."""
-    pad = source.node
-    if type(pad.operation) is _L.ZeroPadding2D and pad.only is not None and not pad.shared:
-        sides = {n for side in pad.operation.padding for n in side}
-        if len(sides) == 1 and pad.operation.data_format == "channels_last":
-            return pad.only, sides.pop()
-    return source, 0
-
-
 def _convolution(node: Node, zeros: int) -> Linear:
     layer, channels = node.operation, node.outputs[0].shape[-1]
     height, width = layer.pool_size
     config = {
-        "name": layer.name,
-        "dtype": layer.dtype_policy,
-        "trainable": layer.trainable,
-        "data_format": "channels_last",
+        **common_config(layer.get_config()),
         "kernel_size": layer.pool_size,
         "strides": layer.strides[0],
         "padding": "valid",
