@@ -20,11 +20,11 @@ import keras
 import numpy as np
 
 import kerazoo
-from kerazoo.data.inference import inference_function, picture_preprocessing
 from kerazoo.data.pipeline import evaluation_batches
-from kerazoo.data.sources import load_source
+from kerazoo.data.source import load_source
 from kerazoo.deploy import Runner, export
-from kerazoo.deploy.export import FORMATS
+from kerazoo.deploy.exporting import FORMATS
+from kerazoo.inference import inference_function, picture_preprocessing
 
 sys.path.append(str(Path(__file__).parents[1] / "tools"))
 from trunk_weights import load_trunk

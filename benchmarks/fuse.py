@@ -2,7 +2,7 @@
 
     python benchmarks/fuse.py mixnet_s shufflenet_v1 --runtime tensorflow --batch 1 --rounds 30
 
-The forms are those of `kerazoo.deploy.fuse_forms`: mixed kernels split or merged, grouped 1x1
+The forms are those of `kerazoo.deploy.fusion.forms`: mixed kernels split or merged, grouped 1x1
 convolutions by group or dense, both in parts, sums of depthwise convolutions as one, PReLU as a
 maximum or as 1x1 depthwise convolutions, narrow average pools as convolutions; last, what `TARGETS`
 there chooses for each runtime. Runtimes are those of `kerazoo benchmark`. All forms run
@@ -25,8 +25,8 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 def forms(id: str, size: int, groups: int) -> dict:
     """Name -> model."""
     import kerazoo
-    from kerazoo.deploy.fuse import _fuse
-    from kerazoo.deploy.fuse_forms import TARGETS, Forms
+    from kerazoo.deploy.fusion.forms import TARGETS, Forms
+    from kerazoo.deploy.fusion.fuse import _fuse
 
     model = kerazoo.create_model(id, weights=None, input_shape=(size, size, 3))
     found = {"as built": model}

@@ -26,16 +26,16 @@ import kerazoo
 from kerazoo._machine import installed_versions
 from kerazoo.benchmark.machine import describe_machine
 from kerazoo.benchmark.timing import round_robin, summary
-from kerazoo.data.inference import inference_function, picture_preprocessing
 from kerazoo.data.pipeline import evaluation_batches
 from kerazoo.deploy import Runner, export
-from kerazoo.deploy.export.calibration import without_outliers
+from kerazoo.deploy.exporting.calibration import without_outliers
+from kerazoo.inference import inference_function, picture_preprocessing
+from kerazoo.open import find_start
 from kerazoo.optimize import cluster, fine_tune, prune, quantize_aware
 from kerazoo.optimize.bridge import copied_model
 from kerazoo.optimize.run import PACKAGES, SETTLING, tuning_recipe
 from kerazoo.optimize.training import top1
 from kerazoo.training.inputs import fit_batches, open_inputs
-from kerazoo.training.start import find_start
 
 BATCH = 50
 HEADER = ("form", "MB", "MB in gzip", "top-1 (%)", "ms", "remark")

@@ -8,11 +8,11 @@ from kerazoo import models as models
 from kerazoo import optimize as optimize
 from kerazoo import registry as registry
 from kerazoo import training as training
+from kerazoo.checkpoints.fetch.checkpoint import DownloadError as DownloadError
 from kerazoo.checkpoints.hub import from_pretrained as from_pretrained
 from kerazoo.checkpoints.hub import push_to_hub as push_to_hub
 from kerazoo.checkpoints.load import load_weights as load_weights
-from kerazoo.checkpoints.sources import DownloadError as DownloadError
-from kerazoo.data.evaluate import evaluate as evaluate
+from kerazoo.evaluation import evaluate as evaluate
 from kerazoo.labels import decode_predictions as decode_predictions
 from kerazoo.models import ZooModel as ZooModel
 from kerazoo.models.espnet import ESPNet as ESPNet

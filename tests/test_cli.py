@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from kerazoo.cli import main
-from kerazoo.contact_sheet import contact_sheet, save_sheet
+from kerazoo.report.contact_sheet import contact_sheet, save_sheet
 from tests.hub_server import HubServer
 
 LISTING = ["list", "info mixnet_m", "info timm/tf_mixnet_m.in1k", "--help", "predict --help"]

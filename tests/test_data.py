@@ -6,9 +6,9 @@ import keras
 import numpy as np
 import pytest
 
-from kerazoo.data.evaluate import Evaluation, evaluate
-from kerazoo.data.inference import inference_function, picture_preprocessing
-from kerazoo.data.sources import load_source
+from kerazoo.data.source import load_source
+from kerazoo.evaluation import Evaluation, evaluate
+from kerazoo.inference import inference_function, picture_preprocessing
 from kerazoo.preprocessing import Preprocessing
 
 TENSORFLOW_RECIPE = Preprocessing(

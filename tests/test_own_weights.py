@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import kerazoo
-from kerazoo.checkpoints.integrity import file_digest
-from kerazoo.checkpoints.push import folder_files
+from kerazoo.checkpoints.fetch.checkpoint import fetch
+from kerazoo.checkpoints.fetch.integrity import file_digest
 from kerazoo.checkpoints.records import all_checkpoints
-from kerazoo.checkpoints.sources import fetch
+from kerazoo.publish.folder import folder_files
 
 ROOT = Path(__file__).parents[1]
 OWN = [c for c in all_checkpoints() if c.id.startswith("kerazoo/")]
@@ -35,7 +35,7 @@ def test_mixnet_s_is_there():
 
 @pytest.mark.parametrize("checkpoint", OWN, ids=lambda c: c.id)
 def test_accuracy_on_the_whole_test_split(shared, checkpoint):
-    from kerazoo.data.evaluate import evaluate
+    from kerazoo.evaluation import evaluate
 
     model = kerazoo.create_model(
         checkpoint.model,

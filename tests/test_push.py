@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from kerazoo.checkpoints.hub import CARD, CONFIG, WEIGHTS
-from kerazoo.checkpoints.push import folder_files, push_folder
 from kerazoo.cli import main
+from kerazoo.publish.folder import folder_files, push_folder
 from tests.hub_server import HubServer
 
 OWN = Path(__file__).parents[1] / "weights" / "mixnet_s_cifar10"
@@ -229,7 +229,7 @@ def test_folders_that_are_no_checkpoint(run_folder, spoil, message):
 
 
 def test_dry_run_lists_the_files_and_sends_nothing(capsys, monkeypatch, run_folder, stored):
-    import kerazoo.checkpoints.hub_commit as hub
+    import kerazoo.publish.commit as hub
 
     monkeypatch.setattr(hub, "commit_files", lambda *_, **__: pytest.fail("sent"))
     assert main(["push", str(run_folder), "me/pets", "--dry-run"]) == 0

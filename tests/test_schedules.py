@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from kerazoo.training.schedules import (
+from kerazoo.training.optim.schedules import (
     MILESTONES,
     CyclicWarmRestarts,
     cosine_restarts,

@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 
 import kerazoo
-from kerazoo.checkpoints.readers import read_tensors
-from kerazoo.training.batch_norm import settle_batch_norm
+from kerazoo.checkpoints.read.tensors import read_tensors
+from kerazoo.training.folder import RunRecord
 from kerazoo.training.inputs import fit_batches, open_inputs
 from kerazoo.training.recipe import load_recipe
-from kerazoo.training.record import RunRecord
 from kerazoo.training.run import build, finish, network_facts, run_facts
+from kerazoo.training.transfer.batch_norm import settle_batch_norm
 
 
 def main() -> None:

@@ -23,9 +23,9 @@ from pathlib import Path
 import kerazoo
 from kerazoo.checkpoints import records
 from kerazoo.checkpoints.hub import CARD, CONFIG, WEIGHTS, hub_files
-from kerazoo.data.evaluate import evaluate
+from kerazoo.evaluation import evaluate
 from kerazoo.models import ZooModel
-from kerazoo.training.curves import draw_curves
+from kerazoo.report.curves import draw_curves
 from kerazoo.training.inputs import CIFAR
 from kerazoo.training.run import load_trained
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import keras
 
 import kerazoo
-from kerazoo.checkpoints.readers import read_tensors
+from kerazoo.checkpoints.read.tensors import read_tensors
 
 PREFIX = "base_net."
 LAST = "stage3_block8_act"  # the end of what a segmentation network keeps

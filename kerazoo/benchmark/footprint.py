@@ -65,7 +65,7 @@ def _import(format: str) -> None:
     import importlib
 
     modules = {
-        "keras": ("tensorflow", "keras", "kerazoo.models", "kerazoo.data.inference"),
+        "keras": ("tensorflow", "keras", "kerazoo.models", "kerazoo.inference"),
         "openvino": ("openvino",),
         "onnx": ("onnxruntime",),
         "litert": ("ai_edge_litert.interpreter",),

@@ -14,7 +14,7 @@ from kerazoo.benchmark.footprint import footprint
 from kerazoo.benchmark.machine import describe_machine
 from kerazoo.benchmark.runtimes import RUNTIMES
 from kerazoo.benchmark.timing import round_robin, summary
-from kerazoo.runtimes import set_tensorflow_threads
+from kerazoo.deploy.runtimes import set_tensorflow_threads
 
 _logger = logging.getLogger("kerazoo")
 FORMAT = 1  # of the JSON

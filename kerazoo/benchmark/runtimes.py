@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from kerazoo._machine import require
-from kerazoo.runtimes import RUNTIMES as OPENERS
-from kerazoo.runtimes import open_runtime
+from kerazoo.deploy.runtimes import RUNTIMES as OPENERS
+from kerazoo.deploy.runtimes import open_runtime
 
 _CALIBRATION = 4  # pictures
 
@@ -21,7 +21,7 @@ class Runtime:
         name: What `--runtimes` takes.
         title: Heading in tables.
         format: Of the file, a name both in `kerazoo.deploy.export.FORMATS` and in
-            `kerazoo.runtimes.RUNTIMES`.
+            `kerazoo.deploy.runtimes.RUNTIMES`.
         fused: Whether the network is fused for that format; otherwise it is left as built.
         precision: Of the file, as `kerazoo.deploy.export` takes it.
         options: Of the runtime.
@@ -41,7 +41,7 @@ class Runtime:
             ImportError: Something is not installed; the extra that brings it is named.
         """
         from kerazoo.deploy import export
-        from kerazoo.deploy.export import FORMATS
+        from kerazoo.deploy.exporting import FORMATS
 
         require(OPENERS[self.format][1], f"Runtime {self.name!r}")
         form = "fused" if self.fused else "built"

@@ -14,14 +14,14 @@ import numpy as np
 
 from kerazoo import __version__
 from kerazoo._errors import invalid, unknown
-from kerazoo.checkpoints.hub_commit import check_repo, commit_files
-from kerazoo.checkpoints.hub_files import fetch_hub
-from kerazoo.checkpoints.local_paths import without_folders
-from kerazoo.checkpoints.model_card import model_card
-from kerazoo.checkpoints.readers import read_tensors
+from kerazoo.checkpoints.fetch.hub import fetch_hub
+from kerazoo.checkpoints.read.tensors import read_tensors
 from kerazoo.checkpoints.records import Checkpoint, all_checkpoints
 from kerazoo.checkpoints.timm_config import describe_timm, is_timm
 from kerazoo.preprocessing import Preprocessing
+from kerazoo.publish.card import model_card
+from kerazoo.publish.commit import check_repo, commit_files
+from kerazoo.publish.local_paths import without_folders
 
 if TYPE_CHECKING:
     from kerazoo.checkpoints.resolve import Weights

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from kerazoo._errors import invalid
-from kerazoo.checkpoints.names import IGNORED, find_layout
+from kerazoo.checkpoints.layouts.layout import IGNORED, find_layout
 
 log = logging.getLogger("kerazoo")
 

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from kerazoo._errors import invalid, unknown
-from kerazoo.checkpoints.integrity import Digest
+from kerazoo.checkpoints.fetch.integrity import Digest
 from kerazoo.preprocessing import Preprocessing
 
 SOURCES = ("hub", "url", "package")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from kerazoo._errors import invalid, unknown
-from kerazoo.checkpoints.readers import READERS, read_tensors
+from kerazoo.checkpoints.read.tensors import READERS, read_tensors
 from kerazoo.checkpoints.records import (
     Checkpoint,
     all_checkpoints,
@@ -96,7 +96,7 @@ def _local(path: str, model: str | None, size: Any) -> Weights:
 
 def _registered(checkpoint: Checkpoint) -> Weights:
     def tensors() -> dict[str, np.ndarray]:
-        from kerazoo.checkpoints.sources import fetch
+        from kerazoo.checkpoints.fetch.checkpoint import fetch
 
         return read_tensors(fetch(checkpoint))
 

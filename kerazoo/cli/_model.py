@@ -96,7 +96,7 @@ def _refuse_options(args: argparse.Namespace, what: str) -> None:
 
 def load_preprocessing(args: argparse.Namespace, model: Any) -> Any:
     """How pictures are prepared for `model`, `--preprocessing` and `--size` considered."""
-    from kerazoo.data.inference import picture_preprocessing
+    from kerazoo.inference import picture_preprocessing
 
     return picture_preprocessing(model, named_preprocessing(args))
 

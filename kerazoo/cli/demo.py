@@ -40,9 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     import_keras()
     from kerazoo.cli.predict import predict_files, print_predictions
-    from kerazoo.contact_sheet import contact_sheet, save_sheet
-    from kerazoo.data.inference import picture_preprocessing
+    from kerazoo.inference import picture_preprocessing
     from kerazoo.pictures import open_picture
+    from kerazoo.report.contact_sheet import contact_sheet, save_sheet
 
     paths = _photographs()
     model = _model(args.weights)

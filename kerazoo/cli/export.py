@@ -58,8 +58,8 @@ def run(args: argparse.Namespace) -> int:
     representative = _representative(args)
     import_keras()
     from kerazoo.deploy import export
-    from kerazoo.deploy.export import FORMATS
-    from kerazoo.deploy.export.export import check_arguments
+    from kerazoo.deploy.exporting import FORMATS
+    from kerazoo.deploy.exporting.export import check_arguments
 
     check_arguments(args.format, args.precision, args.target, not args.no_fuse, args.opset)
     path = export(
@@ -98,7 +98,7 @@ def _representative(args: argparse.Namespace) -> Any:
         raise invalid("data_dir", None, "given with --data")
 
     def load() -> Any:
-        from kerazoo.data.sources import load_source
+        from kerazoo.data.source import load_source
 
         return load_source(args.data, args.split, data_dir=args.data_dir)
 

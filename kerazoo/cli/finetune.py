@@ -82,7 +82,7 @@ def _add_splits(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     import_keras("tensorflow")
-    from kerazoo.training.finetuning import finetune
+    from kerazoo.training.finetuning.run import finetune
 
     options = (
         *("weights", "size", "epochs", "learning_rate", "unfreeze_epochs", "unfreeze_rate"),

@@ -83,7 +83,7 @@ def predict_files(
     """`(path, predictions)` of every picture that can be read; the others are complained of."""
     import numpy as np
 
-    from kerazoo.data.inference import inference_function
+    from kerazoo.inference import inference_function
     from kerazoo.labels import decode_predictions
 
     run_batch, results = inference_function(model), []

@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from kerazoo.checkpoints.hub_commit import check_repo, commit_files
+    from kerazoo.publish.commit import check_repo, commit_files
 
     check_repo(args.repo)
     name, files = _of_folder(args) if Path(args.model).is_dir() else _of_model(args)
@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _of_folder(args: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     from kerazoo._errors import invalid
-    from kerazoo.checkpoints.push import folder_files
+    from kerazoo.publish.folder import folder_files
 
     for option in _OF_MODELS:
         if value := getattr(args, option):

@@ -53,9 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     import_keras("tensorflow")
-    from kerazoo.contact_sheet import contact_sheet, save_sheet
     from kerazoo.data.corrupt import picture_error
     from kerazoo.data.open import open_source
+    from kerazoo.report.contact_sheet import contact_sheet, save_sheet
 
     augmentation = _augmentation(args.augmentation, args.set)
     source = open_source(args.data, args.split, data_dir=args.data_dir, shards=4)
@@ -72,10 +72,10 @@ def run(args: argparse.Namespace) -> int:
 
 def _pictures(args: argparse.Namespace, source: Any, augmentation: Any) -> tuple[list, list, list]:
     """Pictures for the sheet, their captions, and what could not be decoded."""
-    from kerazoo.contact_sheet import framed, pil_picture
     from kerazoo.data.pipeline import training_data
     from kerazoo.labels import label_names
     from kerazoo.preprocessing import Preprocessing
+    from kerazoo.report.contact_sheet import framed, pil_picture
 
     # A padded crop starts from the whole picture.
     fraction = 1.0 if augmentation.crop == "pad" else 0.875

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerazoo.contact_sheet import pil_picture
 from kerazoo.data.corrupt import find_corrupt
-from kerazoo.data.evaluate import scored_batches
-from kerazoo.data.sources import Source
+from kerazoo.data.source import Source
+from kerazoo.evaluation import scored_batches
 from kerazoo.pictures import open_picture
 from kerazoo.preprocessing import Preprocessing
+from kerazoo.report.contact_sheet import pil_picture
 
 
 @dataclass(frozen=True, eq=False)

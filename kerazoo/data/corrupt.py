@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from kerazoo.data._augment import decode_other
-from kerazoo.data.sources import Source
+from kerazoo.data.augment import decode_other
+from kerazoo.data.source import Source
 from kerazoo.pictures import PictureError
 
 

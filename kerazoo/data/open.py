@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo._errors import invalid
-from kerazoo.data.sources import Source, load_source, tfds_splits
+from kerazoo.data.source import Source, load_source, tfds_splits
 
 
 def open_source(

@@ -8,11 +8,11 @@ from typing import Any
 import tensorflow as tf
 
 from kerazoo._errors import invalid, unknown
-from kerazoo.data._augment import Augmenter, cropped, fold_in, plain_picture, scaled
-from kerazoo.data._small import is_small, small_batches
+from kerazoo.data.augment import Augmenter, cropped, fold_in, plain_picture, scaled
 from kerazoo.data.augmentation import Augmentation
+from kerazoo.data.batchwise import is_small, small_batches
 from kerazoo.data.corrupt import Corrupt, Tally, picture_error
-from kerazoo.data.sources import Source
+from kerazoo.data.source import Source
 from kerazoo.preprocessing import Preprocessing
 
 # Random numbers for different ends come from different branches of the seed.

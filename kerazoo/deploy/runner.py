@@ -13,12 +13,12 @@ import numpy as np
 
 from kerazoo._errors import invalid, unknown
 from kerazoo._machine import cores, is_installed, require
-from kerazoo.deploy.export import FORMATS, export, read_record
-from kerazoo.deploy.export._format import Format
+from kerazoo.deploy.exporting import FORMATS, export, read_record
+from kerazoo.deploy.exporting._format import Format
+from kerazoo.deploy.runtimes import RUNTIMES, open_runtime
 from kerazoo.labels import Prediction, decode_predictions
 from kerazoo.pictures import PictureError, find_pictures, open_picture
 from kerazoo.preprocessing import Preprocessing
-from kerazoo.runtimes import RUNTIMES, open_runtime
 
 _AHEAD = 2  # batches that are decoded while one is computed
 # What a model is exported to where a runtime is named: a SavedModel would want preprocessing.
@@ -49,7 +49,7 @@ class Runner:
         threads: Of the runtime; by default as many as there are cores.
         preprocessing: In place of the one that the network carries.
         labels: Label set or names, in place of those that it carries.
-        **options: Of the runtime, as `streams=True` for OpenVINO (`kerazoo.runtimes`).
+        **options: Of the runtime, as `streams=True` for OpenVINO (`kerazoo.deploy.runtimes`).
 
     Attributes:
         runtime: Name of the runtime in use.

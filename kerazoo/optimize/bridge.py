@@ -7,8 +7,8 @@ import keras
 import numpy as np
 
 from kerazoo._errors import invalid
-from kerazoo.deploy.freeze_groups import freeze_groups
-from kerazoo.deploy.fuse_graph import Graph, is_graph, layers_of
+from kerazoo._graph import Graph, is_graph, layers_of
+from kerazoo.deploy.learned_groups import freeze_groups
 from kerazoo.layers import FLGCConv2D
 from kerazoo.optimize._tfmot import Legacy, legacy
 from kerazoo.optimize.lowering import RULES, TRAINING_ONLY, Home, Make

@@ -8,11 +8,11 @@ import keras
 import numpy as np
 
 from kerazoo._errors import invalid
-from kerazoo.deploy.fuse import fuse
+from kerazoo.deploy.fusion import fuse
 from kerazoo.optimize._tfmot import legacy
 from kerazoo.optimize.bridge import Bridge, to_tf_keras
 from kerazoo.optimize.logits import without_softmax
-from kerazoo.training.batch_norm import batch_norms, settle_batch_norm
+from kerazoo.training.transfer.batch_norm import batch_norms, settle_batch_norm
 
 _KINDS = ("Conv2D", "Dense")  # TF-MOT leaves depthwise kernels alone: they are few numbers
 

@@ -9,14 +9,15 @@ import keras
 import numpy as np
 
 from kerazoo._errors import invalid
+from kerazoo._graph import Graph
 from kerazoo._machine import require
-from kerazoo.deploy.export._files import check_output, publish, staging
-from kerazoo.deploy.export.calibration import representative_pictures
-from kerazoo.deploy.export.graph import frozen_graph
-from kerazoo.deploy.export.litert import converted, in_int8
-from kerazoo.deploy.export.record import SIDECAR, ExportRecord, describe
-from kerazoo.deploy.fuse import fuse
-from kerazoo.deploy.fuse_graph import Graph
+from kerazoo.deploy.exporting._files import check_output, publish, staging
+from kerazoo.deploy.exporting.calibration import representative_pictures
+from kerazoo.deploy.exporting.graph import frozen_graph
+from kerazoo.deploy.exporting.litert import converted, in_int8
+from kerazoo.deploy.exporting.record import SIDECAR, ExportRecord, describe
+from kerazoo.deploy.fusion import fuse
+from kerazoo.deploy.runtimes import RUNTIMES
 from kerazoo.layers import BatchNormalization
 from kerazoo.optimize._operations import PREFIX, look_through
 from kerazoo.optimize._places import places
@@ -24,7 +25,6 @@ from kerazoo.optimize._tfmot import Legacy, legacy
 from kerazoo.optimize.bridge import to_tf_keras
 from kerazoo.optimize.logits import without_softmax
 from kerazoo.preprocessing import Preprocessing
-from kerazoo.runtimes import RUNTIMES
 
 _BATCH = 16
 

@@ -9,22 +9,22 @@ import keras
 
 from kerazoo import __version__
 from kerazoo._errors import invalid, unknown
+from kerazoo._files import write_json
 from kerazoo._machine import installed_versions, require
-from kerazoo.data.evaluate import evaluate
-from kerazoo.data.inference import picture_preprocessing
 from kerazoo.data.open import open_source
 from kerazoo.data.pipeline import evaluation_batches
-from kerazoo.deploy.export import export
-from kerazoo.deploy.export._files import publish, staging
-from kerazoo.deploy.export.record import SIDECAR
+from kerazoo.deploy.exporting import export
+from kerazoo.deploy.exporting._files import publish, staging
+from kerazoo.deploy.exporting.record import SIDECAR
 from kerazoo.deploy.runner import Runner
+from kerazoo.deploy.runtimes import RUNTIMES
+from kerazoo.evaluation import evaluate
+from kerazoo.inference import picture_preprocessing
 from kerazoo.optimize._tfmot import legacy
 from kerazoo.optimize.compress import cluster, prune
 from kerazoo.optimize.qat import QuantizeAware, quantize_aware
 from kerazoo.optimize.training import check_training, fine_tune, top1
 from kerazoo.preprocessing import Preprocessing
-from kerazoo.runtimes import RUNTIMES
-from kerazoo.training._files import write_json
 from kerazoo.training.inputs import fit_batches, open_inputs
 from kerazoo.training.recipe import Recipe, load_recipe
 

@@ -4,21 +4,21 @@ import importlib
 
 # Public name -> module; imported on first use, for most of them import Keras.
 _PUBLIC = {
-    "train": "run",
-    "load_trained": "run",
-    "finetune": "finetuning",
-    "load_recipe": "recipe",
-    "recipe_names": "recipe",
-    "draw_figures": "figures",
-    "draw_confusion": "figures",
-    "draw_mistakes": "figures",
+    "train": "training.run",
+    "load_trained": "training.run",
+    "finetune": "training.finetuning.run",
+    "load_recipe": "training.recipe",
+    "recipe_names": "training.recipe",
+    "draw_figures": "report.figures",
+    "draw_confusion": "report.figures",
+    "draw_mistakes": "report.figures",
 }
 
 
 def __getattr__(name: str):
     if name not in _PUBLIC:
         raise AttributeError(f"module 'kerazoo.training' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"kerazoo.training.{_PUBLIC[name]}"), name)
+    value = getattr(importlib.import_module(f"kerazoo.{_PUBLIC[name]}"), name)
     globals()[name] = value
     return value
 

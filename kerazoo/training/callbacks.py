@@ -18,7 +18,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from kerazoo.training._files import write_file, write_text
+from kerazoo._files import write_file, write_text
 from kerazoo.training.state import Position, save_state
 
 CHECK_EVERY = 25  # steps; looking at a loss makes an accelerator wait

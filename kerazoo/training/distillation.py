@@ -15,9 +15,9 @@ import tensorflow as tf
 from kerazoo._errors import invalid
 from kerazoo.checkpoints.load import load_weights
 from kerazoo.checkpoints.resolve import resolve
+from kerazoo.open import find_start
 from kerazoo.preprocessing import Preprocessing
 from kerazoo.registry import create_model, get_entry
-from kerazoo.training.start import find_start
 
 
 @dataclass(frozen=True)

@@ -172,8 +172,8 @@ def adapt(
     """
     if strategy != "mirrored" or replicas(strategy) == 1:
         return optimizer
-    from kerazoo.training.batch_norm import batch_norms
-    from kerazoo.training.summed_gradients import sum_before_clipping
+    from kerazoo.training.optim.summed_gradients import sum_before_clipping
+    from kerazoo.training.transfer.batch_norm import batch_norms
 
     inner = getattr(optimizer, "inner_optimizer", optimizer)
     steps = inner.gradient_accumulation_steps

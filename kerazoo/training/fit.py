@@ -10,11 +10,11 @@ import keras
 
 from kerazoo.training import callbacks as ours
 from kerazoo.training import distribution
-from kerazoo.training import record as names
+from kerazoo.training import folder as names
+from kerazoo.training.folder import RunRecord
 from kerazoo.training.inputs import Inputs, fit_batches, validation_batches
-from kerazoo.training.optimizers import recipe_schedule
+from kerazoo.training.optim.optimizers import recipe_schedule
 from kerazoo.training.recipe import Recipe
-from kerazoo.training.record import RunRecord
 from kerazoo.training.state import Position, load_state
 
 log = logging.getLogger("kerazoo")

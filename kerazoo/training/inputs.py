@@ -14,7 +14,7 @@ from kerazoo._errors import invalid, unknown
 from kerazoo.data.memory import fits_in_memory, in_memory
 from kerazoo.data.open import open_source
 from kerazoo.data.pipeline import TrainingData, evaluation_batches, training_data
-from kerazoo.data.sources import Source
+from kerazoo.data.source import Source
 from kerazoo.preprocessing import Preprocessing
 from kerazoo.training.distillation import Teacher, find_teacher
 from kerazoo.training.recipe import Recipe
@@ -133,7 +133,7 @@ def recipe_preprocessing(recipe: Recipe) -> Preprocessing:
 def _weights_preprocessing(recipe: Recipe, size: Any) -> Preprocessing | None:
     from kerazoo.checkpoints.resolve import resolve
     from kerazoo.registry import get_entry
-    from kerazoo.training.record import read_run
+    from kerazoo.training.folder import read_run
 
     if recipe.weights is None:
         return None

@@ -88,7 +88,7 @@ class Optimizer:
 
 @dataclass(frozen=True)
 class Transfer:
-    """How a network that was trained before goes on learning (`kerazoo.training.transfer`).
+    """How a network that was trained before goes on learning (`kerazoo.training.transfer.layers`).
 
     Args:
         freeze: `"none"`, `"backbone"` (all but the classifier: a linear probe), or a pattern of
@@ -165,7 +165,7 @@ class Recipe:
         augmentation: How training pictures are varied. A recipe that does not say how to crop
             pads and crops CIFAR (`"pad"`) and crops others at random (`"random"`).
         optimizer: Optimizer, clipping, label smoothing, average of the weights.
-        schedule: `name` of a schedule and its arguments, see `kerazoo.training.optimizers`.
+        schedule: `name` of a schedule and its arguments, see `kerazoo.training.optim.optimizers`.
         transfer: Freezing and rates of layers.
         distillation: A trained network to learn from, beside the labels.
     """

@@ -16,24 +16,30 @@ import keras
 import numpy as np
 
 from kerazoo._errors import invalid
+from kerazoo._files import write_json
 from kerazoo.checkpoints.load import load_weights
-from kerazoo.data.evaluate import evaluate
-from kerazoo.data.sources import Source
+from kerazoo.data.source import Source
+from kerazoo.evaluation import evaluate
 from kerazoo.models import ZooModel
 from kerazoo.preprocessing import Preprocessing
 from kerazoo.registry import create_model
+from kerazoo.report.curves import draw_curves
 from kerazoo.training import distribution
-from kerazoo.training import record as names
-from kerazoo.training._files import write_json
+from kerazoo.training import folder as names
 from kerazoo.training.callbacks import save_weights
-from kerazoo.training.curves import draw_curves
 from kerazoo.training.fit import Session, fit
+from kerazoo.training.folder import RunRecord, read_run, teacher_facts, weights_facts
 from kerazoo.training.inputs import CIFAR, Inputs, open_inputs
-from kerazoo.training.optimizers import add_l2, make_loss, make_optimizer, use_jit, warn_of_bfloat16
+from kerazoo.training.optim.optimizers import (
+    add_l2,
+    make_loss,
+    make_optimizer,
+    use_jit,
+    warn_of_bfloat16,
+)
 from kerazoo.training.recipe import Recipe, load_recipe
-from kerazoo.training.record import RunRecord, read_run, teacher_facts, weights_facts
-from kerazoo.training.statistics import restore_statistics, settle_statistics
-from kerazoo.training.transfer import prepare, scale_rates
+from kerazoo.training.transfer.layers import prepare, scale_rates
+from kerazoo.training.transfer.statistics import restore_statistics, settle_statistics
 
 log = logging.getLogger("kerazoo")
 
@@ -78,7 +84,7 @@ def train(
     1. `kerazoo.training.distribution.start(recipe.strategy)`, before anything else;
     2. data are opened and checked, the output folder is checked, `run.json` is written;
     3. in `distribution.scope(recipe.strategy)`: the network is made with its start weights,
-       `kerazoo.training.transfer.prepare(model, recipe.transfer)` freezes, the optimizer is made,
+       `transfer.layers.prepare(model, recipe.transfer)` freezes, the optimizer is made,
        `transfer.scale_rates` and `distribution.adapt` return the one to compile with; statistics
        of folded batch norms are restored, where `transfer.restores_batch_norm` says so;
     4. the backup is restored, and Keras' `fit` runs on `distribution.batches(dataset, strategy)`;

@@ -17,7 +17,7 @@ import numpy as np
 from keras import ops
 
 from kerazoo._errors import invalid
-from kerazoo.training._files import write_file
+from kerazoo._files import write_file
 
 
 @dataclass(frozen=True)

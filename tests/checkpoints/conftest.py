@@ -44,7 +44,8 @@ class Client:
 
     def start(self, code, **environment):
         prelude = (
-            "from kerazoo.checkpoints.sources import *\nfrom kerazoo.checkpoints.records import *\n"
+            "from kerazoo.checkpoints.fetch.checkpoint import *\n"
+            "from kerazoo.checkpoints.records import *\n"
         )
         return subprocess.Popen(
             [sys.executable, "-c", prelude + textwrap.dedent(code)],

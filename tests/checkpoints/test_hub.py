@@ -152,7 +152,7 @@ def test_a_registered_repository_keeps_its_record():
 
 def test_from_pretrained_takes_a_registered_repository(hub, talk):
     code = """
-        from kerazoo.checkpoints.sources import DownloadError
+        from kerazoo.checkpoints.fetch.checkpoint import DownloadError
         try:
             kerazoo.from_pretrained("hf://timm/mobilenetv2_050.lamb_in1k")
         except DownloadError as error:
@@ -216,7 +216,7 @@ def test_the_licence_of_the_checkpoint_is_inherited(small):
 def test_the_card_says_what_a_reader_needs(small):
     import yaml
 
-    from kerazoo.checkpoints.model_card import model_card
+    from kerazoo.publish.card import model_card
 
     config = _config(small, "mit", {"top1": 84.25}, "cifar10", ["a", "b", "c"], "float32")
     card = model_card(REPO, config, 1234)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from kerazoo.checkpoints.readers import read_tensors
+from kerazoo.checkpoints.read.tensors import read_tensors
 
 NAMES = ["mobilenet_0.25_128", "mobilenet_0.5_160", "mobilenet_v2_1.0_224"]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from kerazoo.checkpoints import records
-from kerazoo.checkpoints.integrity import Digest, file_digest, first_mismatch
+from kerazoo.checkpoints.fetch.integrity import Digest, file_digest, first_mismatch
 from kerazoo.checkpoints.records import (
     Checkpoint,
     all_checkpoints,

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from torch_writer import call, encode, state_dict, storage, tensor, value, write_legacy, write_zip
 
-from kerazoo.checkpoints.readers import read_tensors
-from kerazoo.checkpoints.torch_files import UnsafePickleError
+from kerazoo.checkpoints.read.tensors import read_tensors
+from kerazoo.checkpoints.read.torch import UnsafePickleError
 
 F4 = np.arange(24, dtype="float32")
 

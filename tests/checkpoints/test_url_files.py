@@ -10,9 +10,9 @@ import time
 import numpy as np
 import pytest
 
-from kerazoo.checkpoints.integrity import Digest
+from kerazoo.checkpoints.fetch.checkpoint import DownloadError, fetch, fetch_package, fetch_url
+from kerazoo.checkpoints.fetch.integrity import Digest
 from kerazoo.checkpoints.records import get_checkpoint
-from kerazoo.checkpoints.sources import DownloadError, fetch, fetch_package, fetch_url
 
 NAME = "weights.h5"
 DATA = np.random.default_rng(1).bytes(300_000)

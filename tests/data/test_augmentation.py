@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerazoo.data._augment import Augmenter, _pad_and_crop
+from kerazoo.data.augment import Augmenter, _pad_and_crop
 from kerazoo.data.augmentation import CIFAR, NONE, Augmentation
 from kerazoo.preprocessing import Preprocessing
 from tests.data.test_sources import raises

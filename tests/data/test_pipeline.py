@@ -10,10 +10,10 @@ from PIL import Image
 
 from kerazoo.data.augmentation import CIFAR, NONE, Augmentation
 from kerazoo.data.corrupt import find_corrupt
-from kerazoo.data.evaluate import evaluate
 from kerazoo.data.files import array_source, folder_source
 from kerazoo.data.pipeline import evaluation_batches, training_data
-from kerazoo.data.sources import load_source
+from kerazoo.data.source import load_source
+from kerazoo.evaluation import evaluate
 from kerazoo.pictures import PictureError
 from kerazoo.preprocessing import Preprocessing
 from tests.data.test_sources import picture, raises
@@ -102,7 +102,7 @@ def test_pixels_of_a_random_jpeg_crop_are_those_of_the_picture(shared):
     ramp = np.stack(np.broadcast_arrays(x[None, :], x[::2, None], 128.0), -1)
     buffer = io.BytesIO()
     Image.fromarray(ramp.astype("uint8")).save(buffer, "JPEG", quality=95, subsampling=0)
-    from kerazoo.data._augment import cropped
+    from kerazoo.data.augment import cropped
 
     record = Augmentation(flip=False, area=(0.2, 0.5))
     corners = set()

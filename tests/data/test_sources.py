@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerazoo.data._splits import cut, hash_order
 from kerazoo.data.files import array_source, csv_source, folder_source
-from kerazoo.data.sources import load_source
+from kerazoo.data.source import load_source
+from kerazoo.data.splits import cut, hash_order
 
 
 def picture(path, level):

@@ -11,11 +11,11 @@ import pytest
 import tensorflow as tf
 
 import kerazoo
-from kerazoo.data.inference import inference_function, picture_preprocessing
 from kerazoo.data.pipeline import evaluation_batches
-from kerazoo.data.sources import load_source
+from kerazoo.data.source import load_source
 from kerazoo.deploy import Runner, export
-from kerazoo.deploy.export import FORMATS, read_record
+from kerazoo.deploy.exporting import FORMATS, read_record
+from kerazoo.inference import inference_function, picture_preprocessing
 
 # Keras, TensorFlow: always there. The others are extras.
 pytest.importorskip("openvino")

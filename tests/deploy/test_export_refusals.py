@@ -13,9 +13,9 @@ import tensorflow as tf
 
 from kerazoo.cli import main
 from kerazoo.deploy import Runner, export
-from kerazoo.deploy.export import FORMATS, openvino
-from kerazoo.deploy.export._files import publish, staging
-from kerazoo.deploy.export.calibration import representative_pictures, without_outliers
+from kerazoo.deploy.exporting import FORMATS, openvino
+from kerazoo.deploy.exporting._files import publish, staging
+from kerazoo.deploy.exporting.calibration import representative_pictures, without_outliers
 from tests.deploy.test_export import RECORD, small
 
 pytest.importorskip("openvino")

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 import kerazoo
-from kerazoo.checkpoints.readers import read_tensors
+from kerazoo.checkpoints.read.tensors import read_tensors
 from kerazoo.deploy import fuse
-from kerazoo.deploy.fuse import _fuse
-from kerazoo.deploy.fuse_forms import TARGETS, Forms
+from kerazoo.deploy.fusion.forms import TARGETS, Forms
+from kerazoo.deploy.fusion.fuse import _fuse
 from kerazoo.layers import (
     BatchNormalization,
     ChannelShuffle,

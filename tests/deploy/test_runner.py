@@ -10,11 +10,11 @@ from PIL import Image
 import kerazoo
 from kerazoo import _machine
 from kerazoo.cli import main
-from kerazoo.data.inference import inference_function
 from kerazoo.deploy import Runner, export, runner
 from kerazoo.deploy.runner import FASTEST
+from kerazoo.deploy.runtimes import open_runtime
+from kerazoo.inference import inference_function
 from kerazoo.pictures import PictureError
-from kerazoo.runtimes import open_runtime
 
 pytest.importorskip("openvino")
 pytest.importorskip("onnxruntime")
@@ -224,7 +224,7 @@ class TestCommands:
         assert "left out with --representative" in capsys.readouterr().err
 
     def test_help_names_every_format(self, capsys):
-        from kerazoo.deploy.export import FORMATS
+        from kerazoo.deploy.exporting import FORMATS
 
         with pytest.raises(SystemExit):
             main(["export", "--help"])

@@ -13,7 +13,7 @@ from PIL import Image
 
 import kerazoo
 from kerazoo.checkpoints.layouts.espnetv2 import is_unused
-from kerazoo.checkpoints.readers import read_tensors
+from kerazoo.checkpoints.read.tensors import read_tensors
 from kerazoo.checkpoints.records import checkpoints_for, default_checkpoint
 from kerazoo.models.espnetv2 import BASES, SCALES, ESPNetV2, table, widths
 from tests.models.parity import TOLERANCE, Reference, errors_on_jax, pseudo

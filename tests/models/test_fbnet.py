@@ -18,7 +18,7 @@ def test_blocks_expand_at_ratio_one_too():
 
 
 def test_timm_names_translate_completely():
-    from kerazoo.checkpoints.names import find_layout
+    from kerazoo.checkpoints.layouts.layout import find_layout
 
     model = kerazoo.FBNetC(weights=None, input_shape=(64, 64, 3))
     names = [

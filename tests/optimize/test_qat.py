@@ -9,7 +9,7 @@ import pytest
 
 import kerazoo
 from kerazoo.deploy import Runner
-from kerazoo.deploy.export import read_record
+from kerazoo.deploy.exporting import read_record
 from kerazoo.optimize import fine_tune, quantize_aware, to_tf_keras
 from kerazoo.optimize._places import places
 from tests.optimize.test_bridge import network, pictures
@@ -142,9 +142,9 @@ def test_refusals(tmp_path):
 
 def test_a_real_network_on_real_pictures(shared, tmp_path):
     """MixNet-S as trained on CIFAR-10: int8 says what the float network says."""
-    from kerazoo.data.inference import inference_function
     from kerazoo.data.pipeline import evaluation_batches
-    from kerazoo.data.sources import load_source
+    from kerazoo.data.source import load_source
+    from kerazoo.inference import inference_function
     from kerazoo.labels import label_names
 
     model = kerazoo.MixNetS(weights="cifar10")

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kerazoo.checkpoints.readers import read_tensors
+from kerazoo.checkpoints.read.tensors import read_tensors
 from kerazoo.training import distribution
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,7 +74,7 @@ import json, sys
 import keras, numpy as np, tensorflow as tf
 from kerazoo.layers import BatchNormalization
 from kerazoo.training import distribution
-from kerazoo.training.layer_rates import scale_variables
+from kerazoo.training.optim.layer_rates import scale_variables
 
 rng = np.random.default_rng(0)
 PICTURES, LABELS = rng.normal(size=(64, 16, 16, 3)).astype("float32"), rng.integers(0, 4, 64)

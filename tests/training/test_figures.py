@@ -9,9 +9,9 @@ from PIL import Image
 
 from kerazoo.data.answers import Answers, collect_answers, pictures_at
 from kerazoo.data.files import array_source, folder_source
-from kerazoo.data.sources import load_source
+from kerazoo.data.source import load_source
 from kerazoo.preprocessing import Preprocessing
-from kerazoo.training import figures
+from kerazoo.report import figures
 
 CLASSES = ("red", "green", "blue")
 RAW = Preprocessing(size=(8, 8), crop_fraction=1.0, mean=(0.0,) * 3, std=(1.0,) * 3)
@@ -179,7 +179,7 @@ def test_sheet_shows_the_surest_mistakes_first(answers, tmp_path):
 
 
 def test_captions_of_mistakes(answers, monkeypatch):
-    import kerazoo.contact_sheet as sheets
+    import kerazoo.report.contact_sheet as sheets
 
     seen = []
     monkeypatch.setattr(sheets, "contact_sheet", lambda *arguments: seen.append(arguments))

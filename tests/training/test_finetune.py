@@ -8,15 +8,16 @@ import pytest
 from PIL import Image
 
 import kerazoo
-from kerazoo.checkpoints.readers import read_tensors
+from kerazoo.checkpoints.read.tensors import read_tensors
 from kerazoo.cli import main
 from kerazoo.data.files import folder_source
 from kerazoo.data.open import open_source
 from kerazoo.models._stored import load_stored
-from kerazoo.training import finetune, finetuning, load_trained
-from kerazoo.training.batch_norm import settle_batch_norm
-from kerazoo.training.splits import choose_splits
-from kerazoo.training.start import find_start
+from kerazoo.open import find_start
+from kerazoo.training import finetune, load_trained
+from kerazoo.training.finetuning import run as finetuning
+from kerazoo.training.finetuning.splits import choose_splits
+from kerazoo.training.transfer.batch_norm import settle_batch_norm
 
 COLOURS = {"blue plum": (50, 60, 190), "green pear": (60, 180, 60), "red apple": (200, 40, 40)}
 COUNT = 20  # pictures of each

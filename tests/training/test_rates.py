@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerazoo.training import optimizers, rates
+from kerazoo.training.optim import optimizers, rates
 from kerazoo.training.recipe import load_recipe
 
 STEPS = 10  # in an epoch

@@ -11,7 +11,7 @@ import pytest
 from kerazoo.cli import main
 from kerazoo.cli._run import change
 from kerazoo.training.inputs import fit_batches, open_inputs
-from kerazoo.training.optimizers import warn_of_bfloat16
+from kerazoo.training.optim.optimizers import warn_of_bfloat16
 from kerazoo.training.recipe import load_recipe, recipe_names
 from kerazoo.training.run import build, compile_model
 
@@ -76,7 +76,7 @@ def test_stored_recipes_stay_valid(folder):
 
 def test_rates_of_the_papers():
     """Epoch 0 is the warm-up's start; the rate is the published one where the paper states it."""
-    from kerazoo.training.optimizers import recipe_schedule
+    from kerazoo.training.optim.optimizers import recipe_schedule
 
     def rate(name, epoch):
         return float(recipe_schedule(load_recipe(name), 1000)(int(1000 * epoch)))
@@ -161,7 +161,7 @@ def test_imitated_bfloat16_is_told(monkeypatch, caplog):
     for instructions, told in (({"avx2"}, True), ({"avx2", "avx512_bf16"}, False), (set(), False)):
         caplog.clear()
         found = partial(set, instructions)
-        monkeypatch.setattr("kerazoo.training.optimizers.cpu_instructions", found)
+        monkeypatch.setattr("kerazoo.training.optim.optimizers.cpu_instructions", found)
         with caplog.at_level("WARNING", logger="kerazoo"):
             warn_of_bfloat16(recipe)
             warn_of_bfloat16(load_recipe("mixnet_s_cifar10"))

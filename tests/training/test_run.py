@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import kerazoo
-from kerazoo.checkpoints.readers import read_tensors
+from kerazoo.checkpoints.read.tensors import read_tensors
 from kerazoo.cli import main
 from kerazoo.training.recipe import load_recipe
 from kerazoo.training.run import load_trained, train

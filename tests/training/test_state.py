@@ -8,9 +8,9 @@ import keras
 import numpy as np
 import pytest
 
-from kerazoo.training._files import write_file, write_json
+from kerazoo._files import write_file, write_json
+from kerazoo.report.curves import draw_curves
 from kerazoo.training.callbacks import trim_log
-from kerazoo.training.curves import draw_curves
 from kerazoo.training.fit import Leg, legs
 from kerazoo.training.recipe import load_recipe
 from kerazoo.training.state import Position, load_state, save_state
@@ -54,7 +54,7 @@ def test_a_kill_while_writing_leaves_the_file_before(tmp_path):
     program = f"""
 import os, signal
 from pathlib import Path
-from kerazoo.training._files import write_file
+from kerazoo._files import write_file
 def half(partial):
     partial.write_text('{{"epo')
     os.kill(os.getpid(), signal.SIGKILL)

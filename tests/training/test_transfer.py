@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 
 import kerazoo
-from kerazoo.training.batch_norm import (
+from kerazoo.training.optim.layer_rates import scale_variables
+from kerazoo.training.recipe import Transfer, load_recipe
+from kerazoo.training.transfer.batch_norm import (
     batch_norms,
     has_folded_batch_norm,
     restore_batch_norm,
     settle_batch_norm,
 )
-from kerazoo.training.layer_rates import scale_variables
-from kerazoo.training.recipe import Transfer, load_recipe
-from kerazoo.training.transfer import blocks, fits, prepare, rate_factors, scale_rates
+from kerazoo.training.transfer.layers import blocks, fits, prepare, rate_factors, scale_rates
 
 RNG = np.random.default_rng(0)
 PICTURES = RNG.normal(size=(16, 32, 32, 3)).astype("float32")
@@ -345,7 +345,7 @@ def test_statistics_need_batches_and_batch_norms():
 
 def test_folded_batch_norm_is_restored_on_real_pictures(shared):
     from kerazoo.data.pipeline import evaluation_batches
-    from kerazoo.data.sources import load_source
+    from kerazoo.data.source import load_source
 
     weights = shared / "weights/mobilenet_0.25_128_imagenet_dequant.weights.h5"
     model = kerazoo.create_model(
@@ -388,7 +388,7 @@ import json, sys
 import keras, numpy as np
 sys.path.insert(0, sys.argv[1])
 from tests.training.test_transfer import LABELS, PICTURES, batch_norms, compiled, steps
-from kerazoo.training.batch_norm import settle_batch_norm
+from kerazoo.training.transfer.batch_norm import settle_batch_norm
 
 model = steps(compiled(), 4)
 found = {v.path: v.numpy().tolist() for v in model.trainable_variables}

@@ -1,1 +1,1 @@
-"""Layouts: how publishers name their tensors, found by `kerazoo.checkpoints.names`."""
+"""Layouts: how publishers name their tensors, found by `kerazoo.checkpoints.layouts.layout`."""

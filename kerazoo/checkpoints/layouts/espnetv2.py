@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from kerazoo.checkpoints.names import IGNORED, Layout, Translation, torch_variable
+from kerazoo.checkpoints.layouts.layout import IGNORED, Layout, Translation, torch_variable
 
 # In every file, and in the parameter count of the original, but never run by it: the last
 # activation of a reducing unit, and the picture branch of the last reducing unit.

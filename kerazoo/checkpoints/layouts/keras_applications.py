@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable
 
-from kerazoo.checkpoints.names import Layout, Translation, blocks_in
+from kerazoo.checkpoints.layouts.layout import Layout, Translation, blocks_in
 
 
 def _keras_v1_layer(layer: str, blocks: list[str]) -> str | None:

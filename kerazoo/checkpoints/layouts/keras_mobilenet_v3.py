@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from kerazoo.checkpoints.names import Layout, Translation, blocks_in
+from kerazoo.checkpoints.layouts.layout import Layout, Translation, blocks_in
 
 _FLAT = {
     "conv": "stem_conv",

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from kerazoo.checkpoints.names import Layout, Translation, translate_modules
+from kerazoo.checkpoints.layouts.layout import Layout, Translation, translate_modules
 
 _EFFICIENTNET = {
     "conv_stem": "stem_conv",

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from kerazoo.checkpoints.names import Layout, Translation, translate_modules
+from kerazoo.checkpoints.layouts.layout import Layout, Translation, translate_modules
 
 _FLAT = {"conv1": "stem_conv", "bn1": "stem_bn", "fc": "predictions"}
 _SHORTCUT = {"0": "shortcut_conv", "1": "shortcut_bn"}

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from kerazoo.checkpoints.names import Layout, Translation, translate_modules
+from kerazoo.checkpoints.layouts.layout import Layout, Translation, translate_modules
 
 # One flat list: stem, the first (separable) block, six stages, head.
 _FLAT = {

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from kerazoo.checkpoints.names import Layout, Translation, blocks_in, translate_modules
+from kerazoo.checkpoints.layouts.layout import Layout, Translation, blocks_in, translate_modules
 
 
 def _torchvision_mobilenet_v2(names: Iterable[str], layers: Iterable[str]) -> Translation:

@@ -1,0 +1,1 @@
+"""From the public home of a checkpoint to a verified local file."""

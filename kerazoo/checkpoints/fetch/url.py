@@ -1,0 +1,185 @@
+"""Files at plain addresses, fetched by `keras.utils.get_file` and kept only when whole.
+
+`get_file` writes straight to its final name, so a killed process would leave half a file there
+that the next one takes for the whole. Here it writes to a name of its own in the same folder,
+which becomes the real one when the content has been verified.
+"""
+
+import base64
+import contextlib
+import json
+import logging
+import os
+import socket
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kerazoo._errors import invalid
+from kerazoo.checkpoints.fetch._network import (
+    ANSWER,
+    DEADLINE,
+    DownloadError,
+    first_line,
+    sweep,
+    within,
+)
+from kerazoo.checkpoints.fetch.integrity import Digest, file_digest, first_mismatch
+
+logger = logging.getLogger("kerazoo")
+
+_FOLDER = "kerazoo"
+_STALL = 30  # seconds without a byte after which a download counts as broken
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What the server says about a file before sending it."""
+
+    size: int | None = None
+    md5: str | None = None
+
+    def fault(self, path: Path) -> str | None:
+        size = path.stat().st_size
+        if self.size is not None and size != self.size:
+            return f"{self.size} bytes are expected, found {size}"
+        if self.md5 is not None and (found := file_digest(path, "md5")) != self.md5:
+            return f"the server says md5 {self.md5}, found {found}"
+        return None
+
+
+def fetch_url(url: str, filename: str, digests: Sequence[Digest] = ()) -> Path:
+    """A verified local copy of the file at `url`, under Keras' cache folder (`KERAS_HOME`).
+
+    Where the publisher gives no digest, the size and md5 that the server itself states are
+    checked, and the sha256 is remembered beside the file, so that a later change of the cache is
+    noticed. A cached file is used without the network.
+
+    Args:
+        url: Whole address.
+        filename: Name in the cache, without folders.
+        digests: What the file must match.
+
+    Raises:
+        DownloadError: Not reachable and not cached, refused by the server, or the content does not
+            match, even when fetched again. Nothing of it is kept.
+    """
+    if not filename or Path(filename).name != filename:
+        raise invalid("filename", filename, "a file name without folders")
+    path = _cache_folder() / filename
+    if path.exists():
+        fault = _cached_fault(path, url, digests)
+        if fault is None:
+            return path
+        logger.warning("The cached %s is fetched again: %s.", path, fault)
+        path.unlink(missing_ok=True)
+    fault = None
+    for _ in range(2):
+        facts = _ask(url, path.parent)
+        with _part(path) as part:
+            fault = _get(url, part) or _fault(part, digests, facts)
+            if fault is None:
+                _remember(path, url, file_digest(part))
+                os.replace(part, path)
+                return path
+        logger.warning("The download of %s is damaged (%s).", url, fault)
+    raise DownloadError(
+        f"{url} was fetched twice and is damaged each time ({fault}). Nothing was kept; try again "
+        "later, or give a local file as `weights=`."
+    )
+
+
+def _cache_folder() -> Path:
+    home = os.environ.get("KERAS_HOME") or os.path.join(os.path.expanduser("~"), ".keras")
+    folder = Path(home) / _FOLDER
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DownloadError(
+            f"Cannot write to the cache {folder} ({first_line(error)}): set KERAS_HOME to a folder "
+            "that can be written."
+        ) from error
+    return folder
+
+
+def _sidecar(path: Path) -> Path:
+    return path.with_name(f"{path.name}.json")
+
+
+def _remember(path: Path, url: str, sha256: str) -> None:
+    """Written before the file itself appears: a file without this note is never ours."""
+    note = path.with_name(f".{path.name}.{uuid.uuid4().hex}.json")
+    note.write_text(json.dumps({"url": url, "sha256": sha256}), "utf-8")
+    os.replace(note, _sidecar(path))
+
+
+def _cached_fault(path: Path, url: str, digests: Sequence[Digest]) -> str | None:
+    try:
+        if digests:
+            return _fault(path, digests, _Facts())
+        note = json.loads(_sidecar(path).read_text("utf-8"))
+        if note["url"] != url:
+            return f"it came from {note['url']}"
+        return _fault(path, [Digest("sha256", note["sha256"])], _Facts())
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return f"its note is not readable ({first_line(error)})"
+
+
+def _fault(path: Path, digests: Sequence[Digest], facts: _Facts) -> str | None:
+    wrong = first_mismatch(path, digests)
+    if wrong is not None:
+        return f"{wrong} is expected, found {wrong.of(path)}"
+    return facts.fault(path)
+
+
+def _ask(url: str, folder: Path) -> _Facts:
+    """Size and md5 that the server states; fails fast where there is no connection."""
+    request = urllib.request.Request(url, method="HEAD", headers={"Accept-Encoding": "identity"})
+    try:
+        with within(DEADLINE, lambda: urllib.request.urlopen(request, timeout=ANSWER)) as answer:
+            length = answer.headers.get("Content-Length")
+            hashes = ",".join(answer.headers.get_all("x-goog-hash") or ())
+    except urllib.error.HTTPError as error:
+        if error.code in (403, 405, 501):  # some servers answer GET alone
+            return _Facts()
+        raise DownloadError(f"The server refused {url} (HTTP {error.code}).") from error
+    except (OSError, ValueError) as error:
+        raise DownloadError(
+            f"Cannot reach {url} ({first_line(error)}), and it is not in the cache {folder}: "
+            "connect once, or give a local file as `weights=`."
+        ) from error
+    # Google Cloud Storage: "crc32c=...,md5=<base64>"
+    parts = dict(item.strip().partition("=")[::2] for item in hashes.split(",") if item)
+    md5 = base64.b64decode(parts["md5"]).hex() if "md5" in parts else None
+    return _Facts(int(length) if length else None, md5)
+
+
+@contextlib.contextmanager
+def _part(path: Path) -> Iterator[Path]:
+    """A name for a download of ours alone; gone at the end, as are parts of dead processes."""
+    sweep(path.parent, f".{path.name}.*.part")
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    try:
+        yield part
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _get(url: str, part: Path) -> str | None:
+    """Downloads with a progress bar; returns what went wrong, None if nothing."""
+    import keras
+
+    before = socket.getdefaulttimeout()
+    # get_file waits for ever on a silent server and takes no time-out of its own.
+    socket.setdefaulttimeout(before or _STALL)
+    try:
+        folder = part.parent
+        keras.utils.get_file(part.name, url, cache_dir=folder.parent, cache_subdir=folder.name)
+    except Exception as error:  # get_file itself raises a bare Exception
+        return first_line(error)
+    finally:
+        socket.setdefaulttimeout(before)
+    return None if part.exists() else "nothing arrived"

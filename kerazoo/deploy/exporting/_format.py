@@ -1,0 +1,90 @@
+"""What the exporters have in common."""
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kerazoo.deploy.exporting.graph import frozen_graph
+from kerazoo.deploy.exporting.record import ExportRecord
+
+
+@dataclass
+class Job:
+    """One export.
+
+    Attributes:
+        model: The network, fused or as it is.
+        name: Of the file or, for a SavedModel, of the version's folder.
+        record: What is written beside it.
+        pictures: Inputs to calibrate with, float32; None without int8.
+        options: Those of one format alone: `opset`, `top`.
+    """
+
+    model: Any
+    name: str
+    record: ExportRecord
+    pictures: np.ndarray | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def graph(self) -> Any:
+        """The network as a TensorFlow graph of constants."""
+        return frozen_graph(self.model)
+
+    @property
+    def layers(self) -> list[str]:
+        """Names of the network's layers."""
+        return [layer.name for layer in self.model._flatten_layers(include_self=False)]
+
+
+@dataclass(frozen=True)
+class Format:
+    """A kind of file.
+
+    Attributes:
+        name: What `export(format=…)` takes.
+        title: For messages.
+        suffix: Of the file; empty for a folder.
+        target: What `kerazoo.deploy.fuse` makes the network for.
+        int8_target: The same for int8, where that differs.
+        write: `write(job, folder)` writes the files into a folder.
+        precisions: Those that there are, the default first.
+        needs: Modules, and the extra that brings them.
+        int8_needs: Further ones for int8.
+        beside: Suffixes of further files.
+        any_size: Whether height and width may be left open.
+        runtime: Which of `kerazoo.deploy.runtimes` opens it.
+    """
+
+    name: str
+    title: str
+    suffix: str
+    target: str
+    write: Callable[[Job, Path], None]
+    precisions: tuple[str, ...] = ("float32",)
+    needs: Sequence[tuple[str, str]] = ()
+    int8_needs: Sequence[tuple[str, str]] = ()
+    beside: tuple[str, ...] = ()
+    any_size: bool = True
+    int8_target: str | None = None
+    runtime: str = "tensorflow"
+
+
+@contextlib.contextmanager
+def quiet(*loggers: str) -> Iterator[None]:
+    """Silences libraries that log what is of no use here, or what is raised anyway."""
+    found = [logging.getLogger(name) for name in loggers]
+    before = [logger.disabled for logger in found]
+    for logger in found:
+        logger.disabled = True
+    try:
+        yield
+    finally:
+        for logger, disabled in zip(found, before, strict=True):
+            logger.disabled = disabled

@@ -1,0 +1,170 @@
+"""From a Keras classifier to a file that another runtime opens."""
+
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from kerazoo._errors import invalid, unknown
+from kerazoo._machine import require
+from kerazoo.deploy.exporting import keras_file, litert, onnx, openvino, savedmodel
+from kerazoo.deploy.exporting._files import check_output, publish, staging
+from kerazoo.deploy.exporting._format import Format, Job
+from kerazoo.deploy.exporting.calibration import representative_pictures
+from kerazoo.deploy.exporting.record import SIDECAR, describe
+from kerazoo.deploy.fusion import fuse
+from kerazoo.deploy.fusion.forms import TARGETS
+from kerazoo.preprocessing import Preprocessing
+
+FORMATS = {
+    module.FORMAT.name: module.FORMAT for module in (savedmodel, litert, onnx, openvino, keras_file)
+}
+_log = logging.getLogger("kerazoo")
+
+
+def export(
+    model: keras.Model,
+    path: str | os.PathLike,
+    format: str,
+    *,
+    precision: str = "float32",
+    fused: bool = True,
+    target: str | None = None,
+    representative: Any = None,
+    preprocessing: Preprocessing | None = None,
+    labels: str | tuple[str, ...] | None = None,
+    top: int = 5,
+    version: int = 1,
+    opset: int = 17,
+    force: bool = False,
+) -> Path:
+    """Writes a classifier in the format of another runtime, with a record of how to feed it.
+
+    The network is fused first (`kerazoo.deploy.fuse`). Its record (labels, preprocessing, model,
+    weights) is a JSON file beside it, `NAME.tflite.json`, and in a SavedModel the file
+    `assets.extra/kerazoo.json`: `kerazoo.deploy.Runner` needs the path alone.
+
+    All formats take float32 `image` `(batch, height, width, channels)`, prepared as the record
+    says, and give `scores` `(batch, classes)`; the batch is free. LiteRT in int8 takes and gives
+    int8 in its own scale. A SavedModel has three signatures:
+
+    * `serving_default`: `image` as above.
+    * `pictures`: uint8 `(batch, height, width, channels)` of any one size.
+    * `encoded`: strings `(batch,)`, the bytes of JPEG or PNG files of any size. EXIF rotation is
+      not applied and transparency is dropped.
+
+    Each gives `probabilities` `(batch, classes)` and, best first, `classes` (indices), `scores`
+    and `names` `(batch, top)`; `logits` too where the network has no softmax.
+
+    Args:
+        model: A functional model with one float32 input of pictures, channels last, and one
+            output `(batch, classes)`.
+        path: File with the format's suffix; for a SavedModel a folder, in which `version` is made.
+        format: `"savedmodel"`, `"litert"` (`.tflite`), `"onnx"`, `"openvino"` (`.xml` and `.bin`)
+            or `"keras"`.
+        precision: `"float32"`; for LiteRT also `"float16"` (weights), `"dynamic"` (int8 weights)
+            and `"int8"`; for OpenVINO also `"int8"`.
+        fused: `False` exports the network as it was built.
+        target: What the network is fused for, as `fuse` takes it; by default the format's runtime.
+        representative: For int8: real pictures to find ranges with, at most 300 are used. A
+            folder, files, uint8 pictures, float inputs, or a `kerazoo.data.source.Source`.
+        preprocessing: In place of the model's own.
+        labels: Name of a label set, or the names; in place of the model's own.
+        top: For a SavedModel: how many classes are named.
+        version: For a SavedModel: number of the folder; a server takes the highest.
+        opset: For ONNX: version of the operations, 13 to 18.
+        force: Overwrite what exists.
+
+    Returns:
+        The file, or the SavedModel's folder `path/version`.
+
+    Raises:
+        ValueError: An unknown format, precision or target; an output that exists or cannot be
+            written; int8 without pictures; height and width left open where LiteRT needs them;
+            layers that the format has no operations for, by name.
+        ImportError: A converter is not installed; the extra that brings it is named.
+        OSError: The disk is full, or refuses the files for a reason that shows only then. Nothing
+            is left of them, and what they would have replaced is there.
+    """
+    kind = check_arguments(format, precision, target, fused, opset)
+    for name, value in (("top", top), ("version", version)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise invalid(name, value, "a positive int")
+    path = Path(path)
+    outputs = _outputs(kind, path, version)
+    check_output(path, outputs, force)
+    _check_model(model, kind)
+    require(kind.needs, f"Exporting to {kind.title}")
+    if precision == "int8":
+        require(kind.int8_needs, f"Exporting to {kind.title} in int8")
+    own = (precision == "int8" and kind.int8_target) or kind.target
+    form = (target or own) if fused else None
+    facts = {"format": format, "precision": precision, "target": form}
+    record = describe(model, preprocessing, labels, **facts)
+    pictures = None
+    if precision == "int8":
+        pictures = representative_pictures(representative, record.preprocessing, record.input_shape)
+        facts["calibration"] = len(pictures)
+        record = describe(model, preprocessing, labels, **facts)
+    network = fuse(model, form) if form else model
+    options = {"opset": opset, "top": top}
+    with staging(path) as folder:
+        kind.write(Job(network, outputs[-1].name, record, pictures, options), folder)
+        if kind.suffix:
+            (folder / f"{path.name}{SIDECAR}").write_text(record.to_json(), "utf-8")
+        publish(folder, outputs)
+    _log.info("exported %s to %s", model.name, outputs[-1])
+    return outputs[-1]
+
+
+def _outputs(kind: Format, path: Path, version: int) -> list[Path]:
+    """Everything that is written; what one opens comes last."""
+    if not kind.suffix:
+        if path.is_file():
+            raise invalid("path", str(path), "a folder for a SavedModel, not a file")
+        return [path / str(version)]
+    if path.suffix != kind.suffix:
+        raise invalid("path", str(path), f"a file name in {kind.suffix} for {kind.title}")
+    beside = [path.with_suffix(suffix) for suffix in kind.beside]
+    return [*beside, path.with_name(path.name + SIDECAR), path]
+
+
+def check_arguments(format, precision, target, fused, opset) -> Format:
+    """What can be told to be wrong before there is a model; arguments as for `export`."""
+    if format not in FORMATS:
+        raise unknown("format", format, FORMATS)
+    kind = FORMATS[format]
+    if precision not in kind.precisions:
+        raise invalid("precision", precision, f"for {kind.title} one of {kind.precisions}")
+    if target is not None and target not in TARGETS:
+        raise unknown("target", target, TARGETS)
+    if target is not None and not fused:
+        raise invalid("target", target, "None where fused=False")
+    if opset not in onnx.OPSETS:
+        raise invalid("opset", opset, f"{onnx.OPSETS[0]} to {onnx.OPSETS[-1]}")
+    return kind
+
+
+def _check_model(model: Any, kind: Format) -> None:
+    if not isinstance(model, keras.Model):
+        raise invalid("model", model, "a Keras model (`kerazoo.create_model` makes one of an id)")
+    if not getattr(model, "inputs", None):
+        raise invalid("model", model.name, "functional, or sequential and built")
+    shapes = [tuple(x.shape) for x in (*model.inputs, *model.outputs)]
+    if len(shapes) != 2 or len(shapes[0]) != 4 or len(shapes[1]) != 2 or None in shapes[1][1:]:
+        rule = "a classifier: one input (batch, height, width, channels), one output (batch, n)"
+        raise invalid("model", shapes, rule)
+    if keras.backend.backend() != "tensorflow" and kind.name != "keras":
+        rule = f"on the TensorFlow backend for {kind.title} (KERAS_BACKEND=tensorflow)"
+        raise invalid("model", keras.backend.backend(), rule)
+    if keras.config.image_data_format() != "channels_last":
+        raise invalid("model", "channels_first", "of channels last")
+    open_sides = [side for side in shapes[0][1:3] if side is None]
+    if shapes[0][3] is None or (open_sides and not kind.any_size):
+        rule = (
+            f"of a fixed size for {kind.title}: build it with input_shape=(height, width, "
+            "channels), or with --size"
+        )
+        raise invalid("model", shapes[0], rule)

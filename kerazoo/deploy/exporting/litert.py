@@ -1,0 +1,62 @@
+"""LiteRT (TensorFlow Lite), in four precisions."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from kerazoo.deploy.exporting._format import Format, Job, quiet
+from kerazoo.deploy.exporting.calibration import without_outliers
+from kerazoo.deploy.exporting.graph import cannot_lower, saved_graph
+
+
+def _write(job: Job, folder: Path) -> None:
+    import tensorflow as tf
+
+    def prepare(converter: Any) -> None:
+        if job.record.precision != "float32":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if job.record.precision == "float16":
+            converter.target_spec.supported_types = [tf.float16]
+        if job.record.precision == "int8":
+            pictures = without_outliers(job.model, job.pictures)
+            converter.representative_dataset = lambda: ([picture[None]] for picture in pictures)
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+            in_int8(converter)
+
+    (folder / job.name).write_bytes(converted(job.graph, job.layers, prepare))
+
+
+def converted(graph: Any, layers: Iterable[str], prepare: Callable[[Any], None]) -> bytes:
+    """A LiteRT file.
+
+    Args:
+        graph: Of `frozen_graph`.
+        layers: Names of the network's layers, for complaints.
+        prepare: Is given the converter, to set it up.
+    """
+    import tensorflow as tf
+
+    with quiet("absl"), saved_graph(graph) as source:
+        converter = tf.lite.TFLiteConverter.from_saved_model(source)
+        prepare(converter)
+        try:
+            return converter.convert()
+        except Exception as error:  # ConverterError is private
+            raise cannot_lower(graph, layers, "LiteRT", str(error)) from error
+
+
+def in_int8(converter: Any) -> None:
+    """Integers, inputs and outputs too, as accelerators want them."""
+    import tensorflow as tf
+
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.inference_input_type = converter.inference_output_type = tf.int8
+
+
+FORMAT = Format(
+    *("litert", "LiteRT", ".tflite", "litert", _write),
+    precisions=("float32", "float16", "dynamic", "int8"),
+    any_size=False,
+    int8_target="litert_int8",
+    runtime="litert",
+)

@@ -1,0 +1,60 @@
+"""ONNX, by way of tf2onnx."""
+
+from pathlib import Path
+from typing import Any
+
+from kerazoo.deploy.exporting._format import Format, Job, quiet
+from kerazoo.deploy.exporting.graph import INPUT, OUTPUT, cannot_lower
+
+OPSETS = range(13, 19)  # both ends are tried in tests/deploy/test_export.py
+
+
+def _write(job: Job, folder: Path) -> None:
+    import tf2onnx
+
+    graph, opset = job.graph, job.options["opset"]
+    try:
+        with quiet("tf2onnx", "tensorflow"):
+            network, _ = tf2onnx.convert.from_graph_def(
+                graph.graph.as_graph_def(),
+                job.record.model,
+                [graph.inputs[0].name],
+                [f"{OUTPUT}:0"],
+                opset=opset,
+            )
+    except Exception as error:  # of many kinds
+        raise cannot_lower(graph, job.layers, "ONNX", str(error)) from error
+    _rename(network.graph, {graph.inputs[0].name: INPUT, f"{OUTPUT}:0": OUTPUT})
+    _check(network, job)
+    network.producer_name = f"kerazoo {job.record.kerazoo}"
+    (folder / job.name).write_bytes(network.SerializeToString())
+
+
+def _check(network: Any, job: Job) -> None:
+    """tf2onnx passes operations that it does not know on as they are."""
+    import onnx
+
+    versions = {each.domain: each.version for each in network.opset_import}
+    missing = {
+        node.op_type
+        for node in network.graph.node
+        if not onnx.defs.has(node.op_type, versions.get(node.domain, 0), node.domain)
+    }
+    if missing:
+        raise cannot_lower(job.graph, job.layers, "ONNX", "", missing)
+    onnx.checker.check_model(network, full_check=True)
+
+
+def _rename(graph: Any, names: dict[str, str]) -> None:
+    for value in (*graph.input, *graph.output):
+        value.name = names.get(value.name, value.name)
+    for node in graph.node:
+        for values in (node.input, node.output):
+            values[:] = [names.get(name, name) for name in values]
+
+
+FORMAT = Format(
+    *("onnx", "ONNX", ".onnx", "onnx", _write),
+    needs=(("tf2onnx", "onnx"), ("onnx", "onnx")),
+    runtime="onnx",
+)

@@ -1,0 +1,143 @@
+"""What an exported network carries with it: labels, preprocessing, where it comes from."""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kerazoo import __version__
+from kerazoo._errors import invalid
+from kerazoo.labels import LABEL_SETS, label_names
+from kerazoo.preprocessing import Preprocessing
+
+SIDECAR = ".json"  # model.tflite.json beside model.tflite
+ASSET = Path("assets.extra") / "kerazoo.json"  # TensorFlow leaves that folder to others
+
+
+@dataclass(frozen=True)
+class ExportRecord:
+    """The JSON that lies beside (SavedModel: inside) an exported network.
+
+    Attributes:
+        format: Of the file.
+        precision: `"float32"`, `"int8"`, …
+        model: Name of the Keras model.
+        architecture: Id for `kerazoo.create_model`; None for a model that is not kerazoo's.
+        checkpoint: Id of the weights, or the name of their file without its folders; None where
+            unknown.
+        target: What the network was fused for; None if it is as it was built.
+        input_shape: `(height, width, channels)`; None where any size is taken.
+        outputs: `"probabilities"` or `"logits"`.
+        labels: Names of the classes, in order.
+        preprocessing: How a picture becomes the network's input; None where unknown.
+        calibration: Pictures that int8 ranges were found with.
+        kerazoo: Version that wrote this.
+    """
+
+    format: str
+    precision: str
+    model: str
+    architecture: str | None
+    checkpoint: str | None
+    target: str | None
+    input_shape: tuple[int | None, ...]
+    outputs: str
+    labels: tuple[str, ...]
+    preprocessing: Preprocessing | None = None
+    calibration: int | None = None
+    kerazoo: str = __version__
+
+    def to_json(self) -> str:
+        """Indented JSON."""
+        values = dataclasses.asdict(self)
+        values["preprocessing"] = self.preprocessing and self.preprocessing.to_dict()
+        return json.dumps(values, indent=1, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "ExportRecord":
+        """The inverse of `to_json`; keys of later versions are ignored."""
+        known = {field.name for field in dataclasses.fields(cls)}
+        values = {k: v for k, v in json.loads(text).items() if k in known}
+        for key in ("input_shape", "labels"):
+            values[key] = tuple(values[key])
+        if values.get("preprocessing"):
+            values["preprocessing"] = Preprocessing.from_dict(values["preprocessing"])
+        return cls(**values)
+
+
+def record_path(path: Path) -> Path:
+    """Where the record of an exported file, or of a SavedModel's version, lies."""
+    return path / ASSET if path.is_dir() else path.with_name(path.name + SIDECAR)
+
+
+def read_record(path: Path) -> ExportRecord | None:
+    """The record that belongs to an exported network; None if there is none.
+
+    Raises:
+        ValueError: It is there, but damaged.
+    """
+    file = record_path(path)
+    if not file.is_file():
+        return None
+    try:
+        return ExportRecord.from_json(file.read_text("utf-8"))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise invalid("path", str(file), f"a record that `export` wrote ({error})") from error
+
+
+def describe(model: Any, preprocessing: Preprocessing | None, labels: Any, **facts) -> ExportRecord:
+    """The record of a Keras classifier.
+
+    Args:
+        model: The network before fusion.
+        preprocessing: In place of the model's own.
+        labels: Name of a label set or the names; by default the model's own, otherwise (as in
+            `decode_predictions`) ImageNet's for 1000 classes and CIFAR-10's for 10, otherwise
+            the numbers of the classes.
+        **facts: Further fields.
+    """
+    info = getattr(model, "info", None)
+    known = preprocessing or getattr(info, "preprocessing", None)
+    if known is not None:
+        from kerazoo.inference import picture_preprocessing
+
+        known = picture_preprocessing(model, known)
+    return ExportRecord(
+        model=model.name,
+        architecture=getattr(info, "architecture", None),
+        checkpoint=_public_name(getattr(info, "checkpoint", None)),
+        input_shape=tuple(model.input_shape[1:]),
+        outputs="probabilities" if _gives_probabilities(model) else "logits",
+        labels=_names(model.output_shape[-1], labels or getattr(info, "labels", None)),
+        preprocessing=known,
+        **facts,
+    )
+
+
+def _public_name(checkpoint: str | None) -> str | None:
+    """Folders of this machine are nobody's business where the network is sent to."""
+    if checkpoint is None:
+        return None
+    path = Path(checkpoint)
+    return path.name if path.is_absolute() or path.is_file() else checkpoint
+
+
+def _names(classes: int, labels: Any) -> tuple[str, ...]:
+    if labels is None:
+        labels = next((name for name, count in LABEL_SETS.items() if count == classes), None)
+    if labels is None:
+        return tuple(map(str, range(classes)))
+    names = label_names(labels) if isinstance(labels, str) else tuple(labels)
+    if len(names) != classes:
+        raise invalid("labels", f"{len(names)} names", f"as many names as classes, {classes}")
+    return names
+
+
+def _gives_probabilities(model: Any) -> bool:
+    """Whether the last layer is a softmax or sigmoid, or has one as its activation."""
+    last = model.outputs[0]._keras_history.operation
+    if last.__class__.__name__ in ("Softmax", "Sigmoid"):
+        return True
+    name = getattr(getattr(last, "activation", None), "__name__", "")
+    return name in ("softmax", "sigmoid")

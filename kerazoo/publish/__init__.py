@@ -1,0 +1,1 @@
+"""Networks with their cards on the Hugging Face Hub."""

@@ -1,0 +1,67 @@
+"""`curves.png`: loss, accuracy and rate of a run (or of several, one after the other)."""
+
+import csv
+import io
+import logging
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from kerazoo._files import write_file
+
+log = logging.getLogger("kerazoo")
+
+
+def draw_curves(logs: Path | Sequence[Path], path: Path) -> bool:
+    """Draws CSV logs as `train` writes them.
+
+    Args:
+        logs: One log, or those of runs that followed each other.
+        path: The PNG to write.
+
+    Returns:
+        Whether it was drawn: without Matplotlib, or without a line in the logs, it is not.
+    """
+    rows = _rows([logs] if isinstance(logs, Path) else list(logs))
+    if not rows or not can_draw():
+        return False
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    panels = [("loss", "loss"), ("accuracy", "accuracy (%)")]
+    if all(row.get("learning_rate") for row in rows):
+        panels.append(("learning_rate", "learning rate"))
+    figure = Figure(figsize=(4.5 * len(panels), 3.2), layout="constrained", dpi=110)
+    epochs = range(1, len(rows) + 1)
+    for axes, (key, title) in zip(figure.subplots(1, len(panels)), panels, strict=True):
+        factor = 100 if key == "accuracy" else 1
+        for prefix, label in (("", "training"), ("val_", "validation")):
+            values = [factor * float(row.get(prefix + key) or "nan") for row in rows]
+            if any(map(math.isfinite, values)):
+                axes.plot(epochs, values, label=label, marker="." if len(rows) < 30 else None)
+        axes.set(xlabel="epoch", title=title)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.3)
+    figure.axes[0].legend()
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    write_file(path, lambda partial: partial.write_bytes(buffer.getvalue()))
+    return True
+
+
+def can_draw() -> bool:
+    """Whether Matplotlib is there; a warning says how to get it."""
+    try:
+        import matplotlib.figure  # noqa: F401
+    except ImportError:
+        log.warning('No curves.png: that needs Matplotlib, pip install "kerazoo[plot]".')
+        return False
+    return True
+
+
+def _rows(logs: list[Path]) -> list[dict[str, str]]:
+    rows = []
+    for each in logs:
+        with open(each, encoding="utf-8") as file:
+            rows += list(csv.DictReader(file))
+    return rows

@@ -1,0 +1,1 @@
+"""How a network that was trained before goes on learning."""
