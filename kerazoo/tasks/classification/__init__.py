@@ -1,0 +1,77 @@
+"""One class for a picture.
+
+This module is light, so that a listing can ask it: what needs Keras or TensorFlow is in the modules
+beside it (`head`, `training`, `meter`, `predictions`), imported where it is called.
+"""
+
+from kerazoo.tasks.task import Card, Figure
+
+
+class Classification:
+    """See `kerazoo.tasks.task.Task`. The target is the int64 class, the output is `scores`."""
+
+    name = "classification"
+    monitor = Figure("accuracy", "top-1", "top1")
+    outputs = ("scores",)
+    columns = ("score (%)", "class")
+    card = Card(
+        pipeline_tag="image-classification",
+        features_tag="image-feature-extraction",
+        usage="scores = model.predict(x)\nprint(kerazoo.decode_predictions(scores, model=model))\n",
+    )
+
+    def head(self, trunk, arguments):
+        from kerazoo.tasks.classification.head import head
+
+        return head(trunk, arguments)
+
+    def check(self, model, source=None):
+        from kerazoo.tasks.classification.head import check
+
+        check(model, source)
+
+    def move(self, target, placement, flip):
+        return target  # a class stays what it is, wherever it is in the picture
+
+    def encode(self, targets, classes):
+        from kerazoo.tasks.classification.training import encode
+
+        return encode(targets, classes)
+
+    def loss(self, recipe):
+        from kerazoo.tasks.classification.training import loss
+
+        return loss(recipe)
+
+    def metrics(self):
+        from kerazoo.tasks.classification.training import metrics
+
+        return metrics()
+
+    def meter(self, source):
+        from kerazoo.tasks.classification.meter import ClassificationMeter
+
+        return ClassificationMeter(source)
+
+    def decode(self, outputs, record, placements=(), **how):
+        from kerazoo.tasks.classification.predictions import decode
+
+        return decode(outputs, record, **how)
+
+    def rows(self, prediction):
+        from kerazoo.tasks.classification.predictions import rows
+
+        return rows(prediction)
+
+    def json(self, prediction):
+        from kerazoo.tasks.classification.predictions import as_json
+
+        return as_json(prediction)
+
+    def draw(self, picture, prediction):
+        from kerazoo.tasks.classification.predictions import draw
+
+        return draw(picture, prediction)
+
+
+TASK = Classification()
