@@ -12,7 +12,7 @@ from kerazoo._errors import invalid, unknown
 from kerazoo._machine import cores
 from kerazoo.benchmark.footprint import footprint
 from kerazoo.benchmark.machine import describe_machine
-from kerazoo.benchmark.runtimes import RUNTIMES
+from kerazoo.benchmark.candidates import RUNTIMES
 from kerazoo.benchmark.timing import round_robin, summary
 from kerazoo.deploy.runtimes import set_tensorflow_threads
 
