@@ -25,7 +25,7 @@ from PIL import Image
 
 from kerazoo.data.augmentation import Augmentation
 from kerazoo.data.pipeline import training_data
-from kerazoo.data.source import Source, load_source
+from kerazoo.data.tfds import Source, load_source
 from kerazoo.preprocessing import Preprocessing
 
 SHAPE = Preprocessing(interpolation="bilinear")

@@ -21,7 +21,7 @@ import numpy as np
 
 import kerazoo
 from kerazoo.data.pipeline import evaluation_batches
-from kerazoo.data.source import load_source
+from kerazoo.data.tfds import load_source
 from kerazoo.deploy import Runner, export
 from kerazoo.deploy.exporting import FORMATS
 from kerazoo.inference import inference_function, picture_preprocessing

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerazoo.data.source import load_source
+from kerazoo.data.tfds import load_source
 from kerazoo.evaluation import Evaluation, evaluate
 from kerazoo.inference import inference_function, picture_preprocessing
 from kerazoo.preprocessing import Preprocessing

@@ -8,8 +8,8 @@ import tensorflow as tf
 from kerazoo._errors import invalid
 from kerazoo.data.augment import decode_other
 from kerazoo.data.corrupt import find_corrupt, picture_error
-from kerazoo.data.files import array_rows
-from kerazoo.data.source import Source
+from kerazoo.data.folder import array_rows
+from kerazoo.data.tfds import Source
 
 LARGEST = 1 << 30  # bytes of pixels that `fits_in_memory` agrees to
 

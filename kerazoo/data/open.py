@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo._errors import invalid
-from kerazoo.data.source import Source, load_source, tfds_splits
+from kerazoo.data.tfds import Source, load_source, tfds_splits
 
 
 def open_source(
@@ -29,7 +29,7 @@ def open_source(
     Raises:
         ValueError: No such data.
     """
-    from kerazoo.data.files import csv_source, folder_source
+    from kerazoo.data.folder import csv_source, folder_source
 
     text, kind = os.fspath(data), _kind(data, data_dir)
     if kind == "csv":
@@ -55,7 +55,7 @@ def split_names(
     Raises:
         ValueError: No such data.
     """
-    from kerazoo.data.files import csv_splits, folder_splits
+    from kerazoo.data.folder import csv_splits, folder_splits
 
     text, kind = os.fspath(data), _kind(data, data_dir)
     if kind == "tfds":

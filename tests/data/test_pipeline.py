@@ -10,9 +10,9 @@ from PIL import Image
 
 from kerazoo.data.augmentation import CIFAR, NONE, Augmentation
 from kerazoo.data.corrupt import find_corrupt
-from kerazoo.data.files import array_source, folder_source
+from kerazoo.data.folder import array_source, folder_source
 from kerazoo.data.pipeline import evaluation_batches, training_data
-from kerazoo.data.source import load_source
+from kerazoo.data.tfds import load_source
 from kerazoo.evaluation import evaluate
 from kerazoo.pictures import PictureError
 from kerazoo.preprocessing import Preprocessing

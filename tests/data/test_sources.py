@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerazoo.data.files import array_source, csv_source, folder_source
-from kerazoo.data.source import load_source
+from kerazoo.data.folder import array_source, csv_source, folder_source
+from kerazoo.data.tfds import load_source
 from kerazoo.data.splits import cut, hash_order
 
 

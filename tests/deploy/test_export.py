@@ -12,7 +12,7 @@ import tensorflow as tf
 
 import kerazoo
 from kerazoo.data.pipeline import evaluation_batches
-from kerazoo.data.source import load_source
+from kerazoo.data.tfds import load_source
 from kerazoo.deploy import Runner, export
 from kerazoo.deploy.exporting import FORMATS, read_record
 from kerazoo.inference import inference_function, picture_preprocessing

@@ -63,7 +63,7 @@ def test_outputs_are_equal(id):
 
 def test_real_weights_on_real_pictures(shared):
     from kerazoo.data.pipeline import evaluation_batches
-    from kerazoo.data.source import load_source
+    from kerazoo.data.tfds import load_source
 
     model = kerazoo.MixNetS(weights="cifar10")
     source = load_source("cifar10", "test[:64]", data_dir=shared / "tfds")

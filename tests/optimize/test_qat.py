@@ -143,7 +143,7 @@ def test_refusals(tmp_path):
 def test_a_real_network_on_real_pictures(shared, tmp_path):
     """MixNet-S as trained on CIFAR-10: int8 says what the float network says."""
     from kerazoo.data.pipeline import evaluation_batches
-    from kerazoo.data.source import load_source
+    from kerazoo.data.tfds import load_source
     from kerazoo.inference import inference_function
     from kerazoo.labels import label_names
 

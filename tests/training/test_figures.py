@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerazoo.data.answers import Answers, collect_answers, pictures_at
-from kerazoo.data.files import array_source, folder_source
-from kerazoo.data.source import load_source
+from kerazoo.tasks.classification.answers import Answers, collect_answers, pictures_at
+from kerazoo.data.folder import array_source, folder_source
+from kerazoo.data.tfds import load_source
 from kerazoo.preprocessing import Preprocessing
-from kerazoo.report import figures
+from kerazoo.tasks.classification import figures
 
 CLASSES = ("red", "green", "blue")
 RAW = Preprocessing(size=(8, 8), crop_fraction=1.0, mean=(0.0,) * 3, std=(1.0,) * 3)

@@ -345,7 +345,7 @@ def test_statistics_need_batches_and_batch_norms():
 
 def test_folded_batch_norm_is_restored_on_real_pictures(shared):
     from kerazoo.data.pipeline import evaluation_batches
-    from kerazoo.data.source import load_source
+    from kerazoo.data.tfds import load_source
 
     weights = shared / "weights/mobilenet_0.25_128_imagenet_dequant.weights.h5"
     model = kerazoo.create_model(

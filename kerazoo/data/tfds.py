@@ -13,7 +13,7 @@ from kerazoo._errors import invalid, unknown
 class Source:
     """A split of a classification data set, wherever it comes from.
 
-    `load_source` makes one of a TFDS set; `kerazoo.data.files` of folders, CSV files and arrays.
+    `load_source` makes one of a TFDS set; `kerazoo.data.folder` of folders, CSV files and arrays.
 
     Attributes:
         name: The data set's TFDS name, or the name of its folder or file.

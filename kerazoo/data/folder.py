@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerazoo._errors import invalid, unknown
-from kerazoo.data.source import Source
+from kerazoo.data.tfds import Source
 from kerazoo.data.splits import by_fraction, cut, hash_order, split_name
 
 # What TensorFlow's own decoder reads; other formats need Python, which no tf.data map waits for.

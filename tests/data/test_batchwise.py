@@ -6,10 +6,10 @@ import tensorflow as tf
 
 from kerazoo.data.augmentation import CIFAR, NONE, Augmentation
 from kerazoo.data.batchwise import is_small
-from kerazoo.data.files import array_source, folder_source
+from kerazoo.data.folder import array_source, folder_source
 from kerazoo.data.memory import fits_in_memory, in_memory
 from kerazoo.data.pipeline import training_data
-from kerazoo.data.source import load_source
+from kerazoo.data.tfds import load_source
 from kerazoo.preprocessing import Preprocessing
 from tests.data.test_pipeline import assert_same, taken
 from tests.data.test_sources import picture, raises
