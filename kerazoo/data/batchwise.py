@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from kerazoo.data.augment import fold_in, scaled
 from kerazoo.data.augmentation import Augmentation
-from kerazoo.data.tfds import Source
+from kerazoo.data.source import Source
 from kerazoo.preprocessing import Preprocessing
 
 

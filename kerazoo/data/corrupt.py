@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerazoo.data.augment import decode_other
-from kerazoo.data.tfds import Source
+from kerazoo.data.source import Source
 from kerazoo.pictures import PictureError
 
 

@@ -12,7 +12,7 @@ from kerazoo.data.augment import Augmenter, cropped, fold_in, plain_picture, sca
 from kerazoo.data.augmentation import Augmentation
 from kerazoo.data.batchwise import is_small, small_batches
 from kerazoo.data.corrupt import Corrupt, Tally, picture_error
-from kerazoo.data.tfds import Source
+from kerazoo.data.source import Source
 from kerazoo.preprocessing import Preprocessing
 
 # Random numbers for different ends come from different branches of the seed.

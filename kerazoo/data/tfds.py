@@ -1,51 +1,16 @@
-"""Data sets as pictures with their labels: one description, and the sets that TFDS prepared."""
+"""Data sets that TFDS has prepared on disk."""
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kerazoo._errors import invalid, unknown
+from kerazoo.data.labelled import TASK
+from kerazoo.data.source import Source
+from kerazoo.data.splits import default_split
 
 
-@dataclass(frozen=True)
-class Source:
-    """A split of a classification data set, wherever it comes from.
-
-    `load_source` makes one of a TFDS set; `kerazoo.data.folder` of folders, CSV files and arrays.
-
-    Attributes:
-        name: The data set's TFDS name, or the name of its folder or file.
-        split: The split, slices included (`"validation[:100]"`).
-        classes: Names of the classes.
-        count: Number of pictures.
-        pictures: `tf.data.Dataset` of (picture, int64 label), always in the same order.
-        encoded: Whether a picture is a string of JPEG, PNG, GIF or BMP bytes; otherwise it is a
-            uint8 array `(height, width, channels)`.
-        fetch: `int64 index -> (picture, label)` for tf.data graphs, where pictures can be reached
-            one by one; None where they come in a stream. That of arrays also takes a vector of
-            indices and gives a batch.
-        files: Paths of the pictures, in order, where each is a file.
-        shape: `(height, width, channels)` where all pictures are known to have one.
-    """
-
-    name: str
-    split: str
-    classes: tuple[str, ...]
-    count: int
-    pictures: Any
-    encoded: bool = True
-    fetch: Callable[[Any], tuple[Any, Any]] | None = None
-    files: tuple[str, ...] | None = None
-    shape: tuple[int, int, int] | None = None
-
-    def picture_name(self, index: int) -> str:
-        """How to call a picture in a message: its path, or its place in the split."""
-        return self.files[index] if self.files else f"{self.name} {self.split}, picture {index}"
-
-
-def load_source(
+def tfds_source(
     name: str, split: str | None = None, *, data_dir: str | os.PathLike, shards: int = 1
 ) -> Source:
     """Opens a split that TFDS has prepared under `data_dir`; nothing is ever downloaded.
@@ -65,7 +30,7 @@ def load_source(
     """
     builder = _builder(name, Path(data_dir))
     if split is None:
-        split = "validation" if "validation" in builder.info.splits else "test"
+        split = default_split(tuple(builder.info.splits), "evaluate")
     import tensorflow_datasets as tfds
 
     features = dict(builder.info.features)
@@ -82,7 +47,8 @@ def load_source(
     count = builder.info.splits[split].num_examples
     shape = features["image"].shape
     shape = shape if all(shape) else None
-    return Source(name, split, tuple(features["label"].names), count, pictures, shape=shape)
+    classes = tuple(features["label"].names)
+    return Source(name, split, TASK, classes, count, pictures, shape=shape)
 
 
 def tfds_splits(name: str, data_dir: str | os.PathLike) -> list[str]:

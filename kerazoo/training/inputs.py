@@ -14,7 +14,7 @@ from kerazoo._errors import invalid, unknown
 from kerazoo.data.memory import fits_in_memory, in_memory
 from kerazoo.data.open import open_source
 from kerazoo.data.pipeline import TrainingData, evaluation_batches, training_data
-from kerazoo.data.tfds import Source
+from kerazoo.data.source import Source
 from kerazoo.preprocessing import Preprocessing
 from kerazoo.training.distillation import Teacher, find_teacher
 from kerazoo.training.recipe import Recipe

@@ -18,7 +18,7 @@ import numpy as np
 from kerazoo._errors import invalid
 from kerazoo._files import write_json
 from kerazoo.checkpoints.load import load_weights
-from kerazoo.data.tfds import Source
+from kerazoo.data.source import Source
 from kerazoo.evaluation import evaluate
 from kerazoo.models import ZooModel
 from kerazoo.preprocessing import Preprocessing

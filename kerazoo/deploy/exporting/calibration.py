@@ -59,7 +59,7 @@ def representative_pictures(
 
 
 def _prepared(given: Any, preprocessing: Preprocessing) -> np.ndarray:
-    from kerazoo.data.tfds import Source
+    from kerazoo.data.source import Source
 
     if isinstance(given, Source):
         from kerazoo.data.pipeline import evaluation_batches

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerazoo.data.corrupt import find_corrupt
-from kerazoo.data.tfds import Source
+from kerazoo.data.source import Source
 from kerazoo.evaluation import scored_batches
 from kerazoo.pictures import open_picture
 from kerazoo.preprocessing import Preprocessing

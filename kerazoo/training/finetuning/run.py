@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo._errors import invalid
-from kerazoo.data.tfds import Source
+from kerazoo.data.source import Source
 from kerazoo.open import Start, find_start
 from kerazoo.training import distribution
 from kerazoo.training.finetuning.folder import FinetuneFolder

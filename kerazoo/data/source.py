@@ -1,0 +1,42 @@
+"""A data set as pictures with their targets: the value that all readers make."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Source:
+    """A split of a data set, wherever it comes from; `open_source` finds the reader.
+
+    Attributes:
+        name: The data set's TFDS name, or the name of its folder or file.
+        split: The split, slices included (`"validation[:100]"`).
+        task: What a target is: that of the task of this name (`kerazoo.tasks`).
+        classes: Names of the classes.
+        count: Number of pictures.
+        pictures: `tf.data.Dataset` of (picture, target), always in the same order. A target is a
+            nest of tensors, as the task says.
+        encoded: Whether a picture is a string of JPEG, PNG, GIF or BMP bytes; otherwise it is a
+            uint8 array `(height, width, channels)`.
+        fetch: `int64 index -> (picture, target)` for tf.data graphs, where pictures can be reached
+            one by one; None where they come in a stream. That of arrays also takes a vector of
+            indices and gives a batch.
+        files: Paths of the pictures, in order, where each is a file.
+        shape: `(height, width, channels)` where all pictures are known to have one.
+    """
+
+    name: str
+    split: str
+    task: str
+    classes: tuple[str, ...]
+    count: int
+    pictures: Any
+    encoded: bool = True
+    fetch: Callable[[Any], tuple[Any, Any]] | None = None
+    files: tuple[str, ...] | None = None
+    shape: tuple[int, int, int] | None = None
+
+    def picture_name(self, index: int) -> str:
+        """How to call a picture in a message: its path, or its place in the split."""
+        return self.files[index] if self.files else f"{self.name} {self.split}, picture {index}"
