@@ -16,6 +16,7 @@ _PUBLIC = {
     "push_to_hub": "kerazoo.checkpoints.hub",
     "DownloadError": "kerazoo.checkpoints.fetch.checkpoint",
     "profile": "kerazoo.profiling",
+    "predict": "kerazoo.prediction",
     "evaluate": "kerazoo.evaluation",
     "open_picture": "kerazoo.pictures",
     "PictureError": "kerazoo.pictures",

@@ -14,6 +14,7 @@ import numpy as np
 from kerazoo._errors import invalid
 from kerazoo._machine import cores
 from kerazoo.pictures import PictureError, as_picture, find_pictures, is_one_path
+from kerazoo.placement import Placement
 from kerazoo.preprocessing import Preprocessing
 from kerazoo.tasks import task_of
 from kerazoo.tasks.task import Task, check_options
@@ -81,6 +82,7 @@ class Predictor:
         labels: Label set or names, in place of those of `record`.
         input_shape: `(height, width, channels)`, None where any will do.
         batch_size: Pictures at a time.
+        model: The Keras model where that is what runs.
     """
 
     def __init__(
@@ -94,8 +96,9 @@ class Predictor:
         labels: str | Sequence[str] | None = None,
         input_shape: Sequence[int | None] = (None, None, None),
         batch_size: int = 32,
+        model: Any = None,
     ):
-        self.task, self.name, self.record = task, name, record
+        self.task, self.name, self.record, self.model = task, name, record, model
         self.preprocessing, self.batch_size = preprocessing, batch_size
         self.input_shape = tuple(input_shape)
         self._run = run
@@ -128,6 +131,7 @@ class Predictor:
             labels=labels,
             input_shape=model.input_shape[1:],
             batch_size=batch_size,
+            model=model,
         )
 
     def outputs(self, array: Any) -> dict[str, np.ndarray]:
@@ -160,7 +164,7 @@ class Predictor:
             skip: Called with the error of a picture that cannot be read, which is then left out;
                 by default the error is raised.
         """
-        for items, outputs in self._batches(pictures, skip):
+        for items, _, outputs in self._batches(pictures, skip):
             for i, item in enumerate(items):
                 yield item, _single({name: y[i] for name, y in outputs.items()})
 
@@ -169,8 +173,9 @@ class Predictor:
     ) -> Iterator[tuple[Any, Any]]:
         """`(picture, prediction)` one after the other; arguments as for `stream` and `predict`."""
         check_options(self.task, how)
-        for items, outputs in self._batches(pictures, skip):
-            yield from zip(items, self.task.decode(outputs, self._labelled, **how), strict=True)
+        for items, placements, outputs in self._batches(pictures, skip):
+            found = self.task.decode(outputs, self._labelled, placements, **how)
+            yield from zip(items, found, strict=True)
 
     def predict(self, pictures: Any, **how: Any) -> list[Any]:
         """The prediction for each picture; of a classifier its best classes, best first.
@@ -188,7 +193,8 @@ class Predictor:
 
     def _batches(
         self, pictures: Any, skip: Callable[[PictureError], None] | None
-    ) -> Iterator[tuple[Sequence[Any], dict[str, np.ndarray]]]:
+    ) -> Iterator[tuple[Sequence[Any], Sequence[Placement], dict[str, np.ndarray]]]:
+        """Pictures that can be read, where their pixels went, and outputs."""
         if self.preprocessing is None:
             rule = f"given to {type(self).__name__}: the network does not carry its own"
             raise invalid("preprocessing", None, rule)
@@ -196,14 +202,14 @@ class Predictor:
             read = []
             for item, future in batch:
                 try:
-                    read.append((item, future.result()))
+                    read.append((item, *future.result()))
                 except PictureError as error:
                     if skip is None:
                         raise
                     skip(error)
             if read:
-                items, arrays = zip(*read, strict=True)
-                yield items, self.outputs(np.stack(arrays))
+                items, placements, arrays = zip(*read, strict=True)
+                yield items, placements, self.outputs(np.stack(arrays))
 
     def _decoded(self, items: Sequence[Any]) -> Iterator[list[tuple[Any, Future]]]:
         waiting: deque[list[tuple[Any, Future]]] = deque()
@@ -218,8 +224,10 @@ class Predictor:
         finally:  # also where the caller stops early: what has not begun is not begun
             pool.shutdown(cancel_futures=True)
 
-    def _read(self, item: Any) -> np.ndarray:
-        return self.preprocessing.from_pil(as_picture(item))
+    def _read(self, item: Any) -> tuple[Placement, np.ndarray]:
+        picture = as_picture(item)
+        placement = self.preprocessing.place(picture.height, picture.width)
+        return placement, self.preprocessing.from_pil(picture)
 
 
 def by_name(outputs: Any, names: Sequence[str], network: str) -> dict[str, Any]:

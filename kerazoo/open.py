@@ -193,21 +193,38 @@ class Exported:
 
 
 # TEMPORARY: engineer A's front door takes this place when w/a is merged.
-def open_model(what: Any, weights: Any = None, **overrides: Any) -> Any:
-    from kerazoo.models._stored import load_stored
-    from kerazoo.registry import create_model
-
-    if not isinstance(what, str | os.PathLike):
-        return what
+def find_exported(what: Any) -> Any:
     path, suffixes = Path(what), {".tflite": "litert", ".onnx": "onnx", ".xml": "openvino"}
     if path.suffix in suffixes:
         return Exported(path, suffixes[path.suffix])
     if path.is_dir() and any(path.rglob("saved_model.pb")):
         return Exported(path, "savedmodel")
-    if path.suffix == ".keras":
-        return load_stored(path)
+    return None
+
+
+def is_stored(what: Any) -> bool:
+    return Path(what).suffix == ".keras"
+
+
+def not_buildable(exported: Exported, argument: str = "model") -> ValueError:
+    rule = "a network that Keras can build: this one was exported, and can only be run"
+    return invalid(argument, str(exported.path), rule)
+
+
+def open_model(what: Any, weights: Any = None, *, size=None, like=None, **overrides: Any) -> Any:
+    from kerazoo.models._stored import load_stored
+    from kerazoo.registry import create_model
+
+    if not isinstance(what, str | os.PathLike):
+        return what
+    made = find_exported(what) or is_stored(what)
+    for name, value in {"weights": weights, "size": size, **overrides}.items():
+        if value is not None and made:
+            kind = "a stored model" if is_stored(what) else "an exported model"
+            raise invalid(name, value, f"left out for {kind} {what}")
+    if made:
+        return load_stored(what) if is_stored(what) else made
     start = find_start(what, weights)
-    size = overrides.pop("size", None)
     if size:
         overrides["input_shape"] = (size, size, 3)
     arguments = {**start.arguments, **overrides} if str(what) != start.model else overrides

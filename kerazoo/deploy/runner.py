@@ -18,7 +18,7 @@ from kerazoo.open import Exported, open_model
 from kerazoo.preprocessing import Preprocessing
 from kerazoo.tasks import task_of
 
-# Runtime -> the format that it runs. What a model is exported to where a runtime is named: a SavedModel would want preprocessing.
+# Runtime -> the format that a model is exported to for it: a SavedModel would want preprocessing.
 _FORMATS = {"tensorflow": "keras", "openvino": "openvino", "onnx": "onnx", "litert": "litert"}
 # What `runtime="auto"` takes for a model: the first of these that is installed, TensorFlow at the
 # latest. Measured by `kerazoo benchmark mixnet_s mobilenet_v2 espnetv2 --batch 1 16` on two cores

@@ -32,9 +32,7 @@ def _outputs(network: Any, names: Iterable[str]) -> dict[str, Any]:
     if len(network.outputs) == 1:
         return dict(zip(names, network.outputs, strict=True))
     by_node = {
-        name.partition(":")[0]: output
-        for output in network.outputs
-        for name in output.get_names()
+        name.partition(":")[0]: output for output in network.outputs for name in output.get_names()
     }
     return {name: by_node[name] for name in names}
 

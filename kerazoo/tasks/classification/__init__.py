@@ -20,7 +20,8 @@ class Classification:
     card = Card(
         pipeline_tag="image-classification",
         features_tag="image-feature-extraction",
-        usage="scores = model.predict(x)\nprint(kerazoo.decode_predictions(scores, model=model))\n",
+        usage="scores = model.predict(x)\n",
+        decode="print(kerazoo.decode_predictions(scores, model=model))\n",
     )
 
     def head(self, trunk, arguments):

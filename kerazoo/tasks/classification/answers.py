@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from kerazoo.data.corrupt import find_corrupt
 from kerazoo.data.source import Source
-from kerazoo.evaluation import scored_batches
+from kerazoo.evaluation import output_batches
 from kerazoo.pictures import open_picture
 from kerazoo.preprocessing import Preprocessing
 from kerazoo.report.contact_sheet import pil_picture
@@ -80,7 +80,7 @@ def collect_answers(
     Raises:
         ValueError, PictureError: As `kerazoo.evaluate`.
     """
-    batches = scored_batches(
+    batches = output_batches(
         model,
         source,
         preprocessing=preprocessing,
@@ -89,7 +89,8 @@ def collect_answers(
         progress=progress,
         on_corrupt=on_corrupt,
     )
-    scores, labels = (np.concatenate(parts) for parts in zip(*batches, strict=True))
+    parts = [(outputs["scores"], labels) for outputs, labels in batches]
+    scores, labels = (np.concatenate(each) for each in zip(*parts, strict=True))
     total = min(source.count, limit or source.count)
     indices = np.arange(total)
     if len(labels) < total:
