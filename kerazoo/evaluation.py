@@ -14,8 +14,8 @@ from kerazoo.data.corrupt import find_corrupt, picture_error
 from kerazoo.data.open import open_source
 from kerazoo.data.pipeline import evaluation_batches
 from kerazoo.data.source import Source
-from kerazoo.inference import Predictor
 from kerazoo.prediction import open_predictor
+from kerazoo.predictor import Predictor
 from kerazoo.preprocessing import Preprocessing
 from kerazoo.tasks.task import Result
 

@@ -7,9 +7,9 @@ from typing import Any
 from kerazoo._errors import invalid
 from kerazoo.checkpoints.records import get_checkpoint
 from kerazoo.deploy.runner import Runner, has_record
-from kerazoo.inference import Predictor, is_one_picture
 from kerazoo.open import Exported, find_exported, is_stored, open_model
 from kerazoo.pictures import PictureError
+from kerazoo.predictor import Predictor, is_one_picture
 from kerazoo.preprocessing import Preprocessing
 from kerazoo.tasks.task import check_options
 

@@ -87,5 +87,5 @@ def _figure(model: Mapping[str, Any]) -> Judged:
 
 
 def _published(model: Mapping[str, Any]) -> float | None:
-    """What the model is judged by, if that is published for its picture size; only ids have that."""
+    """What the model is judged by, if that is published for its picture size: only ids have it."""
     return model.get(_figure(model).metric) if model["id"] in catalogue() else None

@@ -31,7 +31,7 @@ def task_options(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def load_predictor(args: argparse.Namespace) -> Any:
-    """The `kerazoo.inference.Predictor` of MODEL under the options of the command."""
+    """The `kerazoo.predictor.Predictor` of MODEL under the options of the command."""
     import_keras("tensorflow")
     from kerazoo.prediction import open_predictor
 

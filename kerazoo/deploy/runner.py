@@ -13,8 +13,9 @@ from kerazoo.deploy.exporting import FORMATS, export, read_record
 from kerazoo.deploy.exporting._format import Format
 from kerazoo.deploy.exporting.record import record_path
 from kerazoo.deploy.runtimes import OPENERS, open_runtime
-from kerazoo.inference import Predictor, by_name
+from kerazoo.inference import by_name
 from kerazoo.open import Exported, open_model
+from kerazoo.predictor import Predictor
 from kerazoo.preprocessing import Preprocessing
 from kerazoo.tasks import task_of
 
