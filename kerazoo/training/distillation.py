@@ -13,9 +13,9 @@ import keras
 import tensorflow as tf
 
 from kerazoo._errors import invalid
-from kerazoo.checkpoints.load import load_weights
+from kerazoo.checkpoints.load import assign
 from kerazoo.checkpoints.resolve import resolve
-from kerazoo.open import find_start
+from kerazoo.open import find
 from kerazoo.preprocessing import Preprocessing
 from kerazoo.registry import create_model, get_entry
 
@@ -63,14 +63,14 @@ def find_teacher(
         raise invalid("distillation.teacher", name, rule)
     from kerazoo.deploy import fuse
 
-    start = find_start(name)
+    start = find(name)
     shape = (*start.preprocessing.size, 3)
     model = create_model(
         start.model, weights=None, classes=len(classes), input_shape=shape, **start.arguments
     )
     tensors = resolve(start.weights, get_entry(start.model).weights_of).tensors()
     try:
-        load_weights(model, tensors)
+        assign(model, tensors)
     except ValueError as error:
         rule = f"a classifier of the {len(classes)} classes that are learned"
         raise invalid("distillation.teacher", name, f"{rule}: {error}") from error

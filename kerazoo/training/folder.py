@@ -13,9 +13,10 @@ from kerazoo import __version__
 from kerazoo._errors import invalid
 from kerazoo._files import write_json, write_text
 from kerazoo._machine import cores, installed_versions
+from kerazoo.checkpoints.run_record import RUN, read_run
 from kerazoo.training.recipe import Recipe, load_recipe
 
-RUN, RECIPE, RESULT, COMMAND = "run.json", "recipe.json", "result.json", "command.txt"
+RECIPE, RESULT, COMMAND = "recipe.json", "result.json", "command.txt"
 LOG, CURVES = "log.csv", "curves.png"
 WEIGHTS, BEST = "model.weights.h5", "best.weights.h5"
 BACKUP, TENSORBOARD = "backup", "tensorboard"
@@ -25,12 +26,6 @@ PACKAGES = ("keras", "tensorflow", "jax", "numpy", "h5py", "tensorflow-datasets"
 _SECTIONS = ("data", "augmentation", "optimizer", "transfer", "distillation")
 # What may change when a run goes on: the same weights come out.
 _MACHINE = ("strategy", "jit")
-
-
-def read_run(folder: Path) -> dict[str, Any] | None:
-    """The contents of `run.json`, or None where there is none."""
-    path = Path(folder) / RUN
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
 class RunRecord:
@@ -161,11 +156,11 @@ def weights_facts(model: str, weights: str | None) -> dict[str, Any] | None:
 
 def teacher_facts(recipe: Recipe) -> dict[str, Any] | None:
     """Model, id and sha256 of the teacher's weights."""
-    from kerazoo.open import find_start
+    from kerazoo.open import find
 
     if recipe.distillation.teacher is None:
         return None
-    start = find_start(recipe.distillation.teacher)
+    start = find(recipe.distillation.teacher)
     return {"model": start.model, **(weights_facts(start.model, start.weights) or {})}
 
 

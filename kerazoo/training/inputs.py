@@ -132,8 +132,8 @@ def recipe_preprocessing(recipe: Recipe) -> Preprocessing:
 
 def _weights_preprocessing(recipe: Recipe, size: Any) -> Preprocessing | None:
     from kerazoo.checkpoints.resolve import resolve
+    from kerazoo.checkpoints.run_record import read_run
     from kerazoo.registry import get_entry
-    from kerazoo.training.folder import read_run
 
     if recipe.weights is None:
         return None
@@ -146,7 +146,7 @@ def _weights_preprocessing(recipe: Recipe, size: Any) -> Preprocessing | None:
 
 
 def _data_preprocessing(recipe: Recipe) -> Preprocessing:
-    from kerazoo.checkpoints.resolve import default_preprocessing
+    from kerazoo.checkpoints.local import default_preprocessing
     from kerazoo.registry import get_entry
 
     if recipe.data.name.startswith("cifar"):

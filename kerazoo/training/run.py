@@ -17,7 +17,9 @@ import numpy as np
 
 from kerazoo._errors import invalid
 from kerazoo._files import write_json
-from kerazoo.checkpoints.load import load_weights
+from kerazoo.checkpoints.load import assign
+from kerazoo.checkpoints.read.tensors import read_tensors
+from kerazoo.checkpoints.run_record import read_run
 from kerazoo.data.source import Source
 from kerazoo.evaluation import evaluate
 from kerazoo.models import ZooModel
@@ -28,7 +30,7 @@ from kerazoo.training import distribution
 from kerazoo.training import folder as names
 from kerazoo.training.callbacks import save_weights
 from kerazoo.training.fit import Session, fit
-from kerazoo.training.folder import RunRecord, read_run, teacher_facts, weights_facts
+from kerazoo.training.folder import RunRecord, teacher_facts, weights_facts
 from kerazoo.training.inputs import CIFAR, Inputs, open_inputs
 from kerazoo.training.optim.optimizers import (
     add_l2,
@@ -302,7 +304,7 @@ def load_trained(output: str | os.PathLike, best: bool = False) -> ZooModel:
     preprocessing = Preprocessing.from_dict(run["preprocessing"])
     facts = run["model"]["arguments"] | {"input_shape": (*preprocessing.size, 3)}
     model = create_model(run["model"]["architecture"], weights=None, **facts)
-    load_weights(model, path)
+    assign(model, read_tensors(path), str(path))
     labels = tuple(run["classes"]) if run["classes"] else None
     model.info = replace(
         model.info, preprocessing=preprocessing, labels=labels, checkpoint=str(path)
