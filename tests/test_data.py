@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerazoo.data.source import load_source
+from kerazoo.data.tfds import tfds_source
 from kerazoo.evaluation import Evaluation, evaluate
 from kerazoo.inference import inference_function, picture_preprocessing
 from kerazoo.preprocessing import Preprocessing
@@ -126,7 +126,7 @@ def test_inference_function_equals_the_model_for_every_batch_size():
 
 
 def test_source_describes_the_split(tfds_dir):
-    source = load_source("imagenet2012", data_dir=tfds_dir)
+    source = tfds_source("imagenet2012", data_dir=tfds_dir)
     assert (source.split, source.count, len(source.classes)) == ("validation", 500, 1000)
     data, label = next(iter(source.pictures))
     assert data.numpy()[:2] == b"\xff\xd8"
@@ -173,7 +173,7 @@ def test_wrong_input(tfds_dir, arguments, message):
 
 def test_folder_without_data_sets(tmp_path):
     with pytest.raises(ValueError, match="`data_dir` must be a folder that holds"):
-        load_source("cifar10", data_dir=tmp_path)
+        tfds_source("cifar10", data_dir=tmp_path)
 
 
 def test_scores_that_are_not_finite(tfds_dir):

@@ -98,9 +98,9 @@ def _representative(args: argparse.Namespace) -> Any:
         raise invalid("data_dir", None, "given with --data")
 
     def load() -> Any:
-        from kerazoo.data.source import load_source
+        from kerazoo.data.tfds import tfds_source
 
-        return load_source(args.data, args.split, data_dir=args.data_dir)
+        return tfds_source(args.data, args.split, data_dir=args.data_dir)
 
     return load
 

@@ -6,9 +6,9 @@ import numpy as np
 import tensorflow as tf
 
 from kerazoo._errors import invalid
+from kerazoo.data.arrays import array_rows
 from kerazoo.data.augment import decode_other
 from kerazoo.data.corrupt import find_corrupt, picture_error
-from kerazoo.data.files import array_rows
 from kerazoo.data.source import Source
 
 LARGEST = 1 << 30  # bytes of pixels that `fits_in_memory` agrees to

@@ -34,8 +34,8 @@ class Family:
         conventions: Where neither the caller nor a checkpoint decides.
         dropout_rate: Before the classifier.
         stride: Total stride with `stem_strides=2`; the least input size.
-        head: Name prefixes of the layers between the last feature map and the pooling.
-        top: Name prefixes of the layers that `include_top=False` leaves out.
+        last: Name prefixes of the layers between the last feature map and the head.
+        head: Name prefixes of the task's layers, which `include_top=False` leaves out.
         task: For the registry.
         classes: Number of outputs where neither the caller nor a checkpoint decides.
         defaults: Defaults of the common arguments that differ from those of `Arguments`.
@@ -46,8 +46,8 @@ class Family:
     conventions: Conventions = field(default_factory=Conventions)
     dropout_rate: float = 0.2
     stride: int = 32
-    head: tuple[str, ...] = ("head",)
-    top: tuple[str, ...] = ("predictions",)
+    last: tuple[str, ...] = ("head",)
+    head: tuple[str, ...] = ("predictions",)
     task: str = "classification"
     classes: int = 1000
     defaults: Mapping[str, Any] = field(default_factory=dict)
@@ -139,6 +139,8 @@ def _create(build, family: Family, arguments: Arguments) -> ZooModel:
         checkpoint=checkpoint and checkpoint.id,
         features=features,
         omitted=omitted,
+        task=family.task,
+        head=() if omitted else family.head,
     )
     if checkpoint is not None:
         load_fitting(model, checkpoint, fresh_head=explicit_classes)
@@ -212,14 +214,14 @@ def _outputs(trunk: Trunk, arguments: Arguments, family: Family):
         found = sorted(trunk.features.items())
         maps = {f"stride_{stride}": x for stride, x in found}
         table = {f"stride_{stride}": (stride, x.shape[-1]) for stride, x in found}
-        return maps, table, (*family.head, *family.top)
+        return maps, table, (*family.last, *family.head)
     x = trunk.x
     if not arguments.include_top:
         if arguments.pooling == "avg":
             x = keras.layers.GlobalAveragePooling2D(name="avg_pool")(x)
         elif arguments.pooling == "max":
             x = keras.layers.GlobalMaxPooling2D(name="max_pool")(x)
-        return x, {}, family.top
+        return x, {}, family.head
     if trunk.per_pixel:
         return _per_pixel(trunk, arguments), {}, ()
     x = keras.layers.GlobalAveragePooling2D(name="avg_pool")(x)

@@ -100,7 +100,7 @@ def train(
         output: Folder of the run; made if needed.
         data_dir: Where TFDS finds prepared data, for recipes that name a TFDS set.
         sources: Data of your own in place of what the recipe names: `"train"`, `"test"` and, if
-            wanted, `"validation"`, as `kerazoo.data.files` makes them.
+            wanted, `"validation"`, as `kerazoo.data.folder` makes them.
         backup_every: Also back up after every so many steps, not only after every epoch.
         force: Throw away what another recipe left in `output`.
         progress: A bar for the steps of an epoch; by default where stdout is a terminal,

@@ -211,7 +211,7 @@ def test_unknown_words(field):
 JAX = """
 import numpy as np
 from kerazoo.data.augmentation import Augmentation
-from kerazoo.data.files import array_source
+from kerazoo.data.arrays import array_source
 from kerazoo.data.pipeline import training_data
 from kerazoo.preprocessing import Preprocessing
 import keras

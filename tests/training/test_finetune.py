@@ -10,7 +10,7 @@ from PIL import Image
 import kerazoo
 from kerazoo.checkpoints.read.tensors import read_tensors
 from kerazoo.cli import main
-from kerazoo.data.files import folder_source
+from kerazoo.data.folder import folder_source
 from kerazoo.data.open import open_source
 from kerazoo.open import find, open_model
 from kerazoo.training import finetune, load_trained

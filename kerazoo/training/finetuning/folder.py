@@ -14,12 +14,12 @@ from kerazoo._errors import invalid
 from kerazoo._files import write_file, write_json
 from kerazoo.checkpoints.hub_config import CARD, CONFIG, WEIGHTS
 from kerazoo.checkpoints.run_record import read_run
-from kerazoo.data.answers import Answers
 from kerazoo.data.source import Source
 from kerazoo.open import Start
 from kerazoo.publish.hub import hub_files
 from kerazoo.report.curves import draw_curves
-from kerazoo.report.figures import draw_figures
+from kerazoo.tasks.classification.answers import Answers
+from kerazoo.tasks.classification.figures import draw_figures
 from kerazoo.training import folder as names
 from kerazoo.training.inputs import open_inputs
 from kerazoo.training.recipe import Recipe

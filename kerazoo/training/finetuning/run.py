@@ -151,7 +151,7 @@ def _check(epochs, unfreeze_epochs, keep, mistakes, licence, changes) -> None:
         from kerazoo.publish.hub import check_licence
 
         check_licence(licence)
-    from kerazoo.report.figures import check_matplotlib
+    from kerazoo.tasks.classification.figures import check_matplotlib
 
     check_matplotlib()  # now, not after an hour of training
 

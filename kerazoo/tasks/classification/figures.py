@@ -18,8 +18,8 @@ from kerazoo._errors import invalid
 from kerazoo._files import write_file
 
 if TYPE_CHECKING:
-    from kerazoo.data.answers import Answers
     from kerazoo.data.source import Source
+    from kerazoo.tasks.classification.answers import Answers
 
 NUMBERED, NAMED = 25, 120  # classes up to which cells hold numbers, and axes hold names
 _BAR, _INK = "#4f8fd0", "#1c2430"
@@ -35,13 +35,13 @@ def draw_figures(
         source: Pictures and their classes.
         folder: Where to; made if needed, and older figures are replaced.
         count: How many mistakes to show.
-        **options: For `kerazoo.data.answers.collect_answers`: `preprocessing`, `batch_size`,
+        **options: For `kerazoo.tasks.classification.answers.collect_answers`: `preprocessing`, `batch_size`,
             `limit`, `on_corrupt`, `progress`.
 
     Returns:
         All the scores, with `accuracy` among their properties.
     """
-    from kerazoo.data.answers import collect_answers
+    from kerazoo.tasks.classification.answers import collect_answers
 
     answers = collect_answers(model, source, **options)
     folder = Path(folder)
@@ -111,8 +111,8 @@ def draw_mistakes(
     Returns:
         The sheet, a `PIL.Image.Image`; only its title where nothing is wrong.
     """
-    from kerazoo.data.answers import pictures_at
     from kerazoo.report.contact_sheet import contact_sheet, framed, save_sheet
+    from kerazoo.tasks.classification.answers import pictures_at
 
     if not isinstance(count, int) or count < 1:
         raise invalid("count", count, "a positive int")
