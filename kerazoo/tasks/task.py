@@ -77,6 +77,7 @@ class Task(Protocol):
         name: `"classification"`, …
         monitor: The figure that is watched, listed and published.
         outputs: Names of the network's outputs, in order.
+        shapes: Of each output, for people: `"(batch, classes)"`.
         card: For publishing.
         columns: Header of the table that `rows` fill.
     """
@@ -84,6 +85,7 @@ class Task(Protocol):
     name: str
     monitor: Figure
     outputs: tuple[str, ...]
+    shapes: tuple[str, ...]
     card: Card
     columns: tuple[str, ...]
 

@@ -13,6 +13,7 @@ class Classification:
     name = "classification"
     monitor = Figure("accuracy", "top-1", "top1")
     outputs = ("scores",)
+    shapes = ("(batch, classes)",)
     columns = ("score (%)", "class")
     card = Card(
         pipeline_tag="image-classification",

@@ -12,6 +12,7 @@ class Segmentation:
     name = "segmentation"
     monitor = Figure("mean_iou", "mIoU", "miou")
     outputs = ("logits",)
+    shapes = ("(batch, height, width, classes)",)
     columns = ("share (%)", "class")
     card = Card(
         pipeline_tag="image-segmentation",
