@@ -72,7 +72,8 @@ def main() -> None:
         "source": f"tools/package_weights.py, all {found.count} test pictures (JPEG quality 75)",
     }
     register(record)
-    draw_curves(sorted(folder.glob("run*/log.csv")), folder / "curves.png")
+    monitor = task_of(trained.info).monitor
+    draw_curves(sorted(folder.glob("run*/log.csv")), folder / "curves.png", monitor)
     half.info = dataclasses.replace(half.info, preprocessing=CIFAR, labels=dataset, checkpoint=base)
     card = {"metrics": {"accuracy": record["metrics"]["top1"] / 100}, "dataset": dataset}
     texts = hub_files(half, **files, **card)

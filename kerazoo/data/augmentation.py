@@ -73,8 +73,8 @@ class Augmentation:
         return {k: list(v) if isinstance(v, tuple) else v for k, v in record.items()}
 
     @property
-    def soft_labels(self) -> bool:
-        """Whether labels are shares of the classes, not indices."""
+    def mixes(self) -> bool:
+        """Whether targets are mixed, so that they must be encoded before."""
         return self.mix_probability > 0 and (self.mixup > 0 or self.cutmix > 0)
 
 

@@ -4,6 +4,8 @@ This module is light, so that a listing can ask it: what needs Keras or TensorFl
 beside it (`head`, `training`, `meter`, `predictions`), imported where it is called.
 """
 
+from types import MappingProxyType
+
 from kerazoo.tasks.task import Card, Figure
 
 
@@ -13,6 +15,11 @@ class Classification:
     name = "classification"
     monitor = Figure("accuracy", "top-1", "top1")
     outputs = ("scores",)
+    mixes = True
+    placed = False
+    drawings = MappingProxyType(
+        {"confusion.png": "confusion matrix", "mistakes.png": "the most confident mistakes"}
+    )
     columns = ("score (%)", "class")
     card = Card(
         pipeline_tag="image-classification",
@@ -30,7 +37,12 @@ class Classification:
 
         check(model, source)
 
-    def move(self, target, placement, flip):
+    def check_targets(self, targets, source, complete=False):
+        from kerazoo.tasks.classification.targets import check_targets
+
+        check_targets(targets, source, complete)
+
+    def move(self, target, placement):
         return target  # a class stays what it is, wherever it is in the picture
 
     def encode(self, targets, classes):
@@ -52,6 +64,16 @@ class Classification:
         from kerazoo.tasks.classification.meter import ClassificationMeter
 
         return ClassificationMeter(source)
+
+    def gather(self, batches, source, indices):
+        from kerazoo.tasks.classification.answers import gather
+
+        return gather(batches, source, indices)
+
+    def draw_figures(self, answers, folder, count):
+        from kerazoo.tasks.classification.figures import draw
+
+        draw(answers, folder, count)
 
     def decode(self, outputs, record, placements=(), **how):
         from kerazoo.tasks.classification.predictions import decode

@@ -3,6 +3,8 @@
 Whatever is not there says so in one sentence: nothing here pretends.
 """
 
+from types import MappingProxyType
+
 from kerazoo.tasks.task import Card, Figure
 
 
@@ -12,6 +14,9 @@ class Segmentation:
     name = "segmentation"
     monitor = Figure("mean_iou", "mIoU", "miou")
     outputs = ("logits",)
+    mixes = False
+    placed = True
+    drawings = MappingProxyType({})
     columns = ("share (%)", "class")
     card = Card(
         pipeline_tag="image-segmentation",
