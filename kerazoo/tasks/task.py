@@ -96,6 +96,7 @@ class Task(Protocol):
             (the network's outputs are of the same form then).
         placed: Whether a target says where in the picture something is.
         drawings: File name -> caption of what `draw_figures` leaves.
+        shapes: Of each output, for people: `"(batch, classes)"`.
         card: For publishing.
         columns: Header of the table that `rows` fill.
     """
@@ -106,6 +107,7 @@ class Task(Protocol):
     mixes: bool
     placed: bool
     drawings: Mapping[str, str]
+    shapes: tuple[str, ...]
     card: Card
     columns: tuple[str, ...]
 

@@ -20,6 +20,7 @@ class Classification:
     drawings = MappingProxyType(
         {"confusion.png": "confusion matrix", "mistakes.png": "the most confident mistakes"}
     )
+    shapes = ("(batch, classes)",)
     columns = ("score (%)", "class")
     card = Card(
         pipeline_tag="image-classification",

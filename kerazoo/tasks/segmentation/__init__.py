@@ -17,6 +17,7 @@ class Segmentation:
     mixes = False
     placed = True
     drawings = MappingProxyType({})
+    shapes = ("(batch, height, width, classes)",)
     columns = ("share (%)", "class")
     card = Card(
         pipeline_tag="image-segmentation",
