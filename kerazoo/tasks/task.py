@@ -96,6 +96,8 @@ class Task(Protocol):
             (the network's outputs are of the same form then).
         placed: Whether a target says where in the picture something is.
         drawings: File name -> caption of what `draw_figures` leaves.
+        learning: Arguments of the constructor of a network that learns: what the loss works on.
+        learned: The same of a network that is used, where no argument says otherwise.
         shapes: Of each output, for people: `"(batch, classes)"`.
         card: For publishing.
         columns: Header of the table that `rows` fill.
@@ -107,6 +109,8 @@ class Task(Protocol):
     mixes: bool
     placed: bool
     drawings: Mapping[str, str]
+    learning: Mapping[str, Any]
+    learned: Mapping[str, Any]
     shapes: tuple[str, ...]
     card: Card
     columns: tuple[str, ...]

@@ -78,8 +78,6 @@ def draw_figures(
 ) -> Any:
     """Runs `model` over `source` and leaves the task's figures in `folder`.
 
-    Of a classifier these are `confusion.png` and `mistakes.png`.
-
     Args:
         model: A kerazoo model, or any Keras model of the task together with `preprocessing=`.
         source: Pictures and their targets.

@@ -20,6 +20,8 @@ class Classification:
     drawings = MappingProxyType(
         {"confusion.png": "confusion matrix", "mistakes.png": "the most confident mistakes"}
     )
+    learning = MappingProxyType({"classifier_activation": None})
+    learned = MappingProxyType({"classifier_activation": "softmax"})
     shapes = ("(batch, classes)",)
     columns = ("score (%)", "class")
     card = Card(

@@ -17,6 +17,8 @@ class Segmentation:
     mixes = False
     placed = True
     drawings = MappingProxyType({})
+    learning = MappingProxyType({"classifier_activation": None})
+    learned = MappingProxyType({"classifier_activation": None})
     shapes = ("(batch, height, width, classes)",)
     columns = ("share (%)", "class")
     card = Card(
