@@ -1,12 +1,12 @@
 """One class for a picture.
 
 This module is light, so that a listing can ask it: what needs Keras or TensorFlow is in the modules
-beside it (`head`, `training`, `meter`, `predictions`), imported where it is called.
+beside it (`head`, `training`, `meter`, …), imported where it is called.
 """
 
 from types import MappingProxyType
 
-from kerazoo.tasks.task import Card, Figure
+from kerazoo.tasks.task import Card, Figure, Option
 
 
 class Classification:
@@ -14,6 +14,7 @@ class Classification:
 
     name = "classification"
     monitor = Figure("accuracy", "top-1", "top1")
+    figures = (monitor, Figure("top5_accuracy", "top-5", "top5"))
     outputs = ("scores",)
     mixes = True
     placed = False
@@ -24,6 +25,8 @@ class Classification:
     learned = MappingProxyType({"classifier_activation": "softmax"})
     shapes = ("(batch, classes)",)
     columns = ("score (%)", "class")
+    fields = ("index", "name", "score")
+    options = (Option("top", 5, "classes a picture"),)
     card = Card(
         pipeline_tag="image-classification",
         features_tag="image-feature-extraction",
@@ -36,7 +39,7 @@ class Classification:
         return head(trunk, arguments)
 
     def check(self, model, source=None):
-        from kerazoo.tasks.classification.head import check
+        from kerazoo.tasks.classification.check import check
 
         check(model, source)
 
@@ -78,6 +81,16 @@ class Classification:
 
         draw(answers, folder, count)
 
+    def facts(self, model, labels):
+        from kerazoo.tasks.classification.serving import facts
+
+        return facts(model, labels)
+
+    def answer(self, outputs, record, **how):
+        from kerazoo.tasks.classification.serving import answer
+
+        return answer(outputs, record, **how)
+
     def decode(self, outputs, record, placements=(), **how):
         from kerazoo.tasks.classification.predictions import decode
 
@@ -93,10 +106,11 @@ class Classification:
 
         return as_json(prediction)
 
-    def draw(self, picture, prediction):
-        from kerazoo.tasks.classification.predictions import draw
+    def captions(self, prediction):
+        return [(each.name, each.score) for each in prediction]
 
-        return draw(picture, prediction)
+    def draw(self, picture, prediction):
+        return picture  # a class is nowhere in particular
 
 
 TASK = Classification()

@@ -65,7 +65,8 @@ def finetune(
     where they were killed when `finetune` is called again.
 
     `output` ends with `model.keras`; `model.safetensors`, `config.json` and `README.md`, which
-    `kerazoo push` publishes; `curves.png` and the task's figures of the test split; and `run.json` with all that was decided. The class names are in all of them.
+    `kerazoo push` publishes; `curves.png` and the task's figures of the test split; and `run.json`
+    with all that was decided. The class names are in all of them.
 
     Args:
         model: Model id, registered weights, `hf://user/repo`, a `.keras` file, or the folder of a
