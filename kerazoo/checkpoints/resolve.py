@@ -23,7 +23,8 @@ def resolve(
 
     Args:
         weights: None, a data set (`"imagenet"`, `"cifar10"`), a registered id, `"hf://user/repo"`,
-            the path of a file, or that of a folder as `weights/*` or of a run.
+            the path of a file, or that of a folder as `weights/*` or of a run; `Weights` that were
+            found already are returned.
         model: The model id they are for; None accepts any.
         size: Picture size, which decides among the defaults of a data set.
         like: For weights that do not say it, as in most files: id of registered weights with the
@@ -34,6 +35,8 @@ def resolve(
             weights that say themselves what they need.
         FileNotFoundError: if it is a path and there is no such file.
     """
+    if isinstance(weights, Weights):
+        return _with(weights, model, like)
     if weights is None:
         if like is not None:
             raise invalid("like", like, "left out where there are no weights")
