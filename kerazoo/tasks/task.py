@@ -11,8 +11,9 @@ with several parts it is a dict (`{"boxes", "classes", "crowd"}`, `{"mask"}`).
 *Outputs* are a dict of arrays by name, in every runtime and file format: `{"scores": …}`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from kerazoo._errors import invalid, unknown
@@ -106,6 +107,20 @@ class Meter(Protocol):
         ...
 
 
+class Answers(Protocol):
+    """What a task gathered of a network's outputs."""
+
+    @property
+    def headline(self) -> float:
+        """The task's `monitor`, in its unit."""
+        ...
+
+    @property
+    def count(self) -> int:
+        """Number of pictures."""
+        ...
+
+
 class Task(Protocol):
     """See the module. Errors are `ValueError`s that name an argument.
 
@@ -114,6 +129,13 @@ class Task(Protocol):
         monitor: The figure that is watched, listed and published.
         figures: All that checkpoints publish, `monitor` first.
         outputs: Names of the network's outputs, in order.
+        mixes: Whether encoded targets are shares that may be mixed: by MixUp, CutMix, a teacher
+            (the network's outputs are of the same form then).
+        placed: Whether a target says where in the picture something is.
+        drawings: File name -> caption of what `draw_figures` leaves.
+        learning: Arguments of the constructor of a network that learns: what the loss works on.
+        learned: The same of a network that is used, where no argument says otherwise.
+        shapes: Of each output, for people: `"(batch, classes)"`.
         card: For publishing.
         columns: Header of the table that `rows` fill; the first is of numbers.
         fields: Keys of the dicts that `json` gives.
@@ -124,6 +146,12 @@ class Task(Protocol):
     monitor: Figure
     figures: tuple[Figure, ...]
     outputs: tuple[str, ...]
+    mixes: bool
+    placed: bool
+    drawings: Mapping[str, str]
+    learning: Mapping[str, Any]
+    learned: Mapping[str, Any]
+    shapes: tuple[str, ...]
     card: Card
     columns: tuple[str, ...]
     fields: tuple[str, ...]
@@ -139,8 +167,18 @@ class Task(Protocol):
         ...
 
     # Data: graphs of tf.data.
-    def move(self, target: Any, placement: Any, flip: Any) -> Any:
-        """The target of a picture that was placed by `placement`, and mirrored where `flip`."""
+    def check_targets(self, targets: Any, source: Any, complete: bool = False) -> None:
+        """Raises unless the targets of all pictures, stacked, are what `source` says.
+
+        With `complete` also where they are not enough to learn from.
+        """
+        ...
+
+    def move(self, target: Any, placement: Any) -> Any:
+        """The target of a picture that went where `kerazoo.placement.Placement` says.
+
+        That is crop, scale and, with a negative scale of x, left and right in each other's place.
+        """
         ...
 
     def encode(self, targets: Any, classes: Sequence[str]) -> Any:
@@ -159,6 +197,21 @@ class Task(Protocol):
     # Evaluation.
     def meter(self, source: Any) -> Meter:
         """An empty meter for the classes of `source`."""
+        ...
+
+    # Figures.
+    def gather(self, batches: Iterable[tuple[Mapping, Any]], source: Any, indices: Any) -> Answers:
+        """All outputs of a network, kept.
+
+        Args:
+            batches: Outputs by name, and targets, of the pictures of `source` in order.
+            source: The pictures.
+            indices: Their places in it: some may be left out.
+        """
+        ...
+
+    def draw_figures(self, answers: Any, folder: Path, count: int) -> None:
+        """Leaves `drawings` of gathered answers in a folder; at most `count` mistakes are shown."""
         ...
 
     # Export.

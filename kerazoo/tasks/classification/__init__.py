@@ -4,6 +4,8 @@ This module is light, so that a listing can ask it: what needs Keras or TensorFl
 beside it (`head`, `training`, `meter`, …), imported where it is called.
 """
 
+from types import MappingProxyType
+
 from kerazoo.tasks.task import Card, Figure, Option
 
 
@@ -14,6 +16,14 @@ class Classification:
     monitor = Figure("accuracy", "top-1", "top1")
     figures = (monitor, Figure("top5_accuracy", "top-5", "top5"))
     outputs = ("scores",)
+    mixes = True
+    placed = False
+    drawings = MappingProxyType(
+        {"confusion.png": "confusion matrix", "mistakes.png": "the most confident mistakes"}
+    )
+    learning = MappingProxyType({"classifier_activation": None})
+    learned = MappingProxyType({"classifier_activation": "softmax"})
+    shapes = ("(batch, classes)",)
     columns = ("score (%)", "class")
     fields = ("index", "name", "score")
     options = (Option("top", 5, "classes a picture"),)
@@ -34,7 +44,12 @@ class Classification:
 
         check(model, source)
 
-    def move(self, target, placement, flip):
+    def check_targets(self, targets, source, complete=False):
+        from kerazoo.tasks.classification.targets import check_targets
+
+        check_targets(targets, source, complete)
+
+    def move(self, target, placement):
         return target  # a class stays what it is, wherever it is in the picture
 
     def encode(self, targets, classes):
@@ -56,6 +71,16 @@ class Classification:
         from kerazoo.tasks.classification.meter import ClassificationMeter
 
         return ClassificationMeter(source)
+
+    def gather(self, batches, source, indices):
+        from kerazoo.tasks.classification.answers import gather
+
+        return gather(batches, source, indices)
+
+    def draw_figures(self, answers, folder, count):
+        from kerazoo.tasks.classification.figures import draw
+
+        draw(answers, folder, count)
 
     def facts(self, model, labels):
         from kerazoo.tasks.classification.serving import facts

@@ -3,6 +3,8 @@
 Whatever is not there says so in one sentence: nothing here pretends.
 """
 
+from types import MappingProxyType
+
 from kerazoo.tasks.task import Card, Figure
 
 
@@ -13,6 +15,12 @@ class Segmentation:
     monitor = Figure("mean_iou", "mIoU", "miou")
     figures = (monitor,)
     outputs = ("logits",)
+    mixes = False
+    placed = True
+    drawings = MappingProxyType({})
+    learning = MappingProxyType({"classifier_activation": None})
+    learned = MappingProxyType({"classifier_activation": None})
+    shapes = ("(batch, height, width, classes)",)
     columns = ("share (%)", "class")
     fields = ("index", "name", "share")
     options = ()
@@ -30,7 +38,10 @@ class Segmentation:
     def check(self, model, source=None):
         raise _not_yet("predicted with, evaluated or exported")
 
-    def move(self, target, placement, flip):
+    def check_targets(self, targets, source, complete=False):
+        raise _not_yet("trained")
+
+    def move(self, target, placement):
         raise _not_yet("trained")
 
     def encode(self, targets, classes):
@@ -43,6 +54,12 @@ class Segmentation:
         raise _not_yet("trained")
 
     def meter(self, source):
+        raise _not_yet("evaluated")
+
+    def gather(self, batches, source, indices):
+        raise _not_yet("evaluated")
+
+    def draw_figures(self, answers, folder, count):
         raise _not_yet("evaluated")
 
     def facts(self, model, labels):
