@@ -54,7 +54,7 @@ def picture_preprocessing(model: Any, record: Preprocessing | None = None) -> Pr
     return record.without_normalisation() if inside else record
 
 
-def by_name(outputs: Any, names: Sequence[str], network: str) -> dict[str, Any]:
+def named_outputs(outputs: Any, names: Sequence[str], network: str) -> dict[str, Any]:
     """A network's outputs under the names, and in the order, of its task.
 
     Args:

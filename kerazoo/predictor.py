@@ -12,7 +12,7 @@ import numpy as np
 
 from kerazoo._errors import invalid
 from kerazoo._machine import cores
-from kerazoo.inference import by_name, inference_function, picture_preprocessing
+from kerazoo.inference import inference_function, named_outputs, picture_preprocessing
 from kerazoo.pictures import PictureError, as_picture, find_pictures, is_one_path
 from kerazoo.placement import Placement
 from kerazoo.preprocessing import Preprocessing
@@ -79,7 +79,7 @@ class Predictor:
         task.check(model)
         run = inference_function(model)
         return cls(
-            lambda array: by_name(run(array), task.outputs, model.name),
+            lambda array: named_outputs(run(array), task.outputs, model.name),
             task,
             name=model.name,
             record=info,

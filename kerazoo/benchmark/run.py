@@ -16,7 +16,7 @@ from kerazoo.benchmark.machine import describe_machine
 from kerazoo.benchmark.models import check_model, facts, open_named
 from kerazoo.benchmark.timing import round_robin, summary
 from kerazoo.deploy.runtimes import set_tensorflow_threads
-from kerazoo.inference import by_name
+from kerazoo.inference import named_outputs
 from kerazoo.tasks import task_of
 
 _logger = logging.getLogger("kerazoo")
@@ -135,7 +135,7 @@ def _time(report, id: str, files: dict[str, Path], shape: tuple[int, ...], names
     for name in list(files):
         try:
             run = CANDIDATES[name].load(files[name], shape, settings["threads"])
-            outputs[name] = by_name(run(x), names, id)
+            outputs[name] = named_outputs(run(x), names, id)
         except Exception as error:  # as above
             _skip(report, id, name, error)
             del files[name]

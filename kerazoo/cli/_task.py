@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from kerazoo.cli._model import named_preprocessing, positive
+from kerazoo.cli._model import positive
 from kerazoo.cli._quiet import import_keras
 from kerazoo.tasks import TASKS, get_task
 
@@ -41,7 +41,7 @@ def load_predictor(args: argparse.Namespace) -> Any:
         size=args.size,
         runtime=args.runtime,
         batch_size=args.batch_size,
-        preprocessing=named_preprocessing(args),
+        like=args.like,
         **dict(args.settings),
     )
 

@@ -13,7 +13,7 @@ from kerazoo.deploy.exporting import FORMATS, export, read_record
 from kerazoo.deploy.exporting._format import Format
 from kerazoo.deploy.exporting.record import record_path
 from kerazoo.deploy.runtimes import OPENERS, open_runtime
-from kerazoo.inference import by_name
+from kerazoo.inference import named_outputs
 from kerazoo.open import Exported, open_model
 from kerazoo.predictor import Predictor
 from kerazoo.preprocessing import Preprocessing
@@ -89,7 +89,7 @@ class Runner(Predictor):
         task = task_of(record)
         names = tuple(record.outputs) if record else task.outputs
         super().__init__(
-            lambda array: by_name(network(array), names, name),
+            lambda array: named_outputs(network(array), names, name),
             task,
             name=name,
             record=record,

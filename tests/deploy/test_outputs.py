@@ -14,7 +14,7 @@ from kerazoo.deploy import Runner, export
 from kerazoo.deploy.exporting import FORMATS, read_record
 from kerazoo.deploy.runtimes import open_runtime
 from kerazoo.evaluation import output_batches
-from kerazoo.inference import by_name
+from kerazoo.inference import named_outputs
 from kerazoo.predictor import Predictor
 
 pytest.importorskip("openvino")
@@ -142,9 +142,9 @@ def test_files_of_someone_else_are_read_by_position(tmp_path):
 
 
 def test_by_name():
-    assert by_name({"b": 2, "a": 1}, ("a", "b"), "net") == {"a": 1, "b": 2}
-    assert list(by_name({"b": 2, "a": 1, "c": 3}, ("a", "b"), "net")) == ["a", "b"]
-    assert by_name([1, 2], ("a", "b"), "net") == {"a": 1, "b": 2}
-    assert by_name(1, ("a",), "net") == {"a": 1}
+    assert named_outputs({"b": 2, "a": 1}, ("a", "b"), "net") == {"a": 1, "b": 2}
+    assert list(named_outputs({"b": 2, "a": 1, "c": 3}, ("a", "b"), "net")) == ["a", "b"]
+    assert named_outputs([1, 2], ("a", "b"), "net") == {"a": 1, "b": 2}
+    assert named_outputs(1, ("a",), "net") == {"a": 1}
     with pytest.raises(ValueError, match=r"outputs a, b. Received: `model='net with 1 outputs'`"):
-        by_name([1], ("a", "b"), "net")
+        named_outputs([1], ("a", "b"), "net")

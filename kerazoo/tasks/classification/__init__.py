@@ -40,7 +40,7 @@ class Classification:
         return head(trunk, arguments)
 
     def check(self, model, source=None):
-        from kerazoo.tasks.classification.check import check
+        from kerazoo.tasks.classification.head import check
 
         check(model, source)
 
