@@ -135,7 +135,7 @@ def test_an_open_network_keeps_its_options(model):
 
 
 def test_a_task_that_cannot_predict_says_so():
-    model = kerazoo.create_model("espnet_c", weights=None, classes=3, input_shape=(64, 64, 3))
+    model = kerazoo.create_model("espnet_p2_q3", weights=None, classes=3, input_shape=(64, 64, 3))
     with pytest.raises(ValueError, match="Segmentation networks cannot be predicted with"):
         kerazoo.predict(model, np.zeros((8, 8, 3), "uint8"), preprocessing=RECORD)
 
