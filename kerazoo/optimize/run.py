@@ -9,12 +9,11 @@ import keras
 
 from kerazoo import __version__
 from kerazoo._errors import invalid, unknown
-from kerazoo._files import write_json
+from kerazoo._files import publish, staging, write_json
 from kerazoo._machine import installed_versions, require
 from kerazoo.data.open import open_source
 from kerazoo.data.pipeline import evaluation_batches
 from kerazoo.deploy.exporting import export
-from kerazoo.deploy.exporting._files import publish, staging
 from kerazoo.deploy.exporting.record import SIDECAR
 from kerazoo.deploy.runner import Runner
 from kerazoo.deploy.runtimes import RUNTIMES

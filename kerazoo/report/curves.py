@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from kerazoo._files import write_file
+from kerazoo._files import write_bytes
 
 log = logging.getLogger("kerazoo")
 
@@ -45,7 +45,7 @@ def draw_curves(logs: Path | Sequence[Path], path: Path) -> bool:
     figure.axes[0].legend()
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
-    write_file(path, lambda partial: partial.write_bytes(buffer.getvalue()))
+    write_bytes(path, buffer.getvalue())
     return True
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kerazoo._errors import invalid
-from kerazoo._files import write_file
+from kerazoo._files import write_bytes
 
 if TYPE_CHECKING:
     from kerazoo.data.source import Source
@@ -148,7 +148,7 @@ def save_figure(figure: Any, path: str | os.PathLike) -> None:
     """A Matplotlib figure as PNG, replacing an older file only once the new one is whole."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=100)
-    write_file(Path(path), lambda partial: partial.write_bytes(buffer.getvalue()))
+    write_bytes(Path(path), buffer.getvalue())
 
 
 def check_matplotlib() -> None:

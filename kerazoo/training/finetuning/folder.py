@@ -11,7 +11,7 @@ from typing import Any
 
 from kerazoo import __version__
 from kerazoo._errors import invalid
-from kerazoo._files import write_file, write_json
+from kerazoo._files import write_bytes, write_file, write_json
 from kerazoo.checkpoints.hub import CARD, CONFIG, WEIGHTS, hub_files
 from kerazoo.data.source import Source
 from kerazoo.open import Start
@@ -121,7 +121,7 @@ class FinetuneFolder:
         draw_curves([self._at(each) / names.LOG for each in self._recipes], self._at(names.CURVES))
         write_file(self._at(MODEL), model.save)
         for file, content in self._published(model, recipe, answers).items():
-            write_file(self._at(file), lambda path, content=content: path.write_bytes(content))
+            write_bytes(self._at(file), content)
         return self._end(name, test, answers)
 
     def _end(self, last: str, test: Source, answers: Answers) -> dict[str, Any]:
