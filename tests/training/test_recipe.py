@@ -33,7 +33,7 @@ def test_recipes_that_ship():
 
 
 @pytest.mark.parametrize("name", recipe_names())
-def test_every_recipe_makes_a_step(shared, name):
+def test_every_recipe_makes_a_step(data_dir, name):
     """The network, data, loss and optimizer that it names fit each other."""
     recipe = load_recipe(name)
     small = {"batch_size": 4, "optimizer.warmup_epochs": 0, "weights": None}
@@ -47,7 +47,7 @@ def test_every_recipe_makes_a_step(shared, name):
         folder = ROOT / "weights" / Path(recipe.distillation.teacher).name
         small |= {"distillation.teacher": str(folder)}
     recipe = load_recipe(name, small)
-    inputs = open_inputs(recipe, shared / "tfds")
+    inputs = open_inputs(recipe, data_dir)
     keras.utils.set_random_seed(0)
     model = build(recipe, inputs)
     compile_model(model, recipe, inputs.steps)
@@ -134,12 +134,12 @@ def test_unknown_recipe_names_the_nearest():
         ({"model": "mixnet_t"}, "Did you mean"),
     ],
 )
-def test_wrong_values_before_the_first_step(shared, changes, message):
+def test_wrong_values_before_the_first_step(data_dir, changes, message):
     small = {"data.train": "train[:256]", "data.test": "test[:100]", "batch_size": 32}
     recipe = load_recipe("mixnet_s_cifar10", {**small, "model": "mobilenet_v1_025", **changes})
 
     def before_the_first_step():
-        inputs = open_inputs(recipe, shared / "tfds")
+        inputs = open_inputs(recipe, data_dir)
         compile_model(build(recipe, inputs), recipe, inputs.steps)
 
     with pytest.raises((ValueError, TypeError), match=message):

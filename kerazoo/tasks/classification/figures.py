@@ -35,7 +35,7 @@ def draw_figures(
         source: Pictures and their classes.
         folder: Where to; made if needed, and older figures are replaced.
         count: How many mistakes to show.
-        **options: For `kerazoo.tasks.classification.answers.collect_answers`: `preprocessing`, `batch_size`,
+        **options: For `collect_answers`: `preprocessing`, `batch_size`,
             `limit`, `on_corrupt`, `progress`.
 
     Returns:
