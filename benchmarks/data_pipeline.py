@@ -50,7 +50,7 @@ def in_memory(pictures: list[bytes]) -> Source:
         return tf.gather(x, index), tf.zeros((), tf.int64)
 
     rows = tf.data.Dataset.range(len(pictures)).map(fetch)
-    return Source("jpegs", "all", ("one",), len(pictures), rows, fetch=fetch)
+    return Source("jpegs", "all", "classification", ("one",), len(pictures), rows, fetch=fetch)
 
 
 def window(width: int, height: int, rng: np.random.Generator) -> tuple[int, int, int, int]:

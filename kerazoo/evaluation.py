@@ -30,6 +30,11 @@ class Evaluation:
     count: int
     seconds: float
 
+    @property
+    def headline(self) -> float:
+        """Top-1 as a share of 1."""
+        return self.top1 / 100
+
     def to_dict(self) -> dict[str, float]:
         """As plain numbers, for JSON."""
         return asdict(self)

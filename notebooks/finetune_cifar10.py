@@ -50,8 +50,8 @@ import kerazoo.models  # Keras finds the networks in files once they are importe
 from kerazoo.data.augmentation import Augmentation
 from kerazoo.data.open import open_source
 from kerazoo.data.pipeline import training_data
+from kerazoo.data.samples import pictures_at
 from kerazoo.report.contact_sheet import contact_sheet, framed, pil_picture
-from kerazoo.tasks.classification.answers import pictures_at
 from kerazoo.training import finetune
 
 DATA_DIR = Path(os.environ.get("KERAZOO_DATA_DIR", "~/tensorflow_datasets")).expanduser()

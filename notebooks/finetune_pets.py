@@ -40,8 +40,8 @@ import tensorflow_datasets as tfds
 from IPython.display import Image, display
 
 from kerazoo.data.open import open_source
+from kerazoo.data.samples import pictures_at
 from kerazoo.report.contact_sheet import contact_sheet, framed
-from kerazoo.tasks.classification.answers import pictures_at
 from kerazoo.training import finetune
 
 DATA_DIR = Path(os.environ.get("KERAZOO_DATA_DIR", "~/tensorflow_datasets")).expanduser()

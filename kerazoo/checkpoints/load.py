@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from kerazoo._errors import invalid
+from kerazoo._layer_facts import CONVOLUTION, torch_axes
 from kerazoo.checkpoints.layouts.layout import IGNORED, find_layout
 
 log = logging.getLogger("kerazoo")
@@ -45,27 +46,30 @@ def load_checkpoint(model, checkpoint, *, fresh_head: bool = True) -> None:
     """Load a resolved checkpoint into a model that a constructor made for it.
 
     Unlike `load_weights` it adapts the stem to other channel counts, drops what the model leaves
-    out, and lets the classifier start fresh.
+    out, and lets the head start fresh.
 
     Args:
-        fresh_head: Whether a classifier of another size may keep its random weights.
+        fresh_head: Whether a head for other classes may keep its random weights.
     """
     tensors = checkpoint.tensors()
     plan, left = _match(model, tensors, model.info.omitted)
     _adapt_to_channels(model, plan)
-    classifier = [path for path in plan if path.startswith("predictions/")]
-    variables = variables_by_path(model)
-    if classifier and fresh_head and any(_misfit(plan[p], variables.get(p)) for p in classifier):
-        had = plan[classifier[0]].shape[-1]
-        log.info(
-            "The classifier starts fresh: %s has %d classes, the model %d.",
-            checkpoint.id,
-            had,
-            variables[classifier[0]].shape[-1],
-        )
-        for path in classifier:
-            plan[path] = None
+    if fresh_head:
+        _free_head(model, plan, checkpoint.id)
     _finish(model, plan, left, checkpoint.id)
+
+
+def _free_head(model, plan, source: str) -> None:
+    """Layers of the head that were made for other classes keep their random weights."""
+    variables = variables_by_path(model)
+    head = [path for path in plan if path.startswith(model.info.head)]
+    misfits = [path for path in head if _misfit(plan[path], variables.get(path))]
+    if not misfits:
+        return
+    had, has = (array.shape[-1] for array in (plan[misfits[-1]], variables[misfits[-1]]))
+    log.info("The head starts fresh: %s has %d classes, the model %d.", source, had, has)
+    layers = {path.partition("/")[0] for path in misfits}
+    plan.update({path: None for path in head if path.partition("/")[0] in layers})
 
 
 def assign(model, tensors: Mapping[str, np.ndarray], source: str = "`source`") -> None:
@@ -93,8 +97,7 @@ def _match(model, tensors, omitted) -> tuple[dict[str, np.ndarray | None], list[
     translation = layout.translate(tensors, layers)
     variables = variables_by_path(model)
     by_index = _paths_by_index(model)
-    depthwise = {layer.name for layer in model.layers if "epthwise" in type(layer).__name__}
-    depthwise |= {layer.name for layer in model.layers if type(layer).__name__ == "MixConv2D"}
+    axes = {layer.name: torch_axes(layer) for layer in model.layers}
     plan: dict[str, np.ndarray | None] = {}
     left = []
     for name, path in translation.items():
@@ -106,7 +109,7 @@ def _match(model, tensors, omitted) -> tuple[dict[str, np.ndarray | None], list[
             continue
         array = tensors[name]
         if layout.torch:
-            array = _from_torch(array, path.partition("/")[0] in depthwise)
+            array = _from_torch(array, axes.get(path.partition("/")[0], CONVOLUTION))
         plan[path] = _as_dense_or_1x1(array, variables[path].shape)
     return plan, left
 
@@ -123,10 +126,10 @@ def _paths_by_index(model) -> dict[str, str]:
     }
 
 
-def _from_torch(array: np.ndarray, depthwise: bool) -> np.ndarray:
-    """OIHW -> HWIO (depthwise: C1HW -> HWC1), (out, in) -> (in, out)."""
+def _from_torch(array: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+    """A kernel in the axes' order, (out, in) -> (in, out)."""
     if array.ndim == 4:
-        return array.transpose((2, 3, 0, 1) if depthwise else (2, 3, 1, 0))
+        return array.transpose(axes)
     return array.T if array.ndim == 2 else array
 
 

@@ -48,7 +48,7 @@ def resolve(weights: Any, model: str | None, size: Any = None) -> Weights | None
 
     Args:
         weights: None, a data set (`"imagenet"`, `"cifar10"`), a registered id, `"hf://user/repo"`
-            or a path.
+            or a path; `Weights` that were found already are returned.
         model: The model id they are for; None accepts any.
         size: Picture size, which decides among the defaults of a data set.
 
@@ -56,8 +56,8 @@ def resolve(weights: Any, model: str | None, size: Any = None) -> Weights | None
         ValueError: if `weights` is none of these, or not for this model.
         FileNotFoundError: if it is a path and there is no such file.
     """
-    if weights is None:
-        return None
+    if weights is None or isinstance(weights, Weights):
+        return weights
     if not isinstance(weights, str | os.PathLike):
         raise invalid("weights", weights, "None, a name, `hf://user/repo` or a path")
     text = os.fspath(weights)

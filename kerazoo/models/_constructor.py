@@ -17,6 +17,7 @@ from kerazoo.models._arguments import Arguments, check_input_shape
 from kerazoo.models._docstring import documented
 from kerazoo.models._model import ModelInfo, ZooModel
 from kerazoo.preprocessing import Preprocessing
+from kerazoo.tasks import get_task
 
 _COMMON = [f for f in fields(Arguments) if f.name != "extras"]
 
@@ -34,7 +35,7 @@ class Family:
         stride: Total stride with `stem_strides=2`; the least input size.
         last: Name prefixes of the layers between the last feature map and the head.
         head: Name prefixes of the task's layers, which `include_top=False` leaves out.
-        task: For the registry.
+        task: What it is for: a name that `kerazoo.tasks.get_task` knows.
         classes: Number of outputs where neither the caller nor a checkpoint decides.
         defaults: Defaults of the common arguments that differ from those of `Arguments`.
     """
@@ -218,39 +219,7 @@ def _outputs(trunk: Trunk, arguments: Arguments, family: Family):
         elif arguments.pooling == "max":
             x = keras.layers.GlobalMaxPooling2D(name="max_pool")(x)
         return x, {}, family.head
-    if trunk.per_pixel:
-        return _per_pixel(trunk, arguments), {}, ()
-    x = keras.layers.GlobalAveragePooling2D(name="avg_pool")(x)
-    if trunk.after_pooling:
-        x = trunk.after_pooling(x)
-    if arguments.dropout_rate:
-        x = keras.layers.Dropout(arguments.dropout_rate, name="dropout")(x)
-    x = keras.layers.Dense(
-        arguments.classes,
-        activation=arguments.classifier_activation,
-        # Probabilities and losses need the range of float32 under mixed precision.
-        dtype=_classifier_dtype(),
-        name="predictions",
-    )(x)
-    return x, {}, ()
-
-
-def _per_pixel(trunk: Trunk, arguments: Arguments):
-    """The output of a segmentation network."""
-    x = trunk.per_pixel(
-        classes=arguments.classes, dropout_rate=arguments.dropout_rate, dtype=_classifier_dtype()
-    )
-    activation = arguments.classifier_activation
-    if activation in (None, "linear"):
-        return x
-    return keras.layers.Activation(
-        activation, dtype=_classifier_dtype(), name="predictions_activation"
-    )(x)
-
-
-def _classifier_dtype():
-    policy = keras.config.dtype_policy()
-    return policy if policy.compute_dtype == policy.variable_dtype else "float32"
+    return get_task(family.task).head(trunk, arguments), {}, ()
 
 
 def _labels(checkpoint, arguments: Arguments):

@@ -95,7 +95,7 @@ def _mobilenet_v3(
         y = activate(y, activation, "hidden_act")
         return keras.layers.Flatten(name="hidden_flatten")(y)
 
-    trunk.after_pooling = widen
+    trunk.head = widen
     return trunk
 
 

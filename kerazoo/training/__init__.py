@@ -9,7 +9,8 @@ _PUBLIC = {
     "finetune": "training.finetuning.run",
     "load_recipe": "training.recipe",
     "recipe_names": "training.recipe",
-    "draw_figures": "tasks.classification.figures",
+    "collect_answers": "training.figures",
+    "draw_figures": "training.figures",
     "draw_confusion": "tasks.classification.figures",
     "draw_mistakes": "tasks.classification.figures",
 }

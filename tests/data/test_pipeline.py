@@ -111,7 +111,7 @@ def test_pixels_of_a_random_jpeg_crop_are_those_of_the_picture():
         seed = tf.constant([7, i], tf.int64)
         shape = Preprocessing(size=(48, 64))
         crops = [
-            cropped(data, encoded, record, shape, seed).numpy()
+            cropped(data, encoded, record, shape, seed)[0].numpy()
             for data, encoded in ((buffer.getvalue(), True), (ramp.astype("uint8"), False))
         ]
         # The same window of the same picture, decoded in part or cut from the whole.

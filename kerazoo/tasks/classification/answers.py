@@ -1,23 +1,17 @@
 """What a classifier says of every picture of a source, kept to be looked at."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
-from kerazoo.data.corrupt import find_corrupt
 from kerazoo.data.source import Source
-from kerazoo.evaluation import scored_batches
-from kerazoo.pictures import open_picture
-from kerazoo.preprocessing import Preprocessing
-from kerazoo.report.contact_sheet import pil_picture
 
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """What `collect_answers` gathers.
+    """What `gather` makes.
 
     Attributes:
         source: The pictures.
@@ -30,6 +24,16 @@ class Answers:
     indices: np.ndarray
     labels: np.ndarray
     scores: np.ndarray
+
+    @property
+    def count(self) -> int:
+        """Number of pictures."""
+        return len(self.labels)
+
+    @property
+    def headline(self) -> float:
+        """The accuracy."""
+        return self.accuracy
 
     @property
     def predicted(self) -> np.ndarray:
@@ -53,71 +57,22 @@ class Answers:
         return wrong[np.argsort(-self.scores[wrong].max(1, initial=0), kind="stable")]
 
 
-def collect_answers(
-    model: Any,
-    source: Source,
-    *,
-    preprocessing: Preprocessing | None = None,
-    batch_size: int = 32,
-    limit: int | None = None,
-    on_corrupt: str = "fail",
-    progress: Callable[[int, int], None] | None = None,
+def gather(
+    batches: Iterable[tuple[Mapping[str, Any], Any]], source: Source, indices: np.ndarray
 ) -> Answers:
-    """Runs a classifier on pictures and keeps every score.
+    """All scores of a source.
 
     Scores beyond 0 to 1 (logits, of a model made with `classifier_activation=None`) go through a
     softmax.
 
     Args:
-        model: A kerazoo model, or any Keras classifier together with `preprocessing`.
-        source: The pictures, as `kerazoo.data.open.open_source` opens them.
-        preprocessing: In place of the model's own.
-        batch_size: Pictures at a time.
-        limit: Only this many pictures, the first ones.
-        on_corrupt: `"fail"`, or `"skip"` to leave out pictures that cannot be decoded.
-        progress: Called with (pictures done, pictures in all) after each batch.
-
-    Raises:
-        ValueError, PictureError: As `kerazoo.evaluate`.
-    """
-    batches = scored_batches(
-        model,
-        source,
-        preprocessing=preprocessing,
-        batch_size=batch_size,
-        limit=limit,
-        progress=progress,
-        on_corrupt=on_corrupt,
-    )
-    scores, labels = (np.concatenate(parts) for parts in zip(*batches, strict=True))
-    total = min(source.count, limit or source.count)
-    indices = np.arange(total)
-    if len(labels) < total:
-        indices = np.delete(indices, [each.index for each in find_corrupt(source, total)])
-    return Answers(source, indices, labels, _probabilities(scores))
-
-
-def pictures_at(source: Source, indices: Sequence[int]) -> list[Any]:
-    """Some pictures of a source as PIL pictures in RGB or grey, whole, in the order asked for.
-
-    Args:
+        batches: `scores`, `(batch, classes)`, and the true classes, int64 `(batch,)`.
         source: The pictures.
         indices: Their places in the source.
     """
-    wanted = [int(i) for i in indices]
-    if source.fetch:
-        return [_pil(source.fetch(tf.constant(i, tf.int64))[0], source.encoded) for i in wanted]
-    if not wanted:
-        return []
-    numbers = tf.constant(wanted, tf.int64)
-    rows = source.pictures.enumerate().take(max(wanted) + 1)
-    rows = rows.filter(lambda index, row: tf.reduce_any(index == numbers))
-    by_index = {int(index): _pil(row[0], source.encoded) for index, row in rows}
-    return [by_index[i] for i in wanted]
-
-
-def _pil(data: tf.Tensor, encoded: bool) -> Any:
-    return open_picture(data.numpy()) if encoded else pil_picture(data.numpy())
+    parts = [(outputs["scores"], labels) for outputs, labels in batches]
+    scores, labels = (np.concatenate(each) for each in zip(*parts, strict=True))
+    return Answers(source, indices, labels, _probabilities(scores))
 
 
 def _probabilities(scores: np.ndarray) -> np.ndarray:
