@@ -2,7 +2,7 @@
 
 import argparse
 
-from kerazoo.cli._model import add_model_options, load_model, load_preprocessing, positive
+from kerazoo.cli._model import add_model_options, load_network, load_preprocessing, positive
 from kerazoo.cli._output import Progress, print_json
 from kerazoo.cli._quiet import import_keras
 
@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     from kerazoo.evaluation import evaluate
 
     tfds_source(args.data, args.split, data_dir=args.data_dir)  # a typo should not cost a model
-    model = load_model(args)
+    model = load_network(args)
     with Progress(0, "picture") as progress:
         result = evaluate(
             model,
