@@ -72,36 +72,6 @@ def load_network(args: argparse.Namespace) -> Any:
     return model
 
 
-def is_exported(name: str) -> bool:
-    """Whether MODEL is what `kerazoo export` writes for another runtime."""
-    from kerazoo.open import find_exported
-
-    return find_exported(name) is not None
-
-
-def load_runner(args: argparse.Namespace) -> Any:
-    """The `kerazoo.deploy.Runner` that the options and `--runtime` describe."""
-    from kerazoo.open import Exported
-
-    model = load_model(args)
-    import_keras()
-    from kerazoo.deploy import Runner
-
-    return Runner(
-        model.path if isinstance(model, Exported) else model,
-        args.runtime or "auto",
-        batch_size=args.batch_size,
-        preprocessing=named_preprocessing(args),
-    )
-
-
-def load_preprocessing(args: argparse.Namespace, model: Any) -> Any:
-    """How pictures are prepared for `model`, `--like` and `--size` considered."""
-    from kerazoo.inference import picture_preprocessing
-
-    return picture_preprocessing(model, named_preprocessing(args))
-
-
 def named_preprocessing(args: argparse.Namespace) -> Any:
     """The record of the weights that `--like` names; None without it."""
     if not args.like:

@@ -8,8 +8,9 @@ from kerazoo._errors import invalid
 from kerazoo.cli._model import add_model_options, load_network, named_preprocessing, positive
 from kerazoo.cli._quiet import import_keras
 from kerazoo.cli._run import DATA, add_data_dir
+from kerazoo.cli._task import add_task_options, task_options
 
-SUMMARY = "write a classifier for TF Serving, LiteRT, ONNX, OpenVINO or Keras"
+SUMMARY = "write a network for TF Serving, LiteRT, ONNX, OpenVINO or Keras"
 EPILOG = """\
 The network is fused for the format first. Labels and preprocessing go into a JSON file beside the
 output (in a SavedModel: assets.extra/kerazoo.json), so that `kerazoo predict OUTPUT` needs nothing
@@ -45,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--no-fuse", action="store_true", help="keep the network as it was built")
     parser.add_argument("--labels", help="imagenet, cifar10, or a text file with a name a line")
-    parser.add_argument("--top", type=positive, default=5, help="savedmodel: classes named (5)")
+    add_task_options(parser, "savedmodel: ")
     parser.add_argument("--version", type=positive, default=1, help="savedmodel: its number (1)")
     parser.add_argument("--opset", type=positive, default=17, help="onnx: operations (17)")
     data = parser.add_argument_group("pictures for int8")
@@ -74,10 +75,10 @@ def run(args: argparse.Namespace) -> int:
         representative=pictures,
         preprocessing=named_preprocessing(args),
         labels=_labels(args.labels),
-        top=args.top,
         version=args.version,
         opset=args.opset,
         force=args.force,
+        **task_options(args),
     )
     print(path)
     return 0
