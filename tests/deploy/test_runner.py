@@ -219,7 +219,7 @@ class TestCommands:
     def test_pictures_for_int8(self, capsys):
         words = ["export", "mixnet_s", "--format", "litert", "--precision", "int8"]
         assert main([*words, "--data", "cifar10"]) == 2
-        assert "`data_dir` must be given with --data" in capsys.readouterr().err
+        assert "a TFDS name together with `data_dir`" in capsys.readouterr().err
         assert main([*words, "--data", "cifar10", "--representative", "a.jpg"]) == 2
         assert "left out with --representative" in capsys.readouterr().err
 
