@@ -119,3 +119,9 @@ def write_text(path: Path, text: str, *, shared: bool = False) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Replaces the file by indented JSON."""
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+
+def public_name(weights: str) -> str:
+    """What to call weights where others read it: a file without the folders of this machine."""
+    path = Path(weights)
+    return path.name if path.is_absolute() or path.is_file() else weights

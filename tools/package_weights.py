@@ -22,10 +22,12 @@ from pathlib import Path
 import kerazoo
 from kerazoo._files import write_bytes, write_text
 from kerazoo.checkpoints import records
-from kerazoo.checkpoints.hub import CARD, CONFIG, WEIGHTS, hub_files
+from kerazoo.checkpoints.hub_config import CARD, CONFIG, WEIGHTS
 from kerazoo.evaluation import evaluate
 from kerazoo.models import ZooModel
+from kerazoo.publish.hub import hub_files
 from kerazoo.report.curves import draw_curves
+from kerazoo.tasks import get_task
 from kerazoo.training.inputs import CIFAR
 from kerazoo.training.run import load_trained
 
@@ -72,7 +74,8 @@ def main() -> None:
         "source": f"tools/package_weights.py, all {found.count} test pictures (JPEG quality 75)",
     }
     register(record)
-    draw_curves(sorted(folder.glob("run*/log.csv")), folder / "curves.png")
+    monitor = get_task(trained.info.task).monitor
+    draw_curves(sorted(folder.glob("run*/log.csv")), folder / "curves.png", monitor)
     half.info = dataclasses.replace(half.info, preprocessing=CIFAR, labels=dataset, checkpoint=base)
     card = {"metrics": {"accuracy": record["metrics"]["top1"] / 100}, "dataset": dataset}
     texts = hub_files(half, **files, **card)

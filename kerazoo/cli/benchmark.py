@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from kerazoo._errors import invalid
-    from kerazoo.benchmark.runtimes import RUNTIMES
+    from kerazoo.benchmark.candidates import RUNTIMES
 
     models = _models(args.models)
     folder = Path(args.output) if args.output else None

@@ -63,8 +63,8 @@ class Augmentation(Record, keys="augmentation key"):
     mix_probability: float = field(_share(), 1.0)
 
     @property
-    def soft_labels(self) -> bool:
-        """Whether labels are shares of the classes, not indices."""
+    def mixes(self) -> bool:
+        """Whether targets are mixed, so that they must be encoded before."""
         return self.mix_probability > 0 and (self.mixup > 0 or self.cutmix > 0)
 
 

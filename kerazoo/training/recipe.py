@@ -25,6 +25,7 @@ from kerazoo._checks import (
 from kerazoo._errors import invalid, unknown
 from kerazoo._fields import Record, field, record
 from kerazoo.data.augmentation import CIFAR, Augmentation
+from kerazoo.tasks import TASKS
 from kerazoo.training.distribution import STRATEGIES, check_strategy
 
 # Names of models, optimizers and schedules are checked where they are looked up.
@@ -50,7 +51,7 @@ class Data(Record, section="data", keys="recipe key"):
         train: Split to learn from, with or without a slice: `"train[:90%]"`.
         test: Split that the finished network is measured on, once, at the end.
         validation: Split that is watched after every epoch, and chooses the best checkpoint; by
-            default `test`, whose accuracy at the best epoch is then no fair measure.
+            default `test`, whose figure at the best epoch is then no fair measure.
         fractions: Shares of the splits, for folders and CSV files without splits of their own.
         on_corrupt: `"skip"` leaves out pictures that cannot be decoded, and counts them; `"fail"`
             stops at the first.
@@ -85,7 +86,7 @@ class Optimizer(Record, section="optimizer", keys="recipe key"):
         weight_decay: Decoupled: every step shrinks kernels by `learning_rate * weight_decay`.
             Batch-norm scales and biases are left alone, by `l2` as well.
         l2: Added to the loss instead, `l2 / 2 * |kernel|²`, as papers before AdamW have it.
-        label_smoothing: Share of the label that is spread over all classes.
+        label_smoothing: Share of the target that is spread over all classes.
         clipnorm, global_clipnorm, clipvalue: Clipping of gradients as in Keras; at most one.
         accumulate: Batches whose gradients are averaged before a step.
         ema: Momentum of an average of the weights, such as 0.999; 0 is off. The average is what
@@ -118,7 +119,7 @@ class Transfer(Record, section="transfer", keys="recipe key"):
     """How a network that was trained before goes on learning (`kerazoo.training.transfer.layers`).
 
     Args:
-        freeze: `"none"`, `"backbone"` (all but the classifier: a linear probe), or a pattern of
+        freeze: `"none"`, `"backbone"` (all but the head: a linear probe), or a pattern of
             layer names, such as `"stage[12]_*"`, or a list of these. The beginning of names up to
             an underscore will do: `"stem"`, `"stage3"`, `"stage3_block1"`.
         freeze_until: A pattern; the layers that it fits are frozen, and all that come before them.
@@ -130,7 +131,7 @@ class Transfer(Record, section="transfer", keys="recipe key"):
             where the start weights have such and something of them is trained.
         rates: Pattern of layer names -> factor of the learning rate; the first that fits counts.
         layer_decay: Factor of the learning rate from each block to the one before it: 1 is off,
-            0.75 to 0.9 is usual. The classifier has the whole rate, the stem the lowest.
+            0.75 to 0.9 is usual. The head has the whole rate, the stem the lowest.
     """
 
     freeze: str | tuple[str, ...] = field(_PATTERNS, "none")
@@ -151,9 +152,9 @@ class Distillation(Record, section="distillation", keys="recipe key"):
     """What is learned from a trained network (`kerazoo.training.distillation`).
 
     Args:
-        teacher: A classifier of the same classes in the same order: a registered id,
-            `"hf://user/repo"`, a folder as `weights/*` or that of a run; None for labels alone.
-        weight: Share of its opinion in the labels; label smoothing goes on top.
+        teacher: A network of the same classes in the same order: a registered id,
+            `"hf://user/repo"`, a folder as `weights/*` or that of a run; None for targets alone.
+        weight: Share of its opinion in the targets; smoothing goes on top.
     """
 
     teacher: str | None = field(optional(text()), None)
@@ -178,7 +179,8 @@ class Recipe(Record, keys="recipe key"):
         batch_size: Pictures in a batch, over all devices.
         seed: For weights, order, augmentation and dropout.
         weights: Where to start: None (random), `"imagenet"`, a registered id, `hf://user/repo` or
-            a file. A classifier of another number of classes starts fresh.
+            a file. A head for another number of classes starts fresh.
+        task: What is learned (`kerazoo.tasks`); by default what the model is for.
         dtype: `"float32"`, `"mixed_float16"` (with loss scaling) or `"mixed_bfloat16"`.
         jit: Whether XLA compiles the step; `"auto"` does so on GPU and TPU alone, for on CPU it is
             several times slower.
@@ -193,10 +195,10 @@ class Recipe(Record, keys="recipe key"):
             of the data set where those say nothing.
         augmentation: How training pictures are varied. A recipe that does not say how to crop
             pads and crops CIFAR (`"pad"`) and crops others at random (`"random"`).
-        optimizer: Optimizer, clipping, label smoothing, average of the weights.
+        optimizer: Optimizer, clipping, smoothing of the targets, average of the weights.
         schedule: `name` of a schedule and its arguments, see `kerazoo.training.optim.optimizers`.
         transfer: Freezing and rates of layers.
-        distillation: A trained network to learn from, beside the labels.
+        distillation: A trained network to learn from, beside the targets.
     """
 
     model: str = field(text("the id of a model"))
@@ -204,6 +206,7 @@ class Recipe(Record, keys="recipe key"):
     batch_size: int = field(integer(), 128)
     seed: int = field(integer(0), 0)
     weights: str | None = field(optional(text()), None)
+    task: str | None = field(optional(choice(*TASKS)), None)
     dtype: str = field(choice("float32", "mixed_float16", "mixed_bfloat16"), "float32")
     jit: bool | str = field(auto_or(flag()), "auto")
     strategy: str = field(_STRATEGY, "none")
