@@ -25,7 +25,7 @@ from kerazoo.optimize.compress import cluster, prune
 from kerazoo.optimize.qat import QuantizeAware, quantize_aware
 from kerazoo.optimize.training import check_training, fine_tune, top1
 from kerazoo.preprocessing import Preprocessing
-from kerazoo.training.inputs import fit_batches, open_inputs
+from kerazoo.training.inputs import fit_batches, load_inputs, open_inputs
 from kerazoo.training.recipe import Recipe, load_recipe
 
 METHODS = ("qat", "prune", "cluster")
@@ -104,7 +104,7 @@ def optimize(
     require(OPENERS["litert"].needs, "Measuring a LiteRT file")
     options = {"batch_size": batch_size, "seed": seed, "epochs": epochs}
     recipe = tuning_recipe(model, data, train, test, preprocessing=preprocessing, **options)
-    inputs = open_inputs(recipe, data_dir)
+    inputs = load_inputs(recipe, open_inputs(recipe, data_dir))
     if len(inputs.classes) != model.output_shape[-1]:
         rule = f"a classifier of the {len(inputs.classes)} classes of {inputs.train.name!r}"
         raise invalid("model", f"{model.name} with {model.output_shape[-1]} classes", rule)
