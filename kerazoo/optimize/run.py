@@ -104,10 +104,9 @@ def optimize(
     require(OPENERS["litert"].needs, "Measuring a LiteRT file")
     options = {"batch_size": batch_size, "seed": seed, "epochs": epochs}
     recipe = tuning_recipe(model, data, train, test, preprocessing=preprocessing, **options)
-    inputs = load_inputs(recipe, open_inputs(recipe, data_dir))
-    if len(inputs.classes) != model.output_shape[-1]:
-        rule = f"a classifier of the {len(inputs.classes)} classes of {inputs.train.name!r}"
-        raise invalid("model", f"{model.name} with {model.output_shape[-1]} classes", rule)
+    inputs = open_inputs(recipe, data_dir)
+    inputs.task.check(model, inputs.train)
+    inputs = load_inputs(recipe, inputs)
     steps = epochs * inputs.steps if steps is None else steps
     packages.keras.utils.set_random_seed(seed)
     settings: dict[str, Any] = {}
