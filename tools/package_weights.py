@@ -22,9 +22,10 @@ from pathlib import Path
 
 import kerazoo
 from kerazoo.checkpoints import records
-from kerazoo.checkpoints.hub import CARD, CONFIG, WEIGHTS, hub_files
+from kerazoo.checkpoints.hub_config import CARD, CONFIG, WEIGHTS
 from kerazoo.evaluation import evaluate
 from kerazoo.models import ZooModel
+from kerazoo.publish.hub import hub_files
 from kerazoo.report.curves import draw_curves
 from kerazoo.tasks import get_task
 from kerazoo.training.inputs import CIFAR

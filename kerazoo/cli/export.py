@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo._errors import invalid
-from kerazoo.cli._model import add_model_options, load_model, named_preprocessing, positive
+from kerazoo.cli._model import add_model_options, load_network, named_preprocessing, positive
 from kerazoo.cli._quiet import import_keras
+from kerazoo.cli._task import add_task_options, task_options
 
-SUMMARY = "write a classifier for TF Serving, LiteRT, ONNX, OpenVINO or Keras"
+SUMMARY = "write a network for TF Serving, LiteRT, ONNX, OpenVINO or Keras"
 EPILOG = """\
 The network is fused for the format first. Labels and preprocessing go into a JSON file beside the
 output (in a SavedModel: assets.extra/kerazoo.json), so that `kerazoo predict OUTPUT` needs nothing
@@ -44,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--no-fuse", action="store_true", help="keep the network as it was built")
     parser.add_argument("--labels", help="imagenet, cifar10, or a text file with a name a line")
-    parser.add_argument("--top", type=positive, default=5, help="savedmodel: classes named (5)")
+    add_task_options(parser, "savedmodel: ")
     parser.add_argument("--version", type=positive, default=1, help="savedmodel: its number (1)")
     parser.add_argument("--opset", type=positive, default=17, help="onnx: operations (17)")
     data = parser.add_argument_group("pictures for int8")
@@ -63,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
 
     check_arguments(args.format, args.precision, args.target, not args.no_fuse, args.opset)
     path = export(
-        load_model(args),
+        load_network(args),
         args.output or _default_output(args, FORMATS[args.format].suffix),
         args.format,
         precision=args.precision,
@@ -72,10 +73,10 @@ def run(args: argparse.Namespace) -> int:
         representative=representative() if representative else None,
         preprocessing=named_preprocessing(args),
         labels=_labels(args.labels),
-        top=args.top,
         version=args.version,
         opset=args.opset,
         force=args.force,
+        **task_options(args),
     )
     print(path)
     return 0

@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 from kerazoo.cli._output import millions, percent, print_json, print_table
@@ -36,8 +37,10 @@ def run(args: argparse.Namespace) -> int:
 def _show_model(id: str, as_json: bool) -> int:
     from kerazoo.checkpoints.records import checkpoints_for
     from kerazoo.registry import get_entry
+    from kerazoo.tasks import task_of
 
     entry = get_entry(id)
+    figures = task_of(entry).figures
     checkpoints = checkpoints_for(entry.weights_of)
     facts = {
         "id": entry.id,
@@ -61,21 +64,20 @@ def _show_model(id: str, as_json: bool) -> int:
         print("No pretrained weights.")
         return 0
     print_table(
-        ("weights", "data set", "size", "top-1", "top-5", "licence", "default"),
-        [_row(c) for c in checkpoints],
-        right=(2, 3, 4),
+        ("weights", "data set", "size", *(f.label for f in figures), "licence", "default"),
+        [_row(c, figures) for c in checkpoints],
+        right=range(2, 3 + len(figures)),
     )
     return 0
 
 
-def _row(checkpoint: Any) -> tuple[str, ...]:
+def _row(checkpoint: Any, figures: Sequence[Any]) -> tuple[str, ...]:
     height, width = checkpoint.size
     return (
         checkpoint.id,
         checkpoint.dataset,
         str(height) if height == width else f"{height}x{width}",
-        percent(checkpoint.metrics.get("top1")),
-        percent(checkpoint.metrics.get("top5")),
+        *(percent(checkpoint.metrics.get(figure.metric)) for figure in figures),
         checkpoint.licence + (", non-commercial" if checkpoint.non_commercial else ""),
         "yes" if checkpoint.default else "",
     )

@@ -13,12 +13,13 @@ from kerazoo.deploy.exporting import FORMATS, export, read_record
 from kerazoo.deploy.exporting._format import Format
 from kerazoo.deploy.exporting.record import record_path
 from kerazoo.deploy.runtimes import OPENERS, open_runtime
-from kerazoo.inference import Predictor, by_name
+from kerazoo.inference import named_outputs
 from kerazoo.open import Exported, open_model
+from kerazoo.predictor import Predictor
 from kerazoo.preprocessing import Preprocessing
 from kerazoo.tasks import task_of
 
-# Runtime -> the format that it runs. What a model is exported to where a runtime is named: a SavedModel would want preprocessing.
+# Runtime -> the format that a model is exported to for it: a SavedModel would want preprocessing.
 _FORMATS = {"tensorflow": "keras", "openvino": "openvino", "onnx": "onnx", "litert": "litert"}
 # What `runtime="auto"` takes for a model: the first of these that is installed, TensorFlow at the
 # latest. Measured by `kerazoo benchmark mixnet_s mobilenet_v2 espnetv2 --batch 1 16` on two cores
@@ -88,7 +89,7 @@ class Runner(Predictor):
         task = task_of(record)
         names = tuple(record.outputs) if record else task.outputs
         super().__init__(
-            lambda array: by_name(network(array), names, name),
+            lambda array: named_outputs(network(array), names, name),
             task,
             name=name,
             record=record,

@@ -13,7 +13,7 @@ import keras
 import tensorflow as tf
 
 from kerazoo._errors import invalid
-from kerazoo.checkpoints.load import load_weights
+from kerazoo.checkpoints.load import assign
 from kerazoo.checkpoints.resolve import resolve
 from kerazoo.deploy import fuse
 from kerazoo.open import Start
@@ -76,7 +76,7 @@ def build_teacher(
         raise invalid("distillation.teacher", start.name, rule)
     tensors = resolve(start.weights, get_entry(start.model).weights_of).tensors()
     try:
-        load_weights(model, tensors)
+        assign(model, tensors)
     except ValueError as error:
         raise invalid("distillation.teacher", start.name, f"{rule}: {error}") from error
     network = fuse(model, target="tensorflow")

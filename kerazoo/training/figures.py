@@ -16,7 +16,7 @@ import numpy as np
 from kerazoo._errors import invalid
 from kerazoo.data.corrupt import find_corrupt
 from kerazoo.data.source import Source
-from kerazoo.evaluation import scored_batches
+from kerazoo.evaluation import output_batches
 from kerazoo.inference import by_name
 from kerazoo.preprocessing import Preprocessing
 from kerazoo.tasks import get_task
@@ -57,7 +57,7 @@ def collect_answers(
         if progress:
             progress(now, total)
 
-    batches = scored_batches(
+    batches = output_batches(
         model,
         source,
         preprocessing=preprocessing,

@@ -19,11 +19,12 @@ from kerazoo._machine import cores, installed_versions
 from kerazoo.checkpoints.fetch.checkpoint import fetch
 from kerazoo.checkpoints.fetch.integrity import file_digest
 from kerazoo.checkpoints.records import all_checkpoints
-from kerazoo.checkpoints.resolve import Weights
+from kerazoo.checkpoints.run_record import RUN, read_run
+from kerazoo.checkpoints.weights import Weights
 from kerazoo.preprocessing import Preprocessing
 from kerazoo.training.recipe import Recipe, load_recipe
 
-RUN, RECIPE, RESULT, COMMAND = "run.json", "recipe.json", "result.json", "command.txt"
+RECIPE, RESULT, COMMAND = "recipe.json", "result.json", "command.txt"
 LOG, CURVES = "log.csv", "curves.png"
 WEIGHTS, BEST = "model.weights.h5", "best.weights.h5"
 BACKUP, TENSORBOARD = "backup", "tensorboard"
@@ -33,12 +34,6 @@ PACKAGES = ("keras", "tensorflow", "jax", "numpy", "h5py", "tensorflow-datasets"
 _SECTIONS = ("data", "augmentation", "optimizer", "transfer", "distillation")
 # What may change when a run goes on: the same weights come out.
 _MACHINE = ("strategy", "jit")
-
-
-def read_run(folder: Path) -> dict[str, Any] | None:
-    """The contents of `run.json`, or None where there is none."""
-    path = Path(folder) / RUN
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
 class RunRecord:

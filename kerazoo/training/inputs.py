@@ -4,14 +4,15 @@ import dataclasses
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from kerazoo._errors import invalid, unknown
-from kerazoo.checkpoints.resolve import Weights, default_preprocessing, resolve
+from kerazoo.checkpoints.local import default_preprocessing
+from kerazoo.checkpoints.resolve import resolve
+from kerazoo.checkpoints.weights import Weights
 from kerazoo.data.memory import fits_in_memory, in_memory
 from kerazoo.data.open import open_source
 from kerazoo.data.pipeline import TrainingData, evaluation_batches, training_data
@@ -21,7 +22,6 @@ from kerazoo.registry import get_entry
 from kerazoo.tasks import get_task
 from kerazoo.tasks.task import Task
 from kerazoo.training.distillation import Teacher
-from kerazoo.training.folder import read_run
 from kerazoo.training.recipe import Recipe
 
 # The usual constants of CIFAR-10 (mean and standard deviation of the training pixels), and
@@ -151,11 +151,9 @@ def start_weights(recipe: Recipe) -> Weights | None:
     size = recipe.preprocessing.get("size")
     side = size[0] if isinstance(size, list | tuple) else size
     found = resolve(recipe.weights, get_entry(recipe.model).weights_of, size=side)
-    if os.path.isfile(recipe.weights):
-        # A file says nothing of its pictures, but the run that left it does.
-        run = read_run(Path(recipe.weights).parent)
-        known = Preprocessing.from_dict(run["preprocessing"]) if run else None
-        found = dataclasses.replace(found, preprocessing=known)
+    if os.path.isfile(found.id) and found.model is None:
+        # A stranger's file: whatever it was trained on, the pictures to learn from decide.
+        found = dataclasses.replace(found, preprocessing=None)
     return found
 
 

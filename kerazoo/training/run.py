@@ -17,12 +17,14 @@ import numpy as np
 
 from kerazoo._errors import invalid
 from kerazoo._files import write_json
-from kerazoo.checkpoints.load import load_weights
+from kerazoo.checkpoints.load import assign
+from kerazoo.checkpoints.read.tensors import read_tensors
 from kerazoo.checkpoints.resolve import resolve
+from kerazoo.checkpoints.run_record import read_run
 from kerazoo.data.source import Source
 from kerazoo.evaluation import evaluate
 from kerazoo.models import ZooModel
-from kerazoo.open import find_start
+from kerazoo.open import find
 from kerazoo.preprocessing import Preprocessing
 from kerazoo.registry import create_model, get_entry
 from kerazoo.report.curves import draw_curves
@@ -31,7 +33,7 @@ from kerazoo.training import folder as names
 from kerazoo.training.callbacks import save_weights
 from kerazoo.training.distillation import build_teacher
 from kerazoo.training.fit import Session, fit
-from kerazoo.training.folder import RunRecord, read_run, weights_facts
+from kerazoo.training.folder import RunRecord, weights_facts
 from kerazoo.training.inputs import Inputs, load_inputs, open_inputs, start_weights
 from kerazoo.training.optim.optimizers import add_l2, make_optimizer, use_jit, warn_of_bfloat16
 from kerazoo.training.recipe import Recipe
@@ -183,7 +185,7 @@ class Run:
         """
         teacher = self.recipe.distillation.teacher
         self._weights = start_weights(self.recipe)
-        self._teacher = find_start(teacher) if teacher is not None else None
+        self._teacher = find(teacher) if teacher is not None else None
         self.inputs = open_inputs(self.recipe, self._data_dir, self._sources, self._weights)
         self.record = RunRecord(self._output, self.facts(), self._command)
         distribution.chief_does(lambda: self.record.check(force))
@@ -367,7 +369,7 @@ def load_trained(output: str | os.PathLike, best: bool = False) -> ZooModel:
     preprocessing = Preprocessing.from_dict(run["preprocessing"])
     facts = run["model"]["arguments"] | {"input_shape": (*preprocessing.size, 3)}
     model = create_model(run["model"]["architecture"], weights=None, **facts)
-    load_weights(model, path)
+    assign(model, read_tensors(path), str(path))
     model.info = replace(
         model.info,
         preprocessing=preprocessing,

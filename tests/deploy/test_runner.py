@@ -184,7 +184,7 @@ class TestCommands:
         monkeypatch.chdir(tmp_path)
         model.save("net.keras")
         (tmp_path / "names.txt").write_text("\n".join(NAMES))
-        options = ["--preprocessing", "keras/mobilenet_v1_0.25_128", "--labels", "names.txt"]
+        options = ["--like", "keras/mobilenet_v1_0.25_128", "--labels", "names.txt"]
         words = ["export", "net.keras", "--format", "openvino", *options]
         assert main(words) == 0
         assert capsys.readouterr().out == "net.xml\n"

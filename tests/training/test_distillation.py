@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 import kerazoo
-from kerazoo.open import find_start
+from kerazoo.open import find
 from kerazoo.tasks import get_task
 from kerazoo.training.distillation import build_teacher
 from kerazoo.training.inputs import fit_batches, open_inputs
@@ -62,13 +62,13 @@ def test_what_cannot_teach(shared, tmp_path):
     record = open_inputs(load_recipe("mixnet_s_cifar10", SMALL), shared / "tfds").preprocessing
     five = [str(i) for i in range(5)]
     with pytest.raises(ValueError, match=r"`distillation\.teacher` must be .* 5 classes"):
-        build_teacher(find_start(TEACHER), 0.5, TASK, record, five)
+        build_teacher(find(TEACHER), 0.5, TASK, record, five)
     with pytest.raises(ValueError, match="Did you mean"):
-        find_start("mobilenet_v3_smal")
+        find("mobilenet_v3_smal")
     empty = tmp_path / "empty"
     empty.mkdir()
     with pytest.raises(ValueError, match=r"a folder with model\.safetensors"):
-        find_start(empty)
+        find(empty)
     for key, value in {"weight": 1.5, "teacher": ""}.items():
         with pytest.raises(ValueError, match=rf"distillation\.{key}"):
             load_recipe("mixnet_s_cifar10", {f"distillation.{key}": value})

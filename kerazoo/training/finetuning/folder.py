@@ -12,14 +12,15 @@ from typing import Any
 from kerazoo import __version__
 from kerazoo._errors import invalid
 from kerazoo._files import write_file, write_json
-from kerazoo.checkpoints.hub import CARD, CONFIG, WEIGHTS, hub_files
+from kerazoo.checkpoints.hub_config import CARD, CONFIG, WEIGHTS
+from kerazoo.checkpoints.run_record import read_run
 from kerazoo.data.source import Source
 from kerazoo.open import Start
+from kerazoo.publish.hub import hub_files
 from kerazoo.report.curves import draw_curves
 from kerazoo.tasks.task import Answers, Task
 from kerazoo.training import folder as names
 from kerazoo.training.figures import draw_figures
-from kerazoo.training.folder import read_run
 from kerazoo.training.inputs import open_inputs, recipe_task
 from kerazoo.training.recipe import Recipe
 from kerazoo.training.run import load_trained

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo._errors import invalid
-from kerazoo.checkpoints.hub import check_licence
+from kerazoo.checkpoints.weights import tell
 from kerazoo.data.source import Source
-from kerazoo.open import Start, find_start
+from kerazoo.open import Start, find
+from kerazoo.publish.hub import check_licence
 from kerazoo.report.figure import check_matplotlib
 from kerazoo.training import distribution
 from kerazoo.training.finetuning.folder import FinetuneFolder
@@ -47,6 +48,7 @@ def finetune(
     unfreeze_rate: float | None = None,
     batch_size: int = 32,
     size: int | None = None,
+    like: str | None = None,
     seed: int = 0,
     changes: Mapping[str, Any] | None = None,
     keep: str = "last",
@@ -70,7 +72,7 @@ def finetune(
 
     Args:
         model: Model id, registered weights, `hf://user/repo`, a `.keras` file, or the folder of a
-            run: see `kerazoo.open.find_start`.
+            run: see `kerazoo.open.find`.
         data: A TFDS name with `data_dir`, the path of a folder or CSV file, or sources of your
             own by split: `"train"`, `"validation"` and, if there is one, `"test"`.
         output: Folder for the results; made if needed.
@@ -83,6 +85,8 @@ def finetune(
         unfreeze_rate: Learning rate of these; a tenth of `learning_rate` by default.
         batch_size: Pictures in a batch.
         size: Side of the pictures in pixels; by default that of the weights.
+        like: For weights in a file that does not say how it was trained: the id of registered
+            weights with the same conventions.
         seed: Of the head, order, augmentation and dropout.
         changes: Other keys of the recipe, `{"augmentation.flip": False}`, for both phases; those
             of `[transfer]` for the last one.
@@ -106,7 +110,8 @@ def finetune(
     >>> finetune("mixnet_s", "pets/", "runs/pets", unfreeze_epochs=3)  # doctest: +SKIP
     """
     _check(epochs, unfreeze_epochs, keep, mistakes, licence, changes or {})
-    start = find_start(model, weights, size)
+    start = find(model, weights, size=size, like=like)
+    tell(start.doubt)
     sources = None
     if isinstance(data, Mapping):
         sources, record = _own_sources(data, splits)
