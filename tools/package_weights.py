@@ -16,11 +16,11 @@ import argparse
 import dataclasses
 import hashlib
 import json
-import os
 import shutil
 from pathlib import Path
 
 import kerazoo
+from kerazoo._files import write_bytes, write_text
 from kerazoo.checkpoints import records
 from kerazoo.checkpoints.hub_config import CARD, CONFIG, WEIGHTS
 from kerazoo.evaluation import evaluate
@@ -139,9 +139,7 @@ def keep_records(runs: list[Path], folder: Path) -> None:
 def write(path: Path, content: bytes) -> str:
     """Save and return the sha256."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".part")
-    partial.write_bytes(content)
-    os.replace(partial, path)
+    write_bytes(path, content)
     return hashlib.sha256(content).hexdigest()
 
 
@@ -151,7 +149,7 @@ def register(record: dict) -> None:
     known = json.loads(path.read_text())["checkpoints"]
     known = [r for r in known if r["id"] != record["id"]] + [record]
     known.sort(key=lambda r: r["id"])
-    path.write_text(json.dumps({"checkpoints": known}, indent=1) + "\n")
+    write_text(path, json.dumps({"checkpoints": known}, indent=1) + "\n")
     records._registry.cache_clear()
 
 

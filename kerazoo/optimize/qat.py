@@ -9,9 +9,9 @@ import keras
 import numpy as np
 
 from kerazoo._errors import invalid
+from kerazoo._files import check_output, publish, staging
 from kerazoo._graph import Graph
 from kerazoo._machine import require
-from kerazoo.deploy.exporting._files import check_output, publish, staging
 from kerazoo.deploy.exporting.calibration import representative_pictures
 from kerazoo.deploy.exporting.graph import frozen_graph
 from kerazoo.deploy.exporting.litert import converted, in_int8

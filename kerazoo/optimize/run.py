@@ -9,11 +9,10 @@ import keras
 
 from kerazoo import __version__
 from kerazoo._errors import invalid, unknown
-from kerazoo._files import write_json
+from kerazoo._files import publish, staging, write_json
 from kerazoo._machine import installed_versions, require
 from kerazoo.data.open import open_source
 from kerazoo.deploy.exporting import export
-from kerazoo.deploy.exporting._files import publish, staging
 from kerazoo.deploy.exporting.record import SIDECAR
 from kerazoo.deploy.runtimes import OPENERS
 from kerazoo.evaluation import evaluate

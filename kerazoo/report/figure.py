@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from kerazoo._files import write_file
+from kerazoo._files import write_bytes
 
 
 def check_matplotlib() -> None:
@@ -28,4 +28,4 @@ def save_figure(figure: Any, path: str | os.PathLike) -> None:
     """A figure as PNG, replacing an older file only once the new one is whole."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
-    write_file(Path(path), lambda partial: partial.write_bytes(buffer.getvalue()))
+    write_bytes(Path(path), buffer.getvalue())

@@ -247,15 +247,15 @@ def test_the_card_says_what_a_reader_needs(small):
 
 
 @pytest.mark.parametrize(("name", "model"), [("tf_mixnet_s", "mixnet_s"), ("mixnet_s", "mixnet_s")])
-def test_a_repository_in_timms_format(shared, hub, talk, name, model):
+def test_a_repository_in_timms_format(hub, talk, name, model):
     # timm keeps padding and epsilon in the architecture's name; the logits tell them apart.
     from tests.models.parity import TOLERANCE, Reference
 
-    reference = Reference(shared, name)
+    reference = Reference(name)
     record = {"input_size": [3, 224, 224], "crop_pct": 0.9, "interpolation": "bilinear"}
     record |= {"mean": [0.5] * 3, "std": [0.25] * 3, "num_classes": 1000}
     config = {"architecture": name, "num_classes": 1000, "pretrained_cfg": record}
-    weights = save(reference.pseudo.state_dict(reference.spec))
+    weights = save(reference.weights())
     hub.add("me/timm", {"config.json": json.dumps(config).encode(), "model.safetensors": weights})
     code = f"""
         model = kerazoo.create_model(
@@ -265,8 +265,8 @@ def test_a_repository_in_timms_format(shared, hub, talk, name, model):
             kerazoo.from_pretrained("hf://me/timm")
         except ValueError as error:
             said = str(error)
-        from tests.models.parity import Reference, SHARED
-        y = model(Reference(SHARED, "{name}").input).numpy().tolist()
+        from tests.models.parity import Reference
+        y = model(Reference("{name}").input).numpy().tolist()
         print(json.dumps([y, model.info.preprocessing.to_dict(), model.info.labels, said]))
     """
     output, preprocessing, labels, said = talk(code)

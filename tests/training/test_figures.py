@@ -95,8 +95,8 @@ def test_skipped_pictures_leave_the_others_at_their_places(model, tmp_path):
     assert [picture.getpixel((0, 0)) for picture in pictures] == [ROWS[i][0] for i in (5, 2, 4)]
 
 
-def test_pictures_of_a_stream_come_in_the_order_asked_for(shared):
-    source = tfds_source("cifar10", "test[:20]", data_dir=shared / "tfds")
+def test_pictures_of_a_stream_come_in_the_order_asked_for(data_dir):
+    source = tfds_source("cifar10", "test[:20]", data_dir=data_dir)
     found = pictures_at(source, [17, 3])
     assert source.fetch is None
     from kerazoo.pictures import open_picture

@@ -24,9 +24,9 @@ def written(tmp_path, text: str) -> str:
     return str(path)
 
 
-def compiled(recipe, folder, shared) -> Run:
+def compiled(recipe, folder, data_dir) -> Run:
     """A run as it is before its first step."""
-    run = Run(recipe, folder / "run", shared / "tfds")
+    run = Run(recipe, folder / "run", data_dir)
     run.open()
     run.load()
     run.build()
@@ -42,7 +42,7 @@ def test_recipes_that_ship():
 
 
 @pytest.mark.parametrize("name", recipe_names())
-def test_every_recipe_makes_a_step(shared, tmp_path, name):
+def test_every_recipe_makes_a_step(data_dir, tmp_path, name):
     """The network, data, loss and optimizer that it names fit each other."""
     recipe = load_recipe(name)
     small = {"batch_size": 4, "optimizer.warmup_epochs": 0, "weights": None}
@@ -55,7 +55,7 @@ def test_every_recipe_makes_a_step(shared, tmp_path, name):
     if recipe.distillation.teacher:  # a registered one, which lies in this repository as well
         folder = ROOT / "weights" / Path(recipe.distillation.teacher).name
         small |= {"distillation.teacher": str(folder)}
-    run = compiled(load_recipe(name, small), tmp_path, shared)
+    run = compiled(load_recipe(name, small), tmp_path, data_dir)
     model = run.model
     model.run_eagerly = True
     pictures, labels = next(iter(fit_batches(run.recipe, run.inputs).batches))
@@ -140,12 +140,12 @@ def test_unknown_recipe_names_the_nearest():
         ({"model": "mixnet_t"}, "Did you mean"),
     ],
 )
-def test_wrong_values_before_the_first_step(shared, tmp_path, changes, message):
+def test_wrong_values_before_the_first_step(data_dir, tmp_path, changes, message):
     small = {"data.train": "train[:256]", "data.test": "test[:100]", "batch_size": 32}
     recipe = load_recipe("mixnet_s_cifar10", {**small, "model": "mobilenet_v1_025", **changes})
 
     with pytest.raises((ValueError, TypeError), match=message):
-        compiled(recipe, tmp_path, shared)
+        compiled(recipe, tmp_path, data_dir)
 
 
 def test_changes_from_the_command_line():

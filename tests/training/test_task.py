@@ -129,7 +129,7 @@ class TestRun:
         for name in ("build_teacher", "load_inputs", "create_model"):
             monkeypatch.setattr(running, name, too_early)
         teacher = {"distillation.teacher": str(ROOT / "weights/mobilenet_v2_cifar10")}
-        with pytest.raises(ValueError, match="another recipe: distillation.teacher = null"):
+        with pytest.raises(ValueError, match=r"another recipe: distillation\.teacher = null"):
             train(recipe(**teacher), folder, sources=sources())
         done = json.loads((folder / "result.json").read_text())
         assert train(recipe(), folder, sources=sources()) == done

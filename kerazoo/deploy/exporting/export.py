@@ -8,9 +8,9 @@ from typing import Any
 import keras
 
 from kerazoo._errors import invalid, unknown
+from kerazoo._files import check_output, publish, staging
 from kerazoo._machine import require
 from kerazoo.deploy.exporting import keras_file, litert, onnx, openvino, savedmodel
-from kerazoo.deploy.exporting._files import check_output, publish, staging
 from kerazoo.deploy.exporting._format import Format, Job
 from kerazoo.deploy.exporting.calibration import representative_pictures
 from kerazoo.deploy.exporting.record import SIDECAR, describe

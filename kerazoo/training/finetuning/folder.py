@@ -11,7 +11,7 @@ from typing import Any
 
 from kerazoo import __version__
 from kerazoo._errors import invalid
-from kerazoo._files import write_file, write_json
+from kerazoo._files import write_bytes, write_file, write_json
 from kerazoo.checkpoints.hub_config import CARD, CONFIG, WEIGHTS
 from kerazoo.checkpoints.run_record import read_run
 from kerazoo.data.source import Source
@@ -125,7 +125,7 @@ class FinetuneFolder:
         draw_curves(logs, self._at(names.CURVES), self._task.monitor)
         write_file(self._at(MODEL), model.save)
         for file, content in self._published(model, recipe, test, answers).items():
-            write_file(self._at(file), lambda path, content=content: path.write_bytes(content))
+            write_bytes(self._at(file), content)
         return self._end(name, test, answers)
 
     def _end(self, last: str, test: Source, answers: Answers) -> dict[str, Any]:
