@@ -19,19 +19,17 @@ from kerazoo._errors import invalid
 from kerazoo._files import write_json
 from kerazoo.checkpoints.load import assign
 from kerazoo.checkpoints.read.tensors import read_tensors
-from kerazoo.checkpoints.resolve import resolve
 from kerazoo.checkpoints.run_record import read_run
 from kerazoo.data.source import Source
 from kerazoo.evaluation import evaluate
 from kerazoo.models import ZooModel
-from kerazoo.open import find
 from kerazoo.preprocessing import Preprocessing
-from kerazoo.registry import create_model, get_entry
+from kerazoo.registry import create_model
 from kerazoo.report.curves import draw_curves
 from kerazoo.training import distribution
 from kerazoo.training import folder as names
 from kerazoo.training.callbacks import save_weights
-from kerazoo.training.distillation import build_teacher
+from kerazoo.training.distillation import build_teacher, find_teacher
 from kerazoo.training.fit import Session, fit
 from kerazoo.training.folder import RunRecord, weights_facts
 from kerazoo.training.inputs import Inputs, load_inputs, open_inputs, start_weights
@@ -185,7 +183,7 @@ class Run:
         """
         teacher = self.recipe.distillation.teacher
         self._weights = start_weights(self.recipe)
-        self._teacher = find(teacher) if teacher is not None else None
+        self._teacher = find_teacher(teacher) if teacher is not None else None
         self.inputs = open_inputs(self.recipe, self._data_dir, self._sources, self._weights)
         self.record = RunRecord(self._output, self.facts(), self._command)
         distribution.chief_does(lambda: self.record.check(force))
@@ -207,8 +205,8 @@ class Run:
     def _teacher_facts(self) -> dict[str, Any] | None:
         if self._teacher is None:
             return None
-        weights = resolve(self._teacher.weights, get_entry(self._teacher.model).weights_of)
-        return {"model": self._teacher.model, **weights_facts(weights)}
+        start, weights = self._teacher
+        return {"model": start.model, **weights_facts(weights)}
 
     def load(self) -> None:
         """Reads into memory what fits, and makes the teacher.
@@ -221,7 +219,7 @@ class Run:
         if self._teacher is not None:
             weight = self.recipe.distillation.weight
             given = (inputs.task, inputs.pictures, inputs.classes)
-            teacher = build_teacher(self._teacher, weight, *given)
+            teacher = build_teacher(*self._teacher, weight, *given)
             self.inputs = replace(inputs, teacher=teacher)
 
     def build(self) -> None:

@@ -136,7 +136,7 @@ class TestRun:
 
     def test_start_weights_and_teacher_are_found_once(self, folder, tmp_path, monkeypatch):
         found = []
-        for module, name in ((running, "find_start"), (running, "start_weights")):
+        for module, name in ((running, "find_teacher"), (running, "start_weights")):
             before = getattr(module, name)
             count = lambda *args, before=before, name=name: found.append(name) or before(*args)  # noqa: E731
             monkeypatch.setattr(module, name, count)
@@ -146,7 +146,7 @@ class TestRun:
         run.open()
         run.load()
         run.build()
-        assert sorted(found) == ["find_start", "start_weights"]
+        assert sorted(found) == ["find_teacher", "start_weights"]
         trained = load_trained(folder)
         for ours, theirs in zip(run.model.weights, trained.weights, strict=True):
             np.testing.assert_array_equal(ours, theirs)
