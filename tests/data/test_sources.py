@@ -235,5 +235,5 @@ def test_a_path_is_a_folder_beside_a_tfds_folder_too(tmp_path):
     assert open_source(path, data_dir=tmp_path).split == "train"
     found = open_source(path, data_dir=tmp_path, purpose="evaluate")
     assert (found.split, found.task, found.count) == ("val", "classification", 2)
-    with raises("name", "TFDS"):
+    with raises("data_dir", "a folder that holds <data set>/<version>"):
         open_source("set", data_dir=tmp_path)

@@ -113,13 +113,15 @@ def test_a_probe_trains_the_head():
     assert learning == {"decoder", "predictions"}
 
 
-class TestRun:
-    @pytest.fixture(scope="class")
-    def folder(self, tmp_path_factory):
-        output = tmp_path_factory.mktemp("run") / "run"
-        train(recipe(), output, sources=sources(), progress=False)
-        return output
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """That of a run of one epoch."""
+    output = tmp_path_factory.mktemp("run") / "run"
+    train(recipe(), output, sources=sources(), progress=False)
+    return output
 
+
+class TestRun:
     def test_the_folder_is_looked_at_before_anything_is_made(self, folder, monkeypatch):
         """Neither the teacher nor pictures in memory are waited for in vain."""
 
