@@ -44,7 +44,7 @@ def placed(monkeypatch):
 
 
 def ramp():
-    """Every pixel says where it is: red twice its column, green four times its row; all are blue."""
+    """Every pixel says where it is: red twice its column, green four times its row, and is blue."""
     rows, columns = np.mgrid[:HEIGHT, :WIDTH]
     return np.stack([2 * columns, 4 * rows, 255 + 0 * rows], -1).astype("uint8")
 

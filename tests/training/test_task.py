@@ -18,7 +18,8 @@ from kerazoo.training import run as running
 from kerazoo.training.callbacks import KeepBest, Report
 from kerazoo.training.inputs import load_inputs, open_inputs, recipe_task
 from kerazoo.training.recipe import Transfer, load_recipe
-from kerazoo.training.run import Run, load_trained, train
+from kerazoo.training.run import Run, train
+from kerazoo.training.trained import load_trained
 from kerazoo.training.transfer.layers import head, prepare
 
 ROOT = Path(__file__).parents[2]
