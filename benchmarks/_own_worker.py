@@ -36,7 +36,8 @@ def load(engine: str, model: str, batch: int):
 def _loading(model: str):
     """From nothing to a network with weights from a file on disk."""
     import kerazoo
-    from kerazoo.checkpoints.hub import WEIGHTS, hub_files
+    from kerazoo.checkpoints.hub_config import WEIGHTS
+    from kerazoo.publish.hub import hub_files
 
     network, folder = _network(model, False)
     path = folder / "cached.safetensors"
@@ -46,7 +47,6 @@ def _loading(model: str):
 
 def _inference(engine: str, model: str, batch: int):
     import numpy as np
-
     from kerazoo.benchmark.runtimes import RUNTIMES
 
     shape = (batch, SIZE, SIZE, 3)

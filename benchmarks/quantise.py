@@ -30,7 +30,7 @@ from kerazoo.data.pipeline import evaluation_batches
 from kerazoo.deploy import Runner, export
 from kerazoo.deploy.exporting.calibration import without_outliers
 from kerazoo.inference import inference_function, picture_preprocessing
-from kerazoo.open import find_start
+from kerazoo.open import find
 from kerazoo.optimize import cluster, fine_tune, prune, quantize_aware
 from kerazoo.optimize.bridge import copied_model
 from kerazoo.optimize.run import PACKAGES, SETTLING, tuning_recipe
@@ -213,7 +213,7 @@ def load(args):
         model.info = dataclasses.replace(model.info, preprocessing=record)
         return model
     if Path(args.weights).is_dir():  # weights/*, a run of `kerazoo finetune`
-        start = find_start(args.weights)
+        start = find(args.weights)
         arguments = json.loads((Path(args.weights) / "config.json").read_text())["arguments"]
         model = kerazoo.create_model(start.model, weights=start.weights, **arguments)
         model.info = dataclasses.replace(model.info, preprocessing=start.preprocessing)

@@ -145,8 +145,15 @@ class Graph:
         for ref in set(node.refs):
             self.consumers[ref] = [user for user in self.consumers[ref] if user is not node]
 
-    def build(self, nested: Callable[[keras.Model], keras.Model]) -> keras.Model:
-        """A new model of the same class with new layers; `nested` replaces models inside."""
+    def build(
+        self, nested: Callable[[keras.Model], keras.Model], *, in_training: bool = False
+    ) -> keras.Model:
+        """A new model of the same class with new layers.
+
+        Args:
+            nested: Gives what takes the place of a model inside.
+            in_training: Whether it does so too for models that are called with `training=True`.
+        """
         made: dict[Ref, Any] = {}
         for node in self.inputs:
             (x,) = node.outputs
@@ -159,7 +166,9 @@ class Graph:
 
         for node in self.nodes:
             args, kwargs = keras.tree.map_structure(put, (node.args, node.kwargs))
-            outputs = keras.tree.flatten(self._call(node, args, kwargs, nested))
+            inside = is_graph(node.operation) and (in_training or self._never_trains(node))
+            called = self._call(node, args, kwargs, nested if inside else None)
+            outputs = keras.tree.flatten(called)
             made |= {Ref(node, i): y for i, y in enumerate(outputs)}
         inputs = keras.tree.map_structure(lambda x: tensors[id(x)], self.model._inputs_struct)
         outputs = keras.tree.map_structure(put, self.outputs)
@@ -174,7 +183,7 @@ class Graph:
         copy = self.copies.get(id(operation))
         if copy is not None:
             return copy(*args, **kwargs)
-        if is_graph(operation) and self._never_trains(operation):
+        if nested is not None:
             copy = self.copies[id(operation)] = nested(operation)
             return copy(*args, **kwargs)
         copy = self.copies[id(operation)] = copied(operation)
@@ -182,8 +191,8 @@ class Graph:
         take_weights(copy, operation)
         return outputs
 
-    def _never_trains(self, operation) -> bool:
-        return all(node.inference for node in self.nodes if node.operation is operation)
+    def _never_trains(self, call: Node) -> bool:
+        return all(node.inference for node in self.nodes if node.operation is call.operation)
 
 
 def unpadded(ref: Ref) -> tuple[Ref, int]:

@@ -13,7 +13,8 @@ import tensorflow as tf
 from kerazoo._errors import invalid
 from kerazoo.data.corrupt import find_corrupt, picture_error
 from kerazoo.data.pipeline import evaluation_batches
-from kerazoo.data.source import Source, load_source
+from kerazoo.data.source import Source
+from kerazoo.data.tfds import tfds_source
 from kerazoo.inference import inference_function, picture_preprocessing
 from kerazoo.preprocessing import Preprocessing
 
@@ -28,6 +29,11 @@ class Evaluation:
     top5: float
     count: int
     seconds: float
+
+    @property
+    def headline(self) -> float:
+        """Top-1 as a share of 1."""
+        return self.top1 / 100
 
     def to_dict(self) -> dict[str, float]:
         """As plain numbers, for JSON."""
@@ -54,7 +60,7 @@ def evaluate(
     Args:
         model: A kerazoo model, or any Keras classifier together with `preprocessing`.
         dataset: TFDS name, for instance `"imagenet2012"` or `"cifar10"`, or a `Source`
-            (`kerazoo.data.files` makes them of folders, CSV files and arrays).
+            (`kerazoo.data.folder` makes them of folders, CSV files and arrays).
         split: By default `"validation"`, or `"test"` where there is none. A `Source` has its own.
         data_dir: TFDS folder, for a name; nothing is downloaded.
         batch_size: Pictures at a time.
@@ -152,7 +158,7 @@ def _source(dataset: Any, split: str | None, data_dir: Any) -> Source:
         return dataset
     if data_dir is None:
         raise invalid("data_dir", None, "a folder, for a data set that is given by name")
-    return load_source(dataset, split, data_dir=data_dir)
+    return tfds_source(dataset, split, data_dir=data_dir)
 
 
 def _hits(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, field
 
 from kerazoo._errors import invalid
+from kerazoo._layer_facts import multiply_adds
 
 
 @dataclass(frozen=True)
@@ -45,24 +46,6 @@ class Profile:
         )
 
 
-def kernel_macs(kernels, output_shape) -> int:
-    """Multiply-adds of a convolution or dense layer: each kernel element once a place."""
-    return math.prod(output_shape[1:-1]) * sum(math.prod(kernel.shape) for kernel in kernels)
-
-
-# Keras' own layers; kerazoo's have a method `multiply_adds(output_shape)`.
-_KERAS = ("Conv2D", "DepthwiseConv2D", "Dense")
-
-
-def _layer_macs(layer, output_shape) -> int:
-    if hasattr(layer, "multiply_adds"):
-        return layer.multiply_adds(output_shape)
-    if type(layer).__name__ == "SeparableConv2D":
-        kernels = (layer.depthwise_kernel, layer.pointwise_kernel)
-        return kernel_macs(kernels, output_shape)
-    return kernel_macs([layer.kernel], output_shape) if type(layer).__name__ in _KERAS else 0
-
-
 def profile(model, input_shape: tuple[int, int, int] | None = None) -> Profile:
     """Count the parameters and multiply-adds of a functional model.
 
@@ -83,7 +66,7 @@ def profile(model, input_shape: tuple[int, int, int] | None = None) -> Profile:
     rows = []
     for layer in model._flatten_layers(include_self=False, recursive=False):
         params = sum(math.prod(v.shape) for v in layer.trainable_variables)
-        macs = sum(_layer_macs(layer, s) for s in shapes.get(layer.name, ()))
+        macs = sum(multiply_adds(layer, s) for s in shapes.get(layer.name, ()))
         if params or macs:
             last = shapes.get(layer.name, ((),))[-1]
             rows.append(LayerProfile(layer.name, type(layer).__name__, params, macs, last))

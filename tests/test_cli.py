@@ -236,7 +236,7 @@ class TestPredict:
                 "hf://me/pets",
                 str(photographs),
                 "--json",
-                "--preprocessing",
+                "--like",
                 "keras/mobilenet_v1_0.25_128",
                 **environment,
             )
@@ -316,7 +316,7 @@ class TestEvaluate:
     def test_preprocessing_of_other_weights(self, capsys, shared, mobilenet):
         data = ["--data", "imagenet2012", "--data-dir", str(shared / "tfds"), "--limit", "100"]
         results = []
-        for option in ([], ["--preprocessing", "timm/tf_mixnet_m.in1k"]):
+        for option in ([], ["--like", "timm/tf_mixnet_m.in1k"]):
             assert main(["evaluate", *mobilenet, *data, *option, "--json"]) == 0
             results.append(json.loads(capsys.readouterr().out))
         assert results[0]["count"] == results[1]["count"] == 100

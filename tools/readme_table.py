@@ -6,6 +6,7 @@ python tools/readme_table.py
 from pathlib import Path
 
 from kerazoo import list_models
+from kerazoo._files import write_text
 from kerazoo.checkpoints.records import checkpoints_for
 from kerazoo.registry import get_entry
 
@@ -40,4 +41,4 @@ def with_table(text: str) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(with_table(README.read_text(encoding="utf-8")), encoding="utf-8")
+    write_text(README, with_table(README.read_text(encoding="utf-8")))

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from kerazoo.benchmark.runtimes import RUNTIMES
+from kerazoo.benchmark.candidates import RUNTIMES
 
 
 def footprint(runtime: str, file: Path, shape: tuple[int, ...], threads: int) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 """Accuracy against what it costs, as in figure 7 of the MixNet paper (arXiv:1907.09595)."""
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from kerazoo._files import write_file
 from kerazoo.benchmark.report import _title
 
 HEADS = {"latency": "accuracy_latency.png", "macs": "accuracy_macs.png"}
@@ -44,9 +46,7 @@ def save_plots(report: Mapping[str, Any], folder: Path) -> list[Path]:
         figure = Figure(figsize=(8, 6), layout="constrained")
         _draw(figure.subplots(), lines, models, label)
         path = Path(folder) / HEADS[name]
-        partial = path.with_suffix(".partial.png")
-        figure.savefig(partial, dpi=120)
-        partial.replace(path)
+        write_file(path, functools.partial(figure.savefig, dpi=120))
         paths.append(path)
     return paths
 

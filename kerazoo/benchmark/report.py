@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from kerazoo.benchmark.runtimes import RUNTIMES
+from kerazoo.benchmark.candidates import RUNTIMES
 
 
 def markdown(report: Mapping[str, Any]) -> str:

@@ -10,9 +10,9 @@ import numpy as np
 
 from kerazoo._errors import invalid, unknown
 from kerazoo._machine import cores
+from kerazoo.benchmark.candidates import RUNTIMES
 from kerazoo.benchmark.footprint import footprint
 from kerazoo.benchmark.machine import describe_machine
-from kerazoo.benchmark.runtimes import RUNTIMES
 from kerazoo.benchmark.timing import round_robin, summary
 from kerazoo.deploy.runtimes import set_tensorflow_threads
 

@@ -2,9 +2,9 @@
 
 import argparse
 import json
-import os
 from pathlib import Path
 
+from kerazoo._files import write_text
 from kerazoo.cli._model import positive
 from kerazoo.cli._output import complain
 from kerazoo.cli._quiet import import_keras
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from kerazoo._errors import invalid
-    from kerazoo.benchmark.runtimes import RUNTIMES
+    from kerazoo.benchmark.candidates import RUNTIMES
 
     models = _models(args.models)
     folder = Path(args.output) if args.output else None
@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in zip(FILES, (json.dumps(report, indent=1), markdown(report)), strict=True):
-            write(folder / name, text)
+            write_text(folder / name, text)
         if args.plot:
             from kerazoo.benchmark.plot import save_plots
 
@@ -104,10 +104,3 @@ def _check_folder(folder: Path, plot: bool, force: bool) -> None:
         raise invalid(
             "output", str(folder), f"a folder without {', '.join(there)} (or give --force)"
         )
-
-
-def write(path: Path, text: str) -> None:
-    """The whole file or none of it."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)

@@ -2,7 +2,7 @@
 
 import argparse
 
-from kerazoo.cli._model import add_model_options, load_model, load_preprocessing, positive
+from kerazoo.cli._model import add_model_options, load_network, load_preprocessing, positive
 from kerazoo.cli._output import Progress, print_json
 from kerazoo.cli._quiet import import_keras
 
@@ -30,11 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     import_keras("tensorflow")  # for reading the data, whatever the backend
-    from kerazoo.data.source import load_source
+    from kerazoo.data.tfds import tfds_source
     from kerazoo.evaluation import evaluate
 
-    load_source(args.data, args.split, data_dir=args.data_dir)  # a typo should not cost a model
-    model = load_model(args)
+    tfds_source(args.data, args.split, data_dir=args.data_dir)  # a typo should not cost a model
+    model = load_network(args)
     with Progress(0, "picture") as progress:
         result = evaluate(
             model,

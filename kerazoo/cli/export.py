@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo._errors import invalid
-from kerazoo.cli._model import add_model_options, load_model, named_preprocessing, positive
+from kerazoo.cli._model import add_model_options, load_network, named_preprocessing, positive
 from kerazoo.cli._quiet import import_keras
 
 SUMMARY = "write a classifier for TF Serving, LiteRT, ONNX, OpenVINO or Keras"
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
 
     check_arguments(args.format, args.precision, args.target, not args.no_fuse, args.opset)
     path = export(
-        load_model(args),
+        load_network(args),
         args.output or _default_output(args, FORMATS[args.format].suffix),
         args.format,
         precision=args.precision,
@@ -98,9 +98,9 @@ def _representative(args: argparse.Namespace) -> Any:
         raise invalid("data_dir", None, "given with --data")
 
     def load() -> Any:
-        from kerazoo.data.source import load_source
+        from kerazoo.data.tfds import tfds_source
 
-        return load_source(args.data, args.split, data_dir=args.data_dir)
+        return tfds_source(args.data, args.split, data_dir=args.data_dir)
 
     return load
 

@@ -9,15 +9,14 @@ import keras
 
 from kerazoo import __version__
 from kerazoo._errors import invalid, unknown
-from kerazoo._files import write_json
+from kerazoo._files import publish, staging, write_json
 from kerazoo._machine import installed_versions, require
 from kerazoo.data.open import open_source
 from kerazoo.data.pipeline import evaluation_batches
 from kerazoo.deploy.exporting import export
-from kerazoo.deploy.exporting._files import publish, staging
 from kerazoo.deploy.exporting.record import SIDECAR
 from kerazoo.deploy.runner import Runner
-from kerazoo.deploy.runtimes import RUNTIMES
+from kerazoo.deploy.runtimes import OPENERS
 from kerazoo.evaluation import evaluate
 from kerazoo.inference import picture_preprocessing
 from kerazoo.optimize._tfmot import legacy
@@ -101,7 +100,7 @@ def optimize(
     _check_output(output, force)
     check_training(1 if steps is None else steps, learning_rate)
     packages = legacy()
-    require(RUNTIMES["litert"][1], "Measuring a LiteRT file")
+    require(OPENERS["litert"].needs, "Measuring a LiteRT file")
     options = {"batch_size": batch_size, "seed": seed, "epochs": epochs}
     recipe = tuning_recipe(model, data, train, test, preprocessing=preprocessing, **options)
     inputs = open_inputs(recipe, data_dir)

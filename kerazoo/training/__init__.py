@@ -9,9 +9,10 @@ _PUBLIC = {
     "finetune": "training.finetuning.run",
     "load_recipe": "training.recipe",
     "recipe_names": "training.recipe",
-    "draw_figures": "report.figures",
-    "draw_confusion": "report.figures",
-    "draw_mistakes": "report.figures",
+    "collect_answers": "training.figures",
+    "draw_figures": "training.figures",
+    "draw_confusion": "tasks.classification.figures",
+    "draw_mistakes": "tasks.classification.figures",
 }
 
 

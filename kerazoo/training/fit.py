@@ -124,7 +124,8 @@ def _callbacks(
     found = [guard, books, *([averages] if averages else [])]
     if session.writer:
         ours.trim_log(output / names.LOG, start.epoch)
-        best = ours.KeepBest(output / names.BEST, start.best, averages)
+        monitor = inputs.task.monitor
+        best = ours.KeepBest(output / names.BEST, monitor, start.best, averages)
         found += [
             keras.callbacks.CSVLogger(output / names.LOG, append=True),
             best,
@@ -132,7 +133,7 @@ def _callbacks(
                 output / names.STATE, steps, session.every, books, best, guard,
                 saved=lambda at: record.session(epoch=at.epoch, step=at.step),
             ),
-            ours.Report(recipe.epochs, steps, session.bar, books),
+            ours.Report(recipe.epochs, steps, session.bar, books, monitor),
         ]  # fmt: skip
         if session.tensorboard:
             found.append(keras.callbacks.TensorBoard(output / names.TENSORBOARD, write_graph=False))

@@ -158,7 +158,7 @@ class TestRunner:
         path.write_bytes(exported.read_bytes())
         assert Runner(path).record is None
         runner = Runner(path, preprocessing=RECORD, labels=NAMES)
-        assert runner.predict(photographs, 1)[0][0].name == NAMES[expected[0].argmax()]
+        assert runner.predict(photographs, top=1)[0][0].name == NAMES[expected[0].argmax()]
         (tmp_path / "plain.tflite.json").write_text("{}")
         with pytest.raises(ValueError, match="a record that `export` wrote"):
             Runner(path)
@@ -175,7 +175,7 @@ class TestRunner:
         assert Runner(tmp_path / "m" / "2").record.labels == NAMES
         path = tmp_path / "m" / "10"
         x = np.random.default_rng(0).normal(size=(2, 32, 32, 3)).astype("float32")
-        found = open_runtime("tensorflow", path)(x)
+        found = open_runtime("savedmodel", path)(x)["scores"]
         np.testing.assert_allclose(found, model(x, training=False), atol=1e-5)
 
 
@@ -184,7 +184,7 @@ class TestCommands:
         monkeypatch.chdir(tmp_path)
         model.save("net.keras")
         (tmp_path / "names.txt").write_text("\n".join(NAMES))
-        options = ["--preprocessing", "keras/mobilenet_v1_0.25_128", "--labels", "names.txt"]
+        options = ["--like", "keras/mobilenet_v1_0.25_128", "--labels", "names.txt"]
         words = ["export", "net.keras", "--format", "openvino", *options]
         assert main(words) == 0
         assert capsys.readouterr().out == "net.xml\n"

@@ -23,19 +23,21 @@ class Job:
         name: Of the file or, for a SavedModel, of the version's folder.
         record: What is written beside it.
         pictures: Inputs to calibrate with, float32; None without int8.
-        options: Those of one format alone: `opset`, `top`.
+        opset: For ONNX.
+        how: Options of the task, for what a server answers.
     """
 
     model: Any
     name: str
     record: ExportRecord
     pictures: np.ndarray | None = None
-    options: dict[str, Any] = field(default_factory=dict)
+    opset: int | None = None
+    how: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
     def graph(self) -> Any:
         """The network as a TensorFlow graph of constants."""
-        return frozen_graph(self.model)
+        return frozen_graph(self.model, tuple(self.record.outputs))
 
     @property
     def layers(self) -> list[str]:
@@ -59,7 +61,7 @@ class Format:
         int8_needs: Further ones for int8.
         beside: Suffixes of further files.
         any_size: Whether height and width may be left open.
-        runtime: Which of `kerazoo.deploy.runtimes` opens it.
+        runtime: Name of the library that runs it, for `kerazoo.deploy.Runner`.
     """
 
     name: str

@@ -31,7 +31,7 @@ def settle_batch_norm(model: keras.Model, batches: Iterable[Any]) -> None:
     Args:
         model: A built model; its `moving_mean`s and `moving_variance`s change.
         batches: A finite `tf.data.Dataset` or other iterable of pictures `(n, height, width,
-            channels)` prepared for the model, alone or with labels after them.
+            channels)` prepared for the model, alone or with targets after them.
 
     Raises:
         ValueError: if there are no batches, or no batch normalisations.
