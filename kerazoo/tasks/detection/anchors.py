@@ -1,23 +1,25 @@
 """Anchors (default boxes, priors): where a detector may look, by the rules of the public sources.
 
-Three kinds of rule say which shapes stand on each map: `SSDAnchors` (the SSD paper's, as torchvision,
-Caffe, ssd.pytorch, EdgeNets and pytorch-ssd write it), `TensorFlowAnchors` (Object Detection API)
-and `FittedAnchors` (made by `kerazoo.tasks.detection.fitting`). `make_anchors` turns any of them into
-boxes. Rows are ordered by map, row, column, shape: the order of a head's outputs, flattened.
+Three kinds of rule say which shapes stand on each map: `SSDAnchors` (the SSD paper's, as
+torchvision, Caffe, ssd.pytorch, EdgeNets and pytorch-ssd write it), `TensorFlowAnchors` (Object
+Detection API) and `FittedAnchors` (made by `kerazoo.tasks.detection.fitting`). `make_anchors` turns
+any of them into boxes. Rows are ordered by map, row, column, shape: the order of a head's outputs,
+flattened.
 """
 
-import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from kerazoo._errors import invalid, unknown
+from kerazoo._checks import check_choice, choice, number, optional, row
+from kerazoo._errors import invalid
+from kerazoo._fields import Record, field
 
 Size = tuple[int, int]  # height, width
 
-CLIPS = ("no", "sizes", "centres and sizes")
+_SCALES = row(number(above=0), "two positive numbers or more", least=2)
 
 
 class AnchorRule(Protocol):
@@ -44,7 +46,7 @@ class AnchorRule(Protocol):
 
 
 @dataclass(frozen=True)
-class SSDAnchors:
+class SSDAnchors(Record):
     """The rule of the SSD paper (arXiv 1512.02325, section 2.2), one scale a map.
 
     A cell has the shapes s, √(s·s'), then for each ratio r the wide (s·√r, s/√r) and the high
@@ -55,26 +57,25 @@ class SSDAnchors:
             shape are stretched as a picture is that is not square.
         ratios: Of each map, above 1.
         steps: Pixels between cells of each map; None divides the picture evenly.
-        clip: `"no"`; `"sizes"` (no wider or higher than the picture); `"centres and sizes"`. Corners
-            may lie outside in every case.
+        clip: `"no"`; `"sizes"` (no wider or higher than the picture); `"centres and sizes"`.
+            Corners may lie outside in every case.
     """
 
-    scales: tuple[float, ...]
-    ratios: tuple[tuple[float, ...], ...]
-    steps: tuple[float, ...] | None = None
-    clip: str = "no"
+    scales: tuple[float, ...] = field(_SCALES)
+    ratios: tuple[tuple[float, ...], ...] = field(
+        row(row(number(above=1), "numbers above 1"), "a row of numbers above 1 for each map")
+    )
+    steps: tuple[float, ...] | None = field(
+        optional(row(number(above=0), "a positive number for each map")), None
+    )
+    clip: str = field(choice("no", "sizes", "centres and sizes"), "no")
 
-    def __post_init__(self) -> None:
-        if self.clip not in CLIPS:
-            raise unknown("clip", self.clip, CLIPS)
-        if len(self.scales) != len(self.ratios) + 1:
-            raise invalid(
-                "scales", self.scales, f"{len(self.ratios) + 1} numbers, one more than maps"
-            )
-        if self.steps is not None and len(self.steps) != len(self.ratios):
-            raise invalid(
-                "steps", self.steps, f"{len(self.ratios)} numbers, one for each map, or None"
-            )
+    def check_together(self) -> None:
+        maps = len(self.ratios)
+        if len(self.scales) != maps + 1:
+            raise invalid("scales", self.scales, f"{maps + 1} numbers, one more than maps")
+        if self.steps is not None and len(self.steps) != maps:
+            raise invalid("steps", self.steps, f"{maps} numbers, one for each map, or None")
 
     @property
     def counts(self) -> tuple[int, ...]:
@@ -95,7 +96,7 @@ class SSDAnchors:
 
 
 @dataclass(frozen=True)
-class TensorFlowAnchors:
+class TensorFlowAnchors(Record):
     """The rule of TensorFlow's Object Detection API (`ssd_anchor_generator`).
 
     The first map has three shapes, (0.1, 1), (s, 2), (s, ½); the others (s, 1), (s, 2), (s, ½),
@@ -108,9 +109,10 @@ class TensorFlowAnchors:
     """
 
     # 0.2 to 0.95 evenly, then 1. The pipeline files say 0.3333 for ⅓: 8e-5 of a side beside it.
-    scales: tuple[float, ...] = (0.2, 0.35, 0.5, 0.65, 0.8, 0.95, 1.0)
-    first: float = 0.1
-    clip: str = dataclasses.field(default="no", init=False)
+    scales: tuple[float, ...] = field(_SCALES, (0.2, 0.35, 0.5, 0.65, 0.8, 0.95, 1.0))
+    first: float = field(number(above=0), 0.1)
+
+    clip: ClassVar[str] = "no"
 
     @property
     def counts(self) -> tuple[int, ...]:
@@ -130,15 +132,21 @@ class TensorFlowAnchors:
 
 
 @dataclass(frozen=True)
-class FittedAnchors:
+class FittedAnchors(Record):
     """Shapes fitted to boxes of one's own: see `kerazoo.tasks.detection.fitting.fit_anchors`.
 
     Args:
         pairs: For each map, width and height of each shape, as shares of the picture's sides.
     """
 
-    pairs: tuple[tuple[tuple[float, float], ...], ...]
-    clip: str = dataclasses.field(default="no", init=False)
+    pairs: tuple[tuple[tuple[float, float], ...], ...] = field(
+        row(
+            row(row(number(above=0), "width and height", count=2), "pairs", least=1),
+            "width and height of each shape, for each map",
+        )
+    )
+
+    clip: ClassVar[str] = "no"
 
     @property
     def counts(self) -> tuple[int, ...]:
@@ -195,31 +203,20 @@ def grids_of(size: Size, strides: Sequence[int]) -> tuple[Size, ...]:
 RULES = {"ssd": SSDAnchors, "tensorflow": TensorFlowAnchors, "fitted": FittedAnchors}
 
 
-def rule_to_dict(rule: AnchorRule) -> dict[str, Any]:
+def rule_to_dict(rule: Record) -> dict[str, Any]:
     """A rule as JSON can hold it."""
     kind = next(name for name, cls in RULES.items() if type(rule) is cls)
-    fields = {f.name: getattr(rule, f.name) for f in dataclasses.fields(rule) if f.init}
-    return {"rule": kind, **fields}
+    return {"rule": kind, **rule.to_dict()}
 
 
-def rule_from_dict(record: dict[str, Any]) -> AnchorRule:
-    """The inverse of `rule_to_dict`, from JSON too.
+def rule_from_dict(values: Mapping[str, Any]) -> AnchorRule:
+    """The inverse of `rule_to_dict`.
 
     Raises:
         ValueError: There is no such rule, or it has no such field.
     """
-    fields = dict(record)
-    kind = fields.pop("rule", None)
-    if kind not in RULES:
-        raise unknown("rule", kind, RULES)
-    known = {f.name for f in dataclasses.fields(RULES[kind]) if f.init}
-    if extra := sorted(set(fields) - known):
-        raise invalid("record", extra, f"a dict with keys among {sorted(known)}")
-    return RULES[kind](**{name: _tuples(value) for name, value in fields.items()})
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value
+    kind = check_choice("rule", values.get("rule"), RULES)
+    return RULES[kind].from_dict({k: v for k, v in values.items() if k != "rule"})
 
 
 # The rules of the public sources -------------------------------------------------------------

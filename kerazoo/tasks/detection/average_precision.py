@@ -1,8 +1,9 @@
 """COCO's matching of detections with truths, kept per picture, and what can be read from it.
 
-faster-coco-eval gives COCO's twelve figures (`evaluation`), but not which detection of which picture
-was right. That is needed for intervals (pictures drawn again and again), precision-recall curves and
-the threshold to ship. The rules are those of pycocotools; its AP per class comes out again.
+faster-coco-eval gives COCO's twelve figures (`evaluation`), but not which detection of which
+picture was right. That is needed for intervals (pictures drawn again and again), precision-recall
+curves and the threshold to ship. The rules are those of pycocotools; its AP per class comes out
+again.
 """
 
 from collections.abc import Sequence
@@ -96,7 +97,7 @@ class ClassMatches:
 
 
 def _interpolated(recall: np.ndarray, precision: np.ndarray) -> np.ndarray:
-    """Best precision at each of `RECALLS` or beyond it, 0 where it is never reached: `(ious, 101)`."""
+    """Best precision at each of `RECALLS` or beyond it: `(ious, 101)`; 0 where none gets there."""
     falling = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
     falling = np.pad(falling, ((0, 0), (0, 1)))
     places = np.array([np.searchsorted(row, RECALLS) for row in recall])

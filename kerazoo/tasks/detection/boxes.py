@@ -10,17 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from kerazoo._errors import unknown
-
-ORDERS = ("xywh", "yxhw")
+from kerazoo._checks import choice, number, optional, row
+from kerazoo._fields import Record, field
 
 
 def iou(a: Any, b: Any) -> Any:
     """Intersection over union of tensors of boxes, `(…, A, 4)` and `(…, B, 4)`: `(…, A, B)`.
 
     One batch axis at most, on either or both. Boxes without area overlap nothing. Keras adds 1e-7
-    to the union: nothing at all in float32 where unions are above two square pixels, 2e-5 of a small
-    box's overlap in coordinates relative to the picture. Hence pixels.
+    to the union: nothing at all in float32 where unions are above two square pixels, but 2e-5 of a
+    small box's overlap in coordinates relative to the picture. Hence pixels.
     """
     from keras.utils import bounding_boxes
 
@@ -55,23 +54,21 @@ def clipped(boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class BoxCoder:
-    """How a box is written relative to an anchor: Δx/w, Δy/h, log(w'/w), log(h'/h), each times a scale.
+class BoxCoder(Record):
+    """How a box is written relative to an anchor: Δx/w, Δy/h, log(w'/w), log(h'/h), all scaled.
 
     Args:
-        scales: Of x, y, width and height. 10, 10, 5, 5 is what others call variances of 0.1 and 0.2.
+        scales: Of x, y, width and height. 10, 10, 5, 5 is what others call variances of 0.1, 0.2.
         order: `"xywh"`, or `"yxhw"` as TensorFlow's Object Detection API writes codes.
         size_limit: The largest log(w'/w) that is decoded, since an untrained network may say e^50;
             None for no limit. log(1000 / 16) is torchvision's.
     """
 
-    scales: tuple[float, float, float, float] = (10.0, 10.0, 5.0, 5.0)
-    order: str = "xywh"
-    size_limit: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.order not in ORDERS:
-            raise unknown("order", self.order, ORDERS)
+    scales: tuple[float, float, float, float] = field(
+        row(number(above=0), "four positive numbers", count=4), (10.0, 10.0, 5.0, 5.0)
+    )
+    order: str = field(choice("xywh", "yxhw"), "xywh")
+    size_limit: float | None = field(optional(number(above=0)), None)
 
     def encode(self, anchors: Any, boxes: Any) -> Any:
         """Codes of boxes, for tensors of Keras' backend.

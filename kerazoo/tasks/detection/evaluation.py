@@ -1,4 +1,4 @@
-"""COCO's figures for boxes: the twelve, AP of each class with an interval, the threshold to ship."""
+"""COCO's figures for boxes: the twelve, AP of each class with an interval, thresholds to ship."""
 
 import contextlib
 import io
@@ -51,13 +51,15 @@ class DetectionFigures:
     Attributes:
         figures: COCO's twelve by name, 0 to 1; None where no truth has that size.
         classes: Of each class.
-        pictures: Number of them.
+        count: Number of pictures.
+        seconds: That it took.
         curves: For each class, precision at the recalls 0, 0.01, …, 1 (IoU 0.5).
     """
 
     figures: dict[str, float | None]
     classes: tuple[ClassFigures, ...]
-    pictures: int
+    count: int
+    seconds: float
     curves: dict[str, np.ndarray]
 
     @property
@@ -73,7 +75,8 @@ class DetectionFigures:
     def to_dict(self) -> dict[str, Any]:
         """JSON values, without the curves."""
         return {
-            "pictures": self.pictures,
+            "count": self.count,
+            "seconds": self.seconds,
             "figures": dict(self.figures),
             "classes": [asdict(c) for c in self.classes],
         }
@@ -88,7 +91,7 @@ class DetectionFigures:
             f"{'–' if c.threshold is None else f'{c.threshold:.3f}':>9}"
             for c in self.classes
         ]
-        return "\n".join([f"{self.pictures} pictures, %: {twelve}", head, *rows])
+        return "\n".join([f"{self.count} pictures, %: {twelve}", head, *rows])
 
 
 def _percent(value: float | None) -> str:
@@ -136,13 +139,14 @@ class BoxMeter:
             }
         )
 
-    def result(self) -> DetectionFigures:
-        """The figures of all pictures so far."""
+    def result(self, seconds: float = 0.0) -> DetectionFigures:
+        """The figures of all pictures so far, which took so many seconds."""
         matches = [self._matches(number) for number in range(len(self.names))]
         return DetectionFigures(
             self._twelve(),
             tuple(self._of_class(n, m) for n, m in zip(self.names, matches, strict=True)),
             len(self._pictures),
+            seconds,
             {n: m.precision_at_recalls() for n, m in zip(self.names, matches, strict=True)},
         )
 

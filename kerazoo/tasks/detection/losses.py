@@ -10,9 +10,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from kerazoo._errors import invalid, unknown
-
-RANKINGS = ("loss", "background")
+from kerazoo._checks import choice, integer, number
+from kerazoo._fields import Record, field
 
 
 def smooth_l1(targets: Any, codes: Any) -> Any:
@@ -78,7 +77,7 @@ def positives_of(classes: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class LossRule:
+class LossRule(Record):
     """Which losses a source trains with.
 
     Args:
@@ -89,18 +88,10 @@ class LossRule:
         minimum: Negatives of a picture at least.
     """
 
-    scores: str = "softmax"
-    ranking: str = "loss"
-    ratio: float = 3.0
-    minimum: int = 0
-
-    def __post_init__(self) -> None:
-        if self.scores not in SCORES:
-            raise unknown("scores", self.scores, SCORES)
-        if self.ranking not in RANKINGS:
-            raise unknown("ranking", self.ranking, RANKINGS)
-        if self.ratio < 0 or self.minimum < 0:
-            raise invalid("ratio", (self.ratio, self.minimum), "0 or more, as `minimum`")
+    scores: str = field(choice("softmax", "sigmoid", "focal"), "softmax")
+    ranking: str = field(choice("loss", "background"), "loss")
+    ratio: float = field(number(least=0), 3.0)
+    minimum: int = field(integer(0), 0)
 
     def used(self, classes: Any, logits: Any) -> Any:
         """bool `(batch, A)`: anchors whose class loss counts."""
@@ -133,6 +124,6 @@ SCORES = {"softmax": cross_entropy, "sigmoid": sigmoid_cross_entropy, "focal": s
 TORCHVISION = LossRule()
 # EdgeNets and pytorch-ssd; it orders negatives as torchvision does, and so equals it.
 EDGENETS = LossRule(ranking="background")
-# TensorFlow Object Detection API. Its miner also leaves out an example that overlaps a harder one by
-# 0.99, and stops at 3000: neither is done here.
+# TensorFlow Object Detection API. Its miner also leaves out an example that overlaps a harder one
+# by 0.99, and stops at 3000: neither is done here.
 TENSORFLOW = LossRule(scores="sigmoid", minimum=3)

@@ -6,17 +6,17 @@ Written with `keras.ops`: for the loss on every backend, and for tf.data graphs 
 from dataclasses import dataclass
 from typing import Any
 
-from kerazoo._errors import invalid, unknown
+from kerazoo._checks import choice, flag, number, optional
+from kerazoo._errors import invalid
+from kerazoo._fields import Record, field
 from kerazoo.tasks.detection.boxes import BoxCoder, iou
 
 NEGATIVE, IGNORED = -1, -2
 BACKGROUND = 0  # class of a target; -1 is an anchor that counts for nothing
 
-SHARED = ("last", "first")
-
 
 @dataclass(frozen=True)
-class Matcher:
+class Matcher(Record):
     """An anchor takes the box it overlaps most, if by enough; and each box gets its best anchor.
 
     Without the second rule a small or odd box that no anchor overlaps by half would teach nothing.
@@ -32,21 +32,15 @@ class Matcher:
             API (`argmax_matcher`).
     """
 
-    threshold: float = 0.5
-    negative_below: float | None = None
-    force: bool = True
-    shared: str = "last"
+    threshold: float = field(number(above=0, most=1), 0.5)
+    negative_below: float | None = field(optional(number(least=0, most=1)), None)
+    force: bool = field(flag(), True)
+    shared: str = field(choice("last", "first"), "last")
 
-    def __post_init__(self) -> None:
-        if not 0 < self.threshold <= 1:
-            raise invalid("threshold", self.threshold, "above 0 and at most 1")
+    def check_together(self) -> None:
         low = self.negative_below
-        if low is not None and not 0 <= low <= self.threshold:
-            raise invalid(
-                "negative_below", low, f"from 0 to the threshold ({self.threshold}), or None"
-            )
-        if self.shared not in SHARED:
-            raise unknown("shared", self.shared, SHARED)
+        if low is not None and low > self.threshold:
+            raise invalid("negative_below", low, f"at most the threshold, {self.threshold}")
 
     def __call__(self, anchors: Any, boxes: Any, real: Any = None, ignored: Any = None) -> Any:
         """Finds the box of each anchor.
@@ -56,8 +50,8 @@ class Matcher:
             boxes: `(…, M, 4)` in pixels, with one batch axis at most; M may be 0.
             real: bool `(…, M)`: which boxes are there, the others being padding. Default all.
             ignored: bool `(…, M)`: boxes that are neither to be found nor background (crowds, VOC's
-                "difficult"). Anchors that lie in one by `threshold` of their own area, and belong to
-                no other box, are ignored. Default none.
+                "difficult"). Anchors that lie in one by `threshold` of their own area, and belong
+                to no other box, are ignored. Default none.
 
         Returns:
             int32 `(…, A)`: index of a box, -1 for a negative, -2 for an anchor to ignore.

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kerazoo._errors import invalid, unknown
+from kerazoo._checks import choice, flag, integer, number, optional
+from kerazoo._errors import invalid
+from kerazoo._fields import Record, field
 from kerazoo.tasks.detection.boxes import areas, clipped
-
-ACTIVATIONS = ("softmax", "sigmoid")
 
 
 @dataclass(frozen=True)
-class Suppression:
+class Suppression(Record):
     """Which boxes are kept. Classes never suppress each other.
 
     Args:
@@ -29,25 +29,13 @@ class Suppression:
             area overlap nothing.
     """
 
-    activation: str = "softmax"
-    threshold: float = 0.01
-    iou: float = 0.45
-    candidates: int | None = None
-    per_class: int | None = None
-    total: int | None = 200
-    clip: bool = True
-
-    def __post_init__(self) -> None:
-        if self.activation not in ACTIVATIONS:
-            raise unknown("activation", self.activation, ACTIVATIONS)
-        if not 0 <= self.threshold < 1:
-            raise invalid("threshold", self.threshold, "from 0 to below 1")
-        if not 0 <= self.iou <= 1:
-            raise invalid("iou", self.iou, "from 0 to 1")
-        for name in ("candidates", "per_class", "total"):
-            value = getattr(self, name)
-            if value is not None and (not isinstance(value, int) or value < 1):
-                raise invalid(name, value, "a positive int or None")
+    activation: str = field(choice("softmax", "sigmoid"), "softmax")
+    threshold: float = field(number(least=0, below=1), 0.01)
+    iou: float = field(number(least=0, most=1), 0.45)
+    candidates: int | None = field(optional(integer()), None)
+    per_class: int | None = field(optional(integer()), None)
+    total: int | None = field(optional(integer()), 200)
+    clip: bool = field(flag(), True)
 
     def scores(self, logits: np.ndarray) -> np.ndarray:
         """Scores of the classes, background left out: `(…, 1 + classes)` to `(…, classes)`."""

@@ -17,8 +17,8 @@ def find_in_graph(
 ) -> dict[str, tf.Tensor]:
     """Activation and suppression by a rule.
 
-    `tf.image.combined_non_max_suppression` is TensorFlow's rule exactly. It becomes torchvision's by
-    taking each class's best candidates first.
+    `tf.image.combined_non_max_suppression` is TensorFlow's rule exactly. It becomes torchvision's
+    by taking each class's best candidates first.
 
     Args:
         boxes: `(batch, A, 4)`, decoded, in pixels of the input.
@@ -29,8 +29,8 @@ def find_in_graph(
 
     Returns:
         `"boxes"` `(batch, n, 4)` as x1, y1, x2, y2 in pixels, `"scores"` `(batch, n)`, `"classes"`
-        int32 `(batch, n)` from 0, best first, zeros after `"count"` int32 `(batch,)`. n is the rule's
-        `total`, or as many as its classes together may give.
+        int32 `(batch, n)` from 0, best first, zeros after `"count"` int32 `(batch,)`. n is the
+        rule's `total`, or as many as its classes together may give.
     """
     activate = tf.nn.softmax if rule.activation == "softmax" else tf.sigmoid
     scores = activate(logits)[..., 1:]
@@ -65,7 +65,7 @@ def find_in_graph(
 
 
 def _candidates(boxes: Any, scores: Any, entering: int) -> tuple[Any, Any]:
-    """The best boxes of each class: `(batch, entering, classes, 4)` and `(batch, entering, classes)`."""
+    """The best of each class: `(batch, entering, classes, 4)` and `(batch, entering, classes)`."""
     best, rows = tf.math.top_k(tf.transpose(scores, (0, 2, 1)), entering)
     chosen = tf.gather(boxes, rows, batch_dims=1)  # batch, classes, entering, 4
     return tf.transpose(chosen, (0, 2, 1, 3)), tf.transpose(best, (0, 2, 1))
