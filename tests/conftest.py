@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.models.parity import SHARED
+from tests.pictures import stand_ins
+
+# Real data that is too large or may not be redistributed: tests that need it skip without.
+SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 @pytest.fixture(scope="session")
@@ -14,6 +17,12 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("needs ../shared (real data that is not part of the project)")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory) -> Path:
+    """A TFDS folder with stand-ins for CIFAR-10 and ImageNet (`tests.pictures`)."""
+    return stand_ins(tmp_path_factory.mktemp("tfds"))
 
 
 @pytest.fixture(autouse=True)

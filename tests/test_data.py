@@ -6,19 +6,15 @@ import keras
 import numpy as np
 import pytest
 
-from kerazoo.data.source import load_source
-from kerazoo.evaluation import Evaluation, evaluate
+from kerazoo.data.tfds import tfds_source
+from kerazoo.evaluation import evaluate
 from kerazoo.inference import inference_function, picture_preprocessing
 from kerazoo.preprocessing import Preprocessing
+from kerazoo.tasks.classification.meter import Accuracy
 
 TENSORFLOW_RECIPE = Preprocessing(
     interpolation="bilinear", rounding="round", mean=(0.5,) * 3, std=(0.5,) * 3
 )
-
-
-@pytest.fixture(scope="session")
-def tfds_dir(shared):
-    return shared / "tfds"
 
 
 def _linear(classes=10, seed=0):
@@ -37,7 +33,7 @@ def _linear(classes=10, seed=0):
     ],
 )
 def test_reference_accuracy_of_keras_applications(
-    shared, tfds_dir, name, constructor, alpha, size, top1, top5
+    shared, name, constructor, alpha, size, top1, top5
 ):
     # The figures of DATA.md: the pipeline is right, independently of kerazoo's own models.
     model = getattr(keras.applications, constructor)(
@@ -48,7 +44,7 @@ def test_reference_accuracy_of_keras_applications(
     result = evaluate(
         model,
         "imagenet2012",
-        data_dir=tfds_dir,
+        data_dir=shared / "tfds",
         preprocessing=TENSORFLOW_RECIPE.with_size(size),
     )
     assert result.count == 500
@@ -56,11 +52,11 @@ def test_reference_accuracy_of_keras_applications(
     assert abs(result.top5 - top5) <= 0.4
 
 
-def test_evaluate_counts_as_a_plain_loop_does(tfds_dir):
+def test_evaluate_counts_as_a_plain_loop_does(data_dir):
     import tensorflow_datasets as tfds
 
     model, record = _linear(), Preprocessing(size=(8, 8), crop_fraction=1.0)
-    rows = tfds.builder("cifar10", data_dir=str(tfds_dir)).as_dataset(
+    rows = tfds.builder_from_directory(data_dir / "cifar10/1.0.0").as_dataset(
         split="test[:70]", decoders={"image": tfds.decode.SkipDecoding()}
     )
     ranks = []
@@ -72,7 +68,7 @@ def test_evaluate_counts_as_a_plain_loop_does(tfds_dir):
         model,
         "cifar10",
         "test[:70]",
-        data_dir=tfds_dir,
+        data_dir=data_dir,
         batch_size=32,
         preprocessing=record,
         progress=lambda *at: done.append(at),
@@ -86,32 +82,32 @@ def test_evaluate_counts_as_a_plain_loop_does(tfds_dir):
     assert result.seconds > 0
 
 
-def test_limit_and_default_split(tfds_dir):
+def test_limit_and_default_split(data_dir):
     record = Preprocessing(size=(8, 8))
-    settings = {"data_dir": tfds_dir, "preprocessing": record}
+    settings = {"data_dir": data_dir, "preprocessing": record}
     limited = evaluate(_linear(), "cifar10", limit=50, batch_size=20, **settings)
     sliced = evaluate(_linear(), "cifar10", "test[:50]", **settings)
     assert limited.count == 50
     assert (limited.top1, limited.top5) == (sliced.top1, sliced.top5)
 
 
-def test_equal_scores_earn_nothing(tfds_dir):
+def test_equal_scores_earn_nothing(data_dir):
     model = _linear()
     model.set_weights([np.zeros_like(w) for w in model.get_weights()])
     record = Preprocessing(size=(8, 8))
-    result = evaluate(model, "cifar10", "test[:500]", data_dir=tfds_dir, preprocessing=record)
+    result = evaluate(model, "cifar10", "test", data_dir=data_dir, preprocessing=record)
     assert result.top1 < 20
     assert result.top5 < 65
 
 
-def test_model_that_normalises_itself_gets_raw_pixels(tfds_dir):
+def test_model_that_normalises_itself_gets_raw_pixels(data_dir):
     record = Preprocessing(size=(8, 8))
     plain = _linear()
     layers = [keras.Input((8, 8, 3)), *record.keras_layers(), *_linear().layers]
     inside = keras.Sequential(layers)
     inside.info = SimpleNamespace(preprocessing=record, arguments={"include_preprocessing": True})
-    a = evaluate(plain, "cifar10", "test[:200]", data_dir=tfds_dir, preprocessing=record)
-    b = evaluate(inside, "cifar10", "test[:200]", data_dir=tfds_dir)
+    a = evaluate(plain, "cifar10", "test[:200]", data_dir=data_dir, preprocessing=record)
+    b = evaluate(inside, "cifar10", "test[:200]", data_dir=data_dir)
     assert (a.top1, a.top5) == (b.top1, b.top5)
 
 
@@ -125,16 +121,16 @@ def test_inference_function_equals_the_model_for_every_batch_size():
         np.testing.assert_allclose(scores, np.asarray(model(x)), rtol=1e-5, atol=1e-5)
 
 
-def test_source_describes_the_split(tfds_dir):
-    source = load_source("imagenet2012", data_dir=tfds_dir)
-    assert (source.split, source.count, len(source.classes)) == ("validation", 500, 1000)
+def test_source_describes_the_split(data_dir):
+    source = tfds_source("imagenet2012", data_dir=data_dir)
+    assert (source.split, source.count, len(source.classes)) == ("validation", 60, 1000)
     data, label = next(iter(source.pictures))
     assert data.numpy()[:2] == b"\xff\xd8"
     assert 0 <= int(label) < 1000
 
 
 def test_evaluation_as_numbers():
-    assert Evaluation(50.0, 90.0, 10, 1.5).to_dict() == {
+    assert Accuracy(50.0, 90.0, 10, 1.5).to_dict() == {
         "top1": 50.0, "top5": 90.0, "count": 10, "seconds": 1.5,
     }  # fmt: skip
 
@@ -142,7 +138,7 @@ def test_evaluation_as_numbers():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"dataset": "imagenet2021"}, "Unknown `name`. Did you mean 'imagenet2012'"),
+        ({"data": "imagenet2021"}, "Unknown `name`. Did you mean 'imagenet2012'"),
         ({"split": "train"}, "Unknown `split`.*'test'"),
         ({"split": "test[:50:2]"}, "`split` must be a split or a slice"),
         ({"split": "test[:0]"}, "`split` must be a slice that holds"),
@@ -150,21 +146,21 @@ def test_evaluation_as_numbers():
         ({"batch_size": 0}, "`batch_size` must be a positive int"),
         ({"limit": -1}, "`limit` must be a positive int"),
         ({"preprocessing": None}, "`preprocessing` must be given: model .* does not carry"),
-        ({"dataset": "imagenet2012"}, "`model` must be a classifier of the 1000 classes"),
+        ({"data": "imagenet2012"}, "`model` must be a classifier of the 1000 classes"),
     ],
     ids=lambda v: str(v) if isinstance(v, dict) else "",
 )
-def test_wrong_input(tfds_dir, arguments, message):
+def test_wrong_input(data_dir, arguments, message):
     settings = {
-        "dataset": "cifar10",
+        "data": "cifar10",
         "split": "test[:10]",
-        "data_dir": tfds_dir,
+        "data_dir": data_dir,
         "preprocessing": Preprocessing(size=(8, 8)),
         **arguments,
     }
     if settings["split"] == "train":
-        settings["dataset"] = "imagenet2012"
-    if arguments.get("dataset") == "imagenet2012":
+        settings["data"] = "imagenet2012"
+    if arguments.get("data") == "imagenet2012":
         settings["split"] = None
     message = message.replace("'test'", "'validation'")
     with pytest.raises(ValueError, match=message):
@@ -173,10 +169,10 @@ def test_wrong_input(tfds_dir, arguments, message):
 
 def test_folder_without_data_sets(tmp_path):
     with pytest.raises(ValueError, match="`data_dir` must be a folder that holds"):
-        load_source("cifar10", data_dir=tmp_path)
+        tfds_source("cifar10", data_dir=tmp_path)
 
 
-def test_scores_that_are_not_finite(tfds_dir):
+def test_scores_that_are_not_finite(data_dir):
     model = _linear()
     model.layers[-1].bias.assign(np.full(10, np.nan))
     with pytest.raises(ValueError, match="`model` must be one that yields finite scores"):
@@ -184,7 +180,7 @@ def test_scores_that_are_not_finite(tfds_dir):
             model,
             "cifar10",
             "test[:10]",
-            data_dir=tfds_dir,
+            data_dir=data_dir,
             preprocessing=Preprocessing(size=(8, 8)),
         )
 

@@ -10,8 +10,9 @@ import pytest
 from keras import ops
 
 from kerazoo.layers import FLGCConv2D
+from tests.references import REFERENCES
 
-GOLDEN = "parity/golden/flgc_layer.npz"
+GOLDEN = REFERENCES / "golden/flgc_layer.npz"
 
 # Runs on any backend: prints the largest error over the largest value of every golden number.
 GOLDEN_CHECK = """
@@ -105,11 +106,11 @@ def _one_hot_scores(groups, number):
 
 
 @pytest.mark.parametrize("backend", ["tensorflow", "jax"])
-def test_golden_forward_and_gradients(shared, backend):
+def test_golden_forward_and_gradients(backend):
     if backend == "jax":
         pytest.importorskip("jax")
     done = subprocess.run(
-        [sys.executable, "-c", GOLDEN_CHECK, str(shared / GOLDEN)],
+        [sys.executable, "-c", GOLDEN_CHECK, str(GOLDEN)],
         env={**os.environ, "KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": "-1"},
         capture_output=True,
         text=True,

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from kerazoo.labels import Prediction, decode_predictions, label_names
+from tests.references import REFERENCES
 
 
 class _Model:
@@ -15,8 +16,8 @@ class _Model:
         self.info = type("Info", (), {"labels": labels})()
 
 
-def test_imagenet_names_match_the_source(shared):
-    lines = (shared / "labels/imagenet_labels.txt").read_text().splitlines()
+def test_imagenet_names_match_the_source():
+    lines = (REFERENCES / "imagenet_labels.txt").read_text().splitlines()
     assert lines[0] == "background"
     assert label_names("imagenet") == tuple(lines[1:])
     assert len(label_names("imagenet")) == 1000

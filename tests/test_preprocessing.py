@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerazoo.preprocessing import Preprocessing, preprocess_input
+from kerazoo.by_name import preprocess_input
+from kerazoo.preprocessing import Preprocessing
+from tests.pictures import jpeg, photographs
 
 RAW = {"mean": (0, 0, 0), "std": (1, 1, 1)}
 
@@ -27,14 +29,8 @@ def _tf_image(preprocessing, image):
 
 
 @pytest.fixture(scope="module")
-def jpegs(shared):
-    import tensorflow_datasets as tfds
-
-    data = tfds.builder("imagenet2012", data_dir=str(shared / "tfds")).as_dataset(
-        split="validation[:24]",
-        decoders={"image": tfds.decode.SkipDecoding()},
-    )
-    return [row["image"] for row in data]
+def jpegs():
+    return [jpeg(picture) for picture in photographs(12)]
 
 
 @pytest.mark.parametrize(
@@ -52,7 +48,7 @@ def test_pillow_and_tensorflow_agree_on_real_pictures(jpegs, settings):
 
     preprocessing = Preprocessing(**settings, **RAW)
     for data in jpegs:
-        ours = preprocessing.from_pil(open_picture(data.numpy()))
+        ours = preprocessing.from_pil(open_picture(data))
         theirs = preprocessing.tf_decode(data).numpy()
         assert ours.shape == theirs.shape == (*preprocessing.size, 3)
         assert ours.dtype == theirs.dtype == np.float32

@@ -1,62 +1,38 @@
 """Weights into a model: every tensor used once, every variable set once, or nothing changed."""
 
 import logging
-import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from kerazoo._errors import invalid
 from kerazoo._layer_facts import CONVOLUTION, torch_axes
-from kerazoo.checkpoints.layouts.layout import IGNORED, find_layout
+from kerazoo.checkpoints.layouts.layout import IGNORED, OWN, find_layout, unknown_names
+from kerazoo.checkpoints.weights import Weights
 
 log = logging.getLogger("kerazoo")
 
 SHOWN = 5  # mismatches of each kind that an error lists
 
 
-def load_weights(model, source: Any) -> None:
-    """Set all weights of `model` from `source`; where anything does not fit, change nothing.
+def load_fitting(model: Any, weights: Weights, *, fresh_head: bool = True) -> None:
+    """Load weights into a model that a constructor made for them.
 
-    Args:
-        model: A kerazoo network (or any functional model with the same layer names).
-        source: A registered checkpoint id, `"hf://user/repo[@revision]"`, the path of a
-            `.safetensors`, `.pth`, `.pt`, `.npz`, `.h5`, `.weights.h5` or `.keras` file, or a dict
-            `{name: array}`. Names may be kerazoo's own (`"stem_conv/kernel"`) or those of timm,
-            torchvision or keras.applications.
-
-    Raises:
-        ValueError: if a tensor is missing, unexpected, of another shape or not finite; the message
-            lists the first of each kind.
-        FileNotFoundError: if `source` is a path and there is no such file.
-        kerazoo.DownloadError: if the weights cannot be fetched.
-    """
-    if isinstance(source, Mapping):
-        assign(model, {name: np.asarray(array) for name, array in source.items()})
-        return
-    if not isinstance(source, str | os.PathLike):
-        raise invalid("source", source, "a registered id, `hf://user/repo`, a path or a dict")
-    from kerazoo.checkpoints.resolve import resolve
-
-    assign(model, resolve(source, None).tensors(), source=str(source))
-
-
-def load_checkpoint(model, checkpoint, *, fresh_head: bool = True) -> None:
-    """Load a resolved checkpoint into a model that a constructor made for it.
-
-    Unlike `load_weights` it adapts the stem to other channel counts, drops what the model leaves
-    out, and lets the head start fresh.
+    Unlike `assign` it adapts the stem to other channel counts, drops what the model leaves out, and
+    lets the head start fresh.
 
     Args:
         fresh_head: Whether a head for other classes may keep its random weights.
+
+    Raises:
+        ValueError: As `assign`.
     """
-    tensors = checkpoint.tensors()
-    plan, left = _match(model, tensors, model.info.omitted)
+    tensors = weights.tensors()
+    plan, left = _match(model, tensors, model.info.omitted, weights.id)
     _adapt_to_channels(model, plan)
     if fresh_head:
-        _free_head(model, plan, checkpoint.id)
-    _finish(model, plan, left, checkpoint.id)
+        _free_head(model, plan, weights.id)
+    _finish(model, plan, left, weights.id)
 
 
 def _free_head(model, plan, source: str) -> None:
@@ -72,9 +48,19 @@ def _free_head(model, plan, source: str) -> None:
     plan.update({path: None for path in head if path.partition("/")[0] in layers})
 
 
-def assign(model, tensors: Mapping[str, np.ndarray], source: str = "`source`") -> None:
-    """Match, check and then set; the strict form behind `load_weights`."""
-    plan, left = _match(model, tensors, ())
+def assign(model: Any, tensors: Mapping[str, np.ndarray], source: str = "`source`") -> None:
+    """Match, check and then set all weights; where anything does not fit, change nothing.
+
+    Args:
+        model: A kerazoo network (or any functional model with the same layer names).
+        tensors: `{name: array}`, under kerazoo's names or those of a known layout.
+        source: What to call them in messages.
+
+    Raises:
+        ValueError: A tensor is missing, unexpected, of another shape or not finite; the message
+            lists the first of each kind.
+    """
+    plan, left = _match(model, tensors, (), source)
     _finish(model, plan, left, source)
 
 
@@ -90,7 +76,9 @@ def variables_by_path(model) -> dict[str, Any]:
     }
 
 
-def _match(model, tensors, omitted) -> tuple[dict[str, np.ndarray | None], list[str]]:
+def _match(
+    model: Any, tensors: Mapping[str, np.ndarray], omitted: Sequence[str], source: str
+) -> tuple[dict[str, np.ndarray | None], list[str]]:
     """Variable path -> array in Keras' axis order, and the names that fit no variable."""
     layout = find_layout(tensors)
     layers = [layer.name for layer in model.layers]
@@ -111,7 +99,27 @@ def _match(model, tensors, omitted) -> tuple[dict[str, np.ndarray | None], list[
         if layout.torch:
             array = _from_torch(array, axes.get(path.partition("/")[0], CONVOLUTION))
         plan[path] = _as_dense_or_1x1(array, variables[path].shape)
+    if not plan and layout is OWN and tensors:
+        raise unknown_names(source, model.name, tensors)
+    _unfold(model, plan)
     return plan, left
+
+
+def _unfold(model: Any, plan: dict[str, np.ndarray | None]) -> None:
+    """Batch norms that were folded into the convolutions before them, down to their `beta`.
+
+    Converted files keep that alone, in all batch norms; the rest of each is the identity.
+    """
+    norms = [layer for layer in model.layers if type(layer).__name__ == "BatchNormalization"]
+    rest = ("gamma", "moving_mean", "moving_variance")
+    here = [layer for layer in norms if f"{layer.name}/beta" in plan]
+    if not here or any(f"{layer.name}/{part}" in plan for layer in norms for part in rest):
+        return
+    for layer in here:
+        shape = plan[f"{layer.name}/beta"].shape
+        plan[f"{layer.name}/gamma"] = np.ones(shape, "float32")
+        plan[f"{layer.name}/moving_mean"] = np.zeros(shape, "float32")
+        plan[f"{layer.name}/moving_variance"] = np.full(shape, 1 - layer.epsilon, "float32")
 
 
 def _paths_by_index(model) -> dict[str, str]:

@@ -11,8 +11,10 @@ import keras
 from kerazoo._errors import invalid, unknown
 from kerazoo.blocks._trunk import Trunk
 from kerazoo.blocks.conventions import Conventions
-from kerazoo.checkpoints.load import load_checkpoint
-from kerazoo.checkpoints.resolve import default_preprocessing, resolve
+from kerazoo.checkpoints.load import load_fitting
+from kerazoo.checkpoints.local import default_preprocessing
+from kerazoo.checkpoints.resolve import resolve
+from kerazoo.checkpoints.weights import tell
 from kerazoo.models._arguments import Arguments, check_input_shape
 from kerazoo.models._docstring import documented
 from kerazoo.models._model import ModelInfo, ZooModel
@@ -112,7 +114,8 @@ def _create(build, family: Family, arguments: Arguments) -> ZooModel:
         raise invalid("output_stride", arguments.output_stride, rule)
     architecture = _architecture(family, arguments.extras)
     rows = arguments.input_shape[0] if arguments.input_shape else None
-    checkpoint = resolve(arguments.weights, architecture, size=rows)
+    checkpoint = resolve(arguments.weights, architecture, rows, arguments.like)
+    decided = None not in (arguments.padding, arguments.batch_norm_epsilon)
     explicit_classes = arguments.classes is not None
     arguments = _settle(arguments, family, checkpoint)
     preprocessing = checkpoint.preprocessing if checkpoint else None
@@ -148,7 +151,8 @@ def _create(build, family: Family, arguments: Arguments) -> ZooModel:
         head=() if _headless(arguments) else family.head,
     )
     if checkpoint is not None:
-        load_checkpoint(model, checkpoint, fresh_head=explicit_classes)
+        load_fitting(model, checkpoint, fresh_head=explicit_classes)
+        tell("" if decided else checkpoint.doubt)
     return model
 
 
@@ -261,7 +265,7 @@ def _labels(checkpoint, arguments: Arguments):
 
 def _recorded(arguments: Arguments, family: Family, architecture: str, inputs) -> dict[str, Any]:
     """The arguments that rebuild this network, as JSON values."""
-    skipped = ("weights", "input_tensor", "name", "extras")
+    skipped = ("weights", "like", "input_tensor", "name", "extras")
     recorded = {f.name: getattr(arguments, f.name) for f in _COMMON if f.name not in skipped}
     recorded["input_shape"] = list(inputs.shape[1:])
     if callable(recorded["classifier_activation"]):

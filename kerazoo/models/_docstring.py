@@ -10,8 +10,8 @@ from kerazoo.tasks import get_task
 _COMMON_DOC = """\
     include_top: Whether the pooling and the classifier are included.
     weights: `"imagenet"` (the model's default checkpoint), `"cifar10"` where registered, a
-        registered id (`kerazoo info MODEL` lists them), `"hf://user/repo"`, a local file, or
-        None for random ones.
+        registered id (`kerazoo info MODEL` lists them), `"hf://user/repo"`, a local file or
+        folder, or None for random ones.
     input_tensor: A Keras tensor to build on.
     input_shape: `(height, width, channels)`; height and width may be None and need not be
         equal; any number of channels (the RGB stem kernel is adapted). Default: the
@@ -33,6 +33,8 @@ _COMMON_DOC = """\
         the last one of each stride. `model.info.available` lists all there are.
     output_stride: 8 or 16, for dense maps: strides beyond it become dilation, with the same
         weights. Default: the architecture's own (32).
+    like: For a local file that does not say itself how it was trained: the id of registered
+        weights with the same padding, batch-norm epsilon and preprocessing.
 
 Returns:
     A functional `kerazoo.ZooModel` from `(batch, height, width, channels)` to

@@ -8,7 +8,9 @@ import pytest
 from safetensors.numpy import save
 
 import kerazoo
-from kerazoo.checkpoints.hub import _arrays, _config, from_pretrained, push_to_hub, resolve_hub
+from kerazoo.by_name import from_pretrained
+from kerazoo.checkpoints.hub_config import resolve_hub
+from kerazoo.publish.hub import _arrays, _config, push_to_hub
 
 REPO = "me/small"
 
@@ -131,7 +133,7 @@ def test_foreign_repository(hub, client):
     hub.add("someone/broken", {"config.json": b'{"library": "kerazoo", "architecture": "x"}'})
     hub.add("someone/text", {"config.json": b"hello"})
     code = """
-        from kerazoo.checkpoints.hub import from_pretrained
+        from kerazoo import from_pretrained
         for name in ("net", "broken", "text"):
             try:
                 from_pretrained(f"hf://someone/{name}")
@@ -190,10 +192,17 @@ def test_numbers_that_half_precision_cannot_hold(small):
     bias.assign([0, 0, 0])
 
 
-@pytest.mark.parametrize("source", ["me/small", "hf://small", "hf://a/b/c", "hf://me/small@", 3])
+@pytest.mark.parametrize("source", ["hf://small", "hf://a/b/c", "hf://me/small@"])
 def test_wrong_addresses(source):
     with pytest.raises(ValueError, match="`source` must be `hf://user/repo` or"):
         from_pretrained(source)
+
+
+def test_what_is_no_name_of_a_network():
+    with pytest.raises(FileNotFoundError, match="There is no file or folder `me/small`"):
+        from_pretrained("me/small")
+    with pytest.raises(ValueError, match="`source` must be a model id, a weights id, `hf://user"):
+        from_pretrained(3)
 
 
 def test_weights_are_said_by_the_source():
@@ -238,15 +247,15 @@ def test_the_card_says_what_a_reader_needs(small):
 
 
 @pytest.mark.parametrize(("name", "model"), [("tf_mixnet_s", "mixnet_s"), ("mixnet_s", "mixnet_s")])
-def test_a_repository_in_timms_format(shared, hub, talk, name, model):
+def test_a_repository_in_timms_format(hub, talk, name, model):
     # timm keeps padding and epsilon in the architecture's name; the logits tell them apart.
     from tests.models.parity import TOLERANCE, Reference
 
-    reference = Reference(shared, name)
+    reference = Reference(name)
     record = {"input_size": [3, 224, 224], "crop_pct": 0.9, "interpolation": "bilinear"}
     record |= {"mean": [0.5] * 3, "std": [0.25] * 3, "num_classes": 1000}
     config = {"architecture": name, "num_classes": 1000, "pretrained_cfg": record}
-    weights = save(reference.pseudo.state_dict(reference.spec))
+    weights = save(reference.weights())
     hub.add("me/timm", {"config.json": json.dumps(config).encode(), "model.safetensors": weights})
     code = f"""
         model = kerazoo.create_model(
@@ -256,8 +265,8 @@ def test_a_repository_in_timms_format(shared, hub, talk, name, model):
             kerazoo.from_pretrained("hf://me/timm")
         except ValueError as error:
             said = str(error)
-        from tests.models.parity import Reference, SHARED
-        y = model(Reference(SHARED, "{name}").input).numpy().tolist()
+        from tests.models.parity import Reference
+        y = model(Reference("{name}").input).numpy().tolist()
         print(json.dumps([y, model.info.preprocessing.to_dict(), model.info.labels, said]))
     """
     output, preprocessing, labels, said = talk(code)

@@ -19,6 +19,7 @@ from kerazoo.checkpoints.records import (
     default_checkpoint,
     get_checkpoint,
 )
+from tests.references import REFERENCES
 
 WIDTHS = {
     "mixnet": ("s", "m", "l", "xl"),
@@ -81,8 +82,8 @@ def test_pins_are_whole_and_only_of_the_file_that_is_fetched():
     assert [d.value[:8] for d in xl.integrity] == ["30d96fe9"]
 
 
-def test_a_digest_seen_only_elsewhere_is_no_pin(shared):
-    entries = json.loads((shared / "weights/upstream.json").read_text())["entries"]
+def test_a_digest_seen_only_elsewhere_is_no_pin():
+    entries = json.loads((REFERENCES / "upstream.json").read_text())["entries"]
     rumours = {
         item["value"] for e in entries for item in e["integrity"] if item.get("seen_in")
     }  # fmt: skip
@@ -91,12 +92,12 @@ def test_a_digest_seen_only_elsewhere_is_no_pin(shared):
     assert not rumours & pins
 
 
-def test_records_are_what_the_tool_makes_of_the_survey(shared, tmp_path, monkeypatch):
+def test_records_are_what_the_tool_makes_of_the_survey(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "tools"))
     import make_records
 
     monkeypatch.setattr(make_records, "RECORDS", tmp_path)
-    monkeypatch.setattr(sys, "argv", ["make_records", str(shared / "weights/upstream.json")])
+    monkeypatch.setattr(sys, "argv", ["make_records", str(REFERENCES / "upstream.json")])
     make_records.main()
     committed = resources.files("kerazoo.checkpoints").joinpath("records")
     made = sorted(tmp_path.iterdir())

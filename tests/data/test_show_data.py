@@ -83,16 +83,16 @@ def test_corrupt_pictures_are_told(folder, tmp_path, capsys):
     assert not (tmp_path / "none.png").exists()
 
 
-def test_open_source_tells_kinds_apart(shared, folder, tmp_path):
+def test_open_source_tells_kinds_apart(data_dir, folder, tmp_path):
     picture(tmp_path / "1.png", 5)
     listed = write_csv(tmp_path / "list.csv", [("1.png", "one")])
     assert open_source(listed).classes == ("one",)
     assert open_source(folder).classes == ("blue", "red")
     assert open_source(folder, fractions={"train": 0.67}).count == 4
-    assert open_source("cifar10", data_dir=shared / "tfds").split == "train"
+    assert open_source("cifar10", data_dir=data_dir).split == "train"
     with raises("data", "a TFDS name together with `data_dir`"):
         open_source("cifar10")
     with raises("fractions", "its own splits"):
-        open_source("cifar10", data_dir=shared / "tfds", fractions={"train": 1})
+        open_source("cifar10", data_dir=data_dir, fractions={"train": 1})
     with raises("folder", "existing folder"):
         open_source(tmp_path / "nowhere")

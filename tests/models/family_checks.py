@@ -5,7 +5,7 @@ import keras
 from tests.models.parity import TOLERANCE, Reference, last_layer
 
 
-def check_parity(shared, folder, name: str, model_id: str, layer_of: dict[str, str], **arguments):
+def check_parity(folder, name: str, model_id: str, layer_of: dict[str, str], **arguments):
     """Logits, every recorded point, parameters and multiply-adds of one reference.
 
     Args:
@@ -14,7 +14,7 @@ def check_parity(shared, folder, name: str, model_id: str, layer_of: dict[str, s
     """
     import kerazoo
 
-    reference = Reference(shared, name)
+    reference = Reference(name)
     model = reference.build(model_id, folder, **arguments)
     points = [str(point) for point in reference.gold["points"]]
     layers = [

@@ -1,6 +1,5 @@
-"""Reference outputs of the original implementations, rebuilt from `../shared/parity`."""
+"""Reference outputs of the original implementations, rebuilt from `tests/references`."""
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -11,40 +10,34 @@ import numpy as np
 import pytest
 
 import kerazoo
+from tests.references import REFERENCES, pseudo
 
-SHARED = Path(__file__).resolve().parents[3] / "shared"
-TOLERANCE = 1e-4  # of the largest absolute reference value: ../shared/parity/README.md
-
-
-def pseudo(shared: Path):
-    """The module that draws the pseudo-weights."""
-    if "parity_pseudo" not in sys.modules:
-        spec = importlib.util.spec_from_file_location("parity_pseudo", shared / "parity/pseudo.py")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        sys.modules["parity_pseudo"] = module
-    return sys.modules["parity_pseudo"]
+TOLERANCE = 1e-4  # of the largest absolute reference value: tests/references/README.md
 
 
 class Reference:
     """One reference model: its spec, its golden outputs, its weights and input."""
 
-    def __init__(self, shared: Path, name: str):
-        self.name, self.pseudo = name, pseudo(shared)
-        self.spec = self.pseudo.load_spec(shared / f"parity/specs/{name}.json")
-        self.gold = np.load(shared / f"parity/golden/{name}.npz")
+    def __init__(self, name: str):
+        self.name = name
+        self.spec = pseudo.load_spec(REFERENCES / f"specs/{name}.json")
+        self.gold = np.load(REFERENCES / f"golden/{name}.npz")
         details = self.spec["details"]
         self.conventions = {
             "padding": "same" if "SAME" in details["padding"] else "symmetric",
             "batch_norm_epsilon": details["bn_eps"][0],
         }
 
+    def weights(self) -> dict[str, np.ndarray]:
+        """The pseudo-weights by the reference's own names, in its layouts."""
+        return pseudo.state_dict(self.spec)
+
     def save(self, folder: Path) -> Path:
         """The pseudo-weights as a safetensors file, as timm would publish them."""
         from safetensors.numpy import save_file
 
         path = folder / f"{self.name}.safetensors"
-        save_file(self.pseudo.state_dict(self.spec), path)
+        save_file(self.weights(), path)
         return path
 
     def build(self, model: str, folder: Path, **arguments):
@@ -60,7 +53,7 @@ class Reference:
     def input(self) -> np.ndarray:
         """The normalised picture, `(1, height, width, 3)`."""
         facts = self.spec["input"]
-        return self.pseudo.image(facts["shape"], facts["seed"]).transpose(0, 2, 3, 1)
+        return pseudo.image(facts["shape"], facts["seed"]).transpose(0, 2, 3, 1)
 
     def error(self, output) -> float:
         """Largest deviation from the reference's output, relative to its largest value."""
@@ -73,7 +66,7 @@ class Reference:
         if tensor.ndim == 4:
             tensor = tensor.transpose(0, 3, 1, 2)
         assert tuple(self.gold[f"{point}.shape"]) == tensor.shape
-        ours = self.pseudo.fingerprint(tensor)
+        ours = pseudo.fingerprint(tensor)
         scale = np.abs(self.gold[f"{point}.spread"]).max()
         return max(
             float(np.abs(ours[part] - self.gold[f"{point}.{part}"]).max() / scale)
@@ -90,21 +83,21 @@ ON_JAX = """
 import json, sys, pathlib, keras
 from tests.models.parity import Reference
 assert keras.backend.backend() == "jax" and "tensorflow" not in sys.modules
-shared, folder = map(pathlib.Path, sys.argv[1:3])
+folder = pathlib.Path(sys.argv[1])
 errors = {}
-for name, model in json.loads(sys.argv[3]).items():
-    reference = Reference(shared, name)
+for name, model in json.loads(sys.argv[2]).items():
+    reference = Reference(name)
     errors[name] = reference.error(reference.build(model, folder)(reference.input))
 assert "tensorflow" not in sys.modules, "TensorFlow was imported on the JAX backend"
 print(json.dumps(errors))
 """
 
 
-def errors_on_jax(shared: Path, folder: Path, pairs: dict[str, str]) -> dict[str, float]:
+def errors_on_jax(folder: Path, pairs: dict[str, str]) -> dict[str, float]:
     """Logit errors of `{reference: model id}` on the JAX backend, in a process of its own."""
     pytest.importorskip("jax", reason="needs the jax extra")
     done = subprocess.run(
-        [sys.executable, "-c", ON_JAX, str(shared), str(folder), json.dumps(pairs)],
+        [sys.executable, "-c", ON_JAX, str(folder), json.dumps(pairs)],
         env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
         capture_output=True,
         text=True,

@@ -17,6 +17,7 @@ from kerazoo.blocks.eesp_unit import (
     strided_eesp,
 )
 from kerazoo.layers import CropLike, PReLU, StridedDilatedDepthwiseConv2D
+from tests.references import REFERENCES
 
 SYMMETRIC, SAME = Conventions("symmetric", 1e-5, 0.9), Conventions("same", 1e-5, 0.9)
 RNG = np.random.default_rng(5)
@@ -118,10 +119,10 @@ def test_crop_like():
         CropLike()([keras.Input((4, 4, 2))])
 
 
-def test_dilations_are_those_of_the_original(shared):
+def test_dilations_are_those_of_the_original():
     import json
 
-    spec = json.loads((shared / "parity/specs/espnetv2_s_1.0.json").read_text())
+    spec = json.loads((REFERENCES / "specs/espnetv2_s_1.0.json").read_text())
     limits = {"level2_0.eesp": 13, "level3_0.eesp": 11, "level3.0": 9, "level4_0.eesp": 9}
     limits |= {"level4.0": 7, "level5_0.eesp": 7, "level5.0": 5}
     found = {name: list(dilations(4, limit)) for name, limit in limits.items()}

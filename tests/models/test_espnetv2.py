@@ -1,7 +1,6 @@
 """ESPNetv2 equals the authors' PyTorch network, and is a good Keras citizen."""
 
 import itertools
-import json
 import subprocess
 import sys
 
@@ -16,7 +15,7 @@ from kerazoo.checkpoints.layouts.espnetv2 import is_unused
 from kerazoo.checkpoints.read.tensors import read_tensors
 from kerazoo.checkpoints.records import checkpoints_for, default_checkpoint
 from kerazoo.models.espnetv2 import BASES, SCALES, ESPNetV2, table, widths
-from tests.models.parity import TOLERANCE, Reference, errors_on_jax, pseudo
+from tests.models.parity import TOLERANCE, Reference, errors_on_jax
 
 SMALL = {"scale": 0.5, "weights": None, "classifier_activation": None}
 REFERENCES = {f"espnetv2_s_{s}": f"espnetv2_s_{s.replace('.', '_')}" for s in ("0.5", "1.0", "2.0")}
@@ -37,8 +36,8 @@ RNG = np.random.default_rng(9)
 
 
 @pytest.mark.parametrize("name", REFERENCES)
-def test_logits_and_every_recorded_point(shared, tmp_path, name):
-    reference = Reference(shared, name)
+def test_logits_and_every_recorded_point(tmp_path, name):
+    reference = Reference(name)
     model = reference.build(REFERENCES[name], tmp_path)
     points = [str(point) for point in reference.gold["points"]]
     layers = [model.get_layer(POINTS[point]).output for point in points]
@@ -55,9 +54,7 @@ def test_logits_and_every_recorded_point(shared, tmp_path, name):
 )
 def test_trained_encoders_on_a_photograph(shared, name, scale):
     # Segmentation networks of the same authors have this network, to stride 16, as their encoder.
-    pseudo_module, folder = pseudo(shared), shared / "parity"
-    spec = json.loads((folder / f"specs/real_{name}.json").read_text())
-    gold = np.load(folder / f"golden/real_{name}.npz")
+    reference = Reference(f"real_{name}")
     tensors = read_tensors(shared / f"weights/espnetv2_seg/{name}.pth")
     encoder = {
         key.removeprefix("base_net."): array
@@ -68,14 +65,11 @@ def test_trained_encoders_on_a_photograph(shared, name, scale):
     points = ("stem", "level2", "level3", "level4")
     model = keras.Model(full.input, [full.get_layer(POINTS[p]).output for p in points])
     kerazoo.load_weights(model, encoder)
-    facts = spec["input"]
-    pixels = np.asarray(Image.open(folder / "images" / facts["images"][0]), "float32")
+    facts = reference.spec["input"]
+    pixels = np.asarray(Image.open(shared / "parity/images" / facts["images"][0]), "float32")
     x = (pixels / 255 - np.float32(facts["mean"])) / np.float32(facts["std"])
     for point, tensor in zip(points, model(x[None]), strict=True):
-        ours = pseudo_module.fingerprint(np.asarray(tensor).transpose(0, 3, 1, 2))
-        scale_of = np.abs(gold[f"{point}.spread"]).max()
-        for part in ("head", "spread"):
-            assert np.abs(ours[part] - gold[f"{point}.{part}"]).max() <= TOLERANCE * scale_of, point
+        assert reference.point_error(point, tensor) <= TOLERANCE, point
 
 
 def weights_in(entries) -> int:
@@ -85,9 +79,9 @@ def weights_in(entries) -> int:
 
 
 @pytest.mark.parametrize("name", REFERENCES)
-def test_parameters_and_multiply_adds(shared, name):
+def test_parameters_and_multiply_adds(name):
     # The original counts layers that it never runs; ours does not have them.
-    spec = Reference(shared, name).spec
+    spec = Reference(name).spec
     entry = kerazoo.registry.catalogue()[REFERENCES[name]]
     unused = weights_in([e for e in spec["entries"] if is_unused(e["name"])])
     assert unused > 1000
@@ -96,8 +90,8 @@ def test_parameters_and_multiply_adds(shared, name):
 
 
 @pytest.mark.parametrize("name", REFERENCES)
-def test_unused_tensors_are_just_those_of_the_reference(shared, name):
-    spec = Reference(shared, name).spec
+def test_unused_tensors_are_just_those_of_the_reference(name):
+    spec = Reference(name).spec
     never_run = tuple(spec["details"]["unused_in_forward"])
     for e in spec["entries"]:
         if e["kind"] != "bn_count":
@@ -105,16 +99,16 @@ def test_unused_tensors_are_just_those_of_the_reference(shared, name):
             assert is_unused(e["name"]) == is_unused(f"module.{e['name']}")
 
 
-def test_conventions_are_told_apart(shared, tmp_path):
-    reference = Reference(shared, "espnetv2_s_0.5")
+def test_conventions_are_told_apart(tmp_path):
+    reference = Reference("espnetv2_s_0.5")
     for other in ({"padding": "same"}, {"batch_norm_epsilon": 1e-3}):
         model = reference.build("espnetv2_s_0_5", tmp_path, **other)
         assert reference.error(model(reference.input)) > 10 * TOLERANCE, other
 
 
-def test_every_tensor_of_a_file_is_accounted_for(shared):
-    reference = Reference(shared, "espnetv2_s_0.5")
-    tensors = reference.pseudo.state_dict(reference.spec)
+def test_every_tensor_of_a_file_is_accounted_for():
+    reference = Reference("espnetv2_s_0.5")
+    tensors = reference.weights()
     model = ESPNetV2(**SMALL)
     # As the authors saved them, from several devices.
     kerazoo.load_weights(model, {f"module.{name}": array for name, array in tensors.items()})
@@ -258,6 +252,6 @@ def test_saved_model_in_a_fresh_process(tmp_path):
     np.testing.assert_allclose(np.load(tmp_path / "y.npy"), model(x), atol=1e-5)
 
 
-def test_jax_backend(shared, tmp_path):
-    errors = errors_on_jax(shared, tmp_path, {"espnetv2_s_0.5": "espnetv2_s_0_5"})
+def test_jax_backend(tmp_path):
+    errors = errors_on_jax(tmp_path, {"espnetv2_s_0.5": "espnetv2_s_0_5"})
     assert errors["espnetv2_s_0.5"] <= TOLERANCE

@@ -11,8 +11,8 @@ from tests.models.parity import TOLERANCE, Reference
 
 
 @pytest.mark.parametrize(("name", "id"), [("mnasnet_100", "b1"), ("semnasnet_100", "a1")])
-def test_parity(shared, tmp_path, name, id):
-    check_parity(shared, tmp_path, name, f"mnasnet_{id}", {"features": "avg_pool"})
+def test_parity(tmp_path, name, id):
+    check_parity(tmp_path, name, f"mnasnet_{id}", {"features": "avg_pool"})
 
 
 def torchvision_name(name: str) -> str:
@@ -31,9 +31,9 @@ def torchvision_name(name: str) -> str:
     return f"{flat[module]}.{variable}"
 
 
-def test_torchvision_file(shared):
-    reference = Reference(shared, "mnasnet_100")
-    weights = reference.pseudo.state_dict(reference.spec)
+def test_torchvision_file():
+    reference = Reference("mnasnet_100")
+    weights = reference.weights()
     weights = {torchvision_name(name): array for name, array in weights.items()}
     assert len(weights) == len(reference.spec["entries"])
     model = kerazoo.MnasNetB1(weights=None, classifier_activation=None, **reference.conventions)
@@ -41,9 +41,9 @@ def test_torchvision_file(shared):
     assert reference.error(model(reference.input)) <= TOLERANCE
 
 
-def test_unknown_name_is_reported_and_nothing_changes(shared):
-    reference = Reference(shared, "mnasnet_100")
-    weights = reference.pseudo.state_dict(reference.spec)
+def test_unknown_name_is_reported_and_nothing_changes():
+    reference = Reference("mnasnet_100")
+    weights = reference.weights()
     weights = {torchvision_name(name): array for name, array in weights.items()}
     weights["layers.13.1.layers.0.weight"] = np.zeros((1, 1, 1, 1), "float32")
     model = kerazoo.MnasNetB1(weights=None)

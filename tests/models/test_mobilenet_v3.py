@@ -11,11 +11,11 @@ from tests.models.family_checks import check_parity
 
 
 @pytest.mark.parametrize(("size", "last"), [("small", "stage6"), ("large", "stage7")])
-def test_parity(shared, tmp_path, size, last):
+def test_parity(tmp_path, size, last):
     # timm counts the convolution before the pooling as a stage, and calls what follows the
     # pooling the head.
     layer_of = {last: "head_act", "head": "hidden_act", "features": "hidden_flatten"}
-    check_parity(shared, tmp_path, f"mobilenetv3_{size}_100", f"mobilenet_v3_{size}", layer_of)
+    check_parity(tmp_path, f"mobilenetv3_{size}_100", f"mobilenet_v3_{size}", layer_of)
 
 
 @pytest.mark.parametrize(

@@ -34,8 +34,8 @@ def point_layer(model, point: str):
 
 
 @pytest.mark.parametrize("name", REFERENCES)
-def test_logits_and_every_recorded_point(shared, tmp_path, name):
-    reference = Reference(shared, name)
+def test_logits_and_every_recorded_point(tmp_path, name):
+    reference = Reference(name)
     model = reference.build(REFERENCES[name], tmp_path)
     points = [str(point) for point in reference.gold["points"]]
     probe = keras.Model(
@@ -49,15 +49,15 @@ def test_logits_and_every_recorded_point(shared, tmp_path, name):
 
 
 @pytest.mark.parametrize("name", REFERENCES)
-def test_parameters_and_multiply_adds(shared, name):
-    reference = Reference(shared, name)
+def test_parameters_and_multiply_adds(name):
+    reference = Reference(name)
     entry = kerazoo.registry.catalogue()[REFERENCES[name]]
     assert (entry.params, entry.macs) == (reference.spec["params"], reference.spec["macs"])
 
 
-def test_conventions_are_told_apart(shared, tmp_path):
+def test_conventions_are_told_apart(tmp_path):
     # The tolerance would be worth nothing if the other convention passed it too.
-    reference = Reference(shared, "mixnet_s")
+    reference = Reference("mixnet_s")
     model = reference.build("mixnet_s", tmp_path, padding="same", batch_norm_epsilon=1e-3)
     assert reference.error(model(reference.input)) > 100 * TOLERANCE
 
@@ -71,8 +71,8 @@ print(model.info.architecture)
 """
 
 
-def test_saved_model_in_a_fresh_process(shared, tmp_path):
-    reference = Reference(shared, "tf_mixnet_s")
+def test_saved_model_in_a_fresh_process(tmp_path):
+    reference = Reference("tf_mixnet_s")
     model = reference.build("mixnet_s", tmp_path)
     model.save(tmp_path / "model.keras")
     np.save(tmp_path / "x.npy", reference.input)
@@ -84,8 +84,8 @@ def test_saved_model_in_a_fresh_process(shared, tmp_path):
     assert reference.error(np.load(tmp_path / "y.npy")) <= TOLERANCE
 
 
-def test_jax_backend(shared, tmp_path):
+def test_jax_backend(tmp_path):
     pairs = {"tf_mixnet_s": "mixnet_s", "mobilenetv2_050": "mobilenet_v2_050"}
-    errors = errors_on_jax(shared, tmp_path, pairs)
+    errors = errors_on_jax(tmp_path, pairs)
     assert set(errors) == set(pairs)
     assert max(errors.values()) <= TOLERANCE, errors

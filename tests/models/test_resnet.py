@@ -9,9 +9,9 @@ from tests.models.family_checks import check_parity
 
 
 @pytest.mark.parametrize("name", ["resnet50", "resnext50_32x4d"])
-def test_parity(shared, tmp_path, name):
+def test_parity(tmp_path, name):
     layer_of = {"stem": "stem_act", "stem_pool": "stem_pool", "features": "avg_pool"}
-    check_parity(shared, tmp_path, name, name, layer_of)
+    check_parity(tmp_path, name, name, layer_of)
 
 
 @pytest.mark.parametrize(

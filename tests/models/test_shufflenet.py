@@ -8,11 +8,11 @@ from tests.models.family_checks import check_parity
 POINTS = {"stem": "stem_act", "stem_pool": "stem_pool", "features": "avg_pool"}
 
 
-def test_parity_v1(shared, tmp_path):
-    check_parity(shared, tmp_path, "pytorchcv_shufflenet_g3_w1", "shufflenet_v1_g3_x1_0", POINTS)
+def test_parity_v1(tmp_path):
+    check_parity(tmp_path, "pytorchcv_shufflenet_g3_w1", "shufflenet_v1_g3_x1_0", POINTS)
 
 
-def test_parity_v2(shared, tmp_path):
+def test_parity_v2(tmp_path):
     # torchvision counts the stem as stage 1.
     layer_of = POINTS | {
         "stage2": "stage1_block4_shuffle",
@@ -20,7 +20,7 @@ def test_parity_v2(shared, tmp_path):
         "stage4": "stage3_block4_shuffle",
         "head": "head_act",
     }
-    check_parity(shared, tmp_path, "torchvision_shufflenet_v2_x1_0", "shufflenet_v2_x1_0", layer_of)
+    check_parity(tmp_path, "torchvision_shufflenet_v2_x1_0", "shufflenet_v2_x1_0", layer_of)
 
 
 @pytest.mark.parametrize(

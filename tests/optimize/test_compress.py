@@ -108,11 +108,11 @@ def small(tmp_path_factory):
 
 
 @pytest.mark.parametrize("method", ["qat", "cluster"])
-def test_the_command(method, small, shared, tmp_path, capsys):
+def test_the_command(method, small, data_dir, tmp_path, capsys):
     output = tmp_path / "out"
     words = ["optimize", str(small), "--method", method, "--data", "cifar10", "--steps", "2"]
-    words += ["--data-dir", str(shared / "tfds"), "--train", "train[:200]", "--limit", "40"]
-    words += ["--preprocessing", CIFAR_WEIGHTS, "--batch-size", "16", "--output", str(output)]
+    words += ["--data-dir", str(data_dir), "--train", "train[:200]", "--limit", "40"]
+    words += ["--like", CIFAR_WEIGHTS, "--batch-size", "16", "--output", str(output)]
     assert main(words) == 0, capsys.readouterr().err
     assert "40 pictures" in capsys.readouterr().out
     result = json.loads((output / "result.json").read_text())

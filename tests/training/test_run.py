@@ -17,7 +17,8 @@ import kerazoo
 from kerazoo.checkpoints.read.tensors import read_tensors
 from kerazoo.cli import main
 from kerazoo.training.recipe import load_recipe
-from kerazoo.training.run import load_trained, train
+from kerazoo.training.run import train
+from kerazoo.training.trained import load_trained
 
 SMALL = """
 model = "mobilenet_v1_025"
@@ -48,11 +49,11 @@ def recipe_file(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def whole(shared, recipe_file, tmp_path_factory):
+def whole(data_dir, recipe_file, tmp_path_factory):
     """A run that nothing interrupts."""
     output = tmp_path_factory.mktemp("whole") / "run"
     words = ["train", str(recipe_file), "--output", str(output)]
-    assert main([*words, "--data-dir", str(shared / "tfds"), "--tensorboard"]) == 0
+    assert main([*words, "--data-dir", str(data_dir), "--tensorboard"]) == 0
     return output
 
 
@@ -68,7 +69,7 @@ def assert_same_weights(a, b):
         np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-4, atol=1e-5, err_msg=name)
 
 
-def test_what_a_run_leaves(whole, shared):
+def test_what_a_run_leaves(whole, data_dir):
     log = rows(whole)
     assert [int(row["epoch"]) for row in log] == [0, 1, 2]
     assert float(log[0]["learning_rate"]) == pytest.approx(0.05 * 7 / 8)  # end of the warm-up
@@ -90,16 +91,16 @@ def test_what_a_run_leaves(whole, shared):
     assert len(run["sessions"]) == 1
 
 
-def test_the_network_of_a_run_has_names_and_the_accuracy_of_the_result(whole, shared):
+def test_the_network_of_a_run_has_names_and_the_accuracy_of_the_result(whole, data_dir):
     model = load_trained(whole)
     assert model.info.labels[2] == "bird"
     assert model.output_shape == (None, 10)
-    found = kerazoo.evaluate(model, "cifar10", "test[:100]", data_dir=shared / "tfds")
+    found = kerazoo.evaluate(model, "cifar10", "test[:100]", data_dir=data_dir)
     result = json.loads((whole / "result.json").read_text())
     assert found.top1 / 100 == pytest.approx(result["test_accuracy"], abs=1e-6)
     best = max(float(row["val_accuracy"]) for row in rows(whole))
     model = load_trained(whole, best=True)
-    found = kerazoo.evaluate(model, "cifar10", "test[:100]", data_dir=shared / "tfds")
+    found = kerazoo.evaluate(model, "cifar10", "test[:100]", data_dir=data_dir)
     assert found.top1 / 100 == pytest.approx(best, abs=1e-6)
     # The exported weights are those of `create_model(weights=FILE)` too.
     again = kerazoo.create_model(
@@ -113,24 +114,24 @@ def test_the_network_of_a_run_has_names_and_the_accuracy_of_the_result(whole, sh
     np.testing.assert_allclose(again(x), load_trained(whole)(x), rtol=1e-5, atol=1e-6)
 
 
-def test_an_ended_run_is_not_run_again(whole, shared, recipe_file, capsys):
+def test_an_ended_run_is_not_run_again(whole, data_dir, recipe_file, capsys):
     before = (whole / "run.json").read_text()
     words = ["train", str(recipe_file), "--output", str(whole)]
-    assert main([*words, "--data-dir", str(shared / "tfds")]) == 0
+    assert main([*words, "--data-dir", str(data_dir)]) == 0
     assert (whole / "run.json").read_text() == before
 
 
-def test_another_run_is_refused(whole, shared, recipe_file, capsys):
+def test_another_run_is_refused(whole, data_dir, recipe_file, capsys):
     words = ["train", str(recipe_file), "--output", str(whole), "--seed", "4"]
-    assert main([*words, "--data-dir", str(shared / "tfds")]) == 2
+    assert main([*words, "--data-dir", str(data_dir)]) == 2
     assert "seed = 3, not 4" in capsys.readouterr().err
     assert (whole / "result.json").exists()
 
 
-def test_a_killed_run_ends_with_the_weights_of_a_whole_one(shared, recipe_file, whole, tmp_path):
+def test_a_killed_run_ends_with_the_weights_of_a_whole_one(data_dir, recipe_file, whole, tmp_path):
     output = tmp_path / "run"
     words = ["train", str(recipe_file), "--output", str(output), "--backup-every", "3"]
-    words += ["--data-dir", str(shared / "tfds")]
+    words += ["--data-dir", str(data_dir)]
     log = open(tmp_path / "log.txt", "w+")  # noqa: SIM115
     command = [sys.executable, "-m", "kerazoo.cli", *words]
     process = subprocess.Popen(command, stdout=log, stderr=log)
@@ -158,7 +159,7 @@ class InterruptedRunError(Exception):
 
 
 @pytest.mark.parametrize("at", [5, 13])
-def test_a_broken_epoch_goes_on_at_the_step(shared, recipe_file, whole, tmp_path, at):
+def test_a_broken_epoch_goes_on_at_the_step(data_dir, recipe_file, whole, tmp_path, at):
     import keras
 
     class Interrupt(keras.callbacks.Callback):
@@ -168,7 +169,7 @@ def test_a_broken_epoch_goes_on_at_the_step(shared, recipe_file, whole, tmp_path
 
     output = tmp_path / "run"
     recipe = load_recipe(str(recipe_file))
-    options = {"data_dir": shared / "tfds", "backup_every": 2}
+    options = {"data_dir": data_dir, "backup_every": 2}
     with pytest.raises(InterruptedRunError):
         train(recipe, output, **options, callbacks=[Interrupt()])
     train(recipe, output, **options)
@@ -193,9 +194,9 @@ EVERYTHING = {
 
 
 @pytest.mark.parametrize("dtype", ["float32", "mixed_float16", "mixed_bfloat16"])
-def test_everything_at_once(shared, recipe_file, tmp_path, dtype):
+def test_everything_at_once(data_dir, recipe_file, tmp_path, dtype):
     recipe = load_recipe(str(recipe_file), {**EVERYTHING, "dtype": dtype})
-    result = train(recipe, tmp_path / "run", shared / "tfds")
+    result = train(recipe, tmp_path / "run", data_dir)
     # Two batches for a step; mixed_float16 leaves out those that overflow.
     assert result["steps"] == 2 * STEPS // 2 or dtype == "mixed_float16"
     values = read_tensors(tmp_path / "run/model.weights.h5").values()
@@ -203,23 +204,23 @@ def test_everything_at_once(shared, recipe_file, tmp_path, dtype):
     assert load_trained(tmp_path / "run").input_shape == (None, 32, 32, 3)
 
 
-def test_a_loss_that_is_not_finite_stops_the_run(shared, recipe_file, tmp_path):
+def test_a_loss_that_is_not_finite_stops_the_run(data_dir, recipe_file, tmp_path):
     changes = {"optimizer.learning_rate": 1e38, "optimizer.warmup_epochs": 0}
     changes |= {"optimizer.global_clipnorm": None, "optimizer.ema": 0.0}
     recipe = load_recipe(str(recipe_file), changes)
     with pytest.raises(ArithmeticError, match="loss"):
-        train(recipe, tmp_path / "run", shared / "tfds")
+        train(recipe, tmp_path / "run", data_dir)
     assert not (tmp_path / "run/result.json").exists()
 
 
-def test_the_average_of_a_run_with_itself_is_that_run(whole, shared, tmp_path, monkeypatch):
+def test_the_average_of_a_run_with_itself_is_that_run(whole, data_dir, tmp_path, monkeypatch):
     """`tools/average_runs.py`: the weights are the mean, the batch-norm statistics measured.
 
     So they are at the end of a run with EMA.
     """
     tool = Path(__file__).parents[2] / "tools/average_runs.py"
     output = tmp_path / "average"
-    words = [str(output), str(whole), str(whole), "--data-dir", str(shared / "tfds")]
+    words = [str(output), str(whole), str(whole), "--data-dir", str(data_dir)]
     monkeypatch.setattr(sys, "argv", [str(tool), *words])
     runpy.run_path(str(tool), run_name="__main__")
     mean, one = load_trained(output), load_trained(whole)
