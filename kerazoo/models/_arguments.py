@@ -33,12 +33,9 @@ class Arguments:
     batch_norm_epsilon: float | None = None
     stem_strides: int | None = None
     features_only: bool = False
-<<<<<<< HEAD
     out_features: Any = None
     output_stride: int | None = None
-=======
     like: str | None = None
->>>>>>> main
     extras: dict[str, Any] = field(default_factory=dict)
 
     def check(self) -> None:
