@@ -5,6 +5,8 @@ Public names are loaded on first use: importing kerazoo imports neither Keras no
 
 import importlib
 
+from kerazoo._saving import introduce
+
 __version__ = "0.1.0"
 
 # Public name -> where it lives. Constructors (`MixNetS`, …) come from the catalogue.
@@ -26,6 +28,7 @@ _PUBLIC = {
     "Preprocessing": "kerazoo.preprocessing",
     "ZooModel": "kerazoo.models",
 }
+introduce()
 _MODULES = (
     *("blocks", "checkpoints", "data", "deploy", "layers"),
     *("models", "optimize", "registry", "training"),
