@@ -7,8 +7,6 @@ stand-in's place in the registry.
 """
 
 import importlib
-import importlib.util
-import inspect
 import sys
 from typing import Any
 
@@ -43,6 +41,8 @@ class _Watch:
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         if name != "keras":
             return None
+        import importlib.util
+
         sys.meta_path.remove(self)
         spec = importlib.util.find_spec(name)
         if spec is not None and hasattr(spec.loader, "exec_module"):
@@ -68,7 +68,7 @@ def _register() -> None:
     names = {name: module for module, content in CLASSES.items() for name in content}
     base = keras.optimizers.Optimizer
     for name, kind in vars(keras.optimizers).items():
-        if inspect.isclass(kind) and issubclass(kind, base):
+        if isinstance(kind, type) and issubclass(kind, base):
             names[f"LayerRates{name}"] = LAYER_RATES
     for name, module in names.items():
         stand_in = _stand_in(name, module)
@@ -78,6 +78,8 @@ def _register() -> None:
 
 
 def _stand_in(name: str, module: str) -> type:
+    """A class that Keras can make an object of: one of the class it stands for."""
+
     @classmethod
     def from_config(cls, config, custom_objects=None):
         import keras

@@ -81,7 +81,7 @@ def stored(tmp_path_factory):
     (folder / "text.json").write_text(model.to_json())
     np.savez(folder / "text.npz", **{f"{i:05}": v for i, v in enumerate(model.get_weights())})
     answer(folder, "text", model, x)
-    rate = WarmUp(CyclicWarmRestarts(0.1, 5, [10, 20]), 4)
+    rate = WarmUp(CyclicWarmRestarts(0.1, steps_per_epoch=4), 0.1, 4)
     optimizer = scale_variables(keras.optimizers.SGD(rate), {"predictions/kernel": 0.5})
     model.compile(optimizer, "sparse_categorical_crossentropy")
     model.save(folder / "compiled.keras")
