@@ -35,7 +35,7 @@ from kerazoo.open import find
 from kerazoo.optimize import cluster, fine_tune, prune, quantize_aware
 from kerazoo.optimize.bridge import copied_model
 from kerazoo.optimize.run import PACKAGES, SETTLING, tuning_recipe
-from kerazoo.training.inputs import fit_batches, open_inputs
+from kerazoo.training.inputs import fit_batches, load_inputs, open_inputs
 
 BATCH = 50
 HEADER = ("form", "MB", "MB in gzip", "top-1 (%)", "ms", "remark")
@@ -66,7 +66,7 @@ class Forms:
         recipe = tuning_recipe(
             model, "cifar10", "train", "test", batch_size=args.batch_size, epochs=1
         )
-        self.inputs = open_inputs(recipe, args.shared / "tfds")
+        self.inputs = load_inputs(recipe, open_inputs(recipe, args.shared / "tfds"))
         self.batches = fit_batches(recipe, self.inputs).batches
         # Shuffled pictures of the training set, as the network is given them.
         pictures = evaluation_batches(self.inputs.train, picture_preprocessing(model), 300, 300)

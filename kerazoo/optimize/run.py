@@ -21,7 +21,7 @@ from kerazoo.optimize.compress import cluster, prune
 from kerazoo.optimize.qat import QuantizeAware, quantize_aware
 from kerazoo.optimize.training import check_training, fine_tune
 from kerazoo.preprocessing import Preprocessing
-from kerazoo.training.inputs import fit_batches, open_inputs
+from kerazoo.training.inputs import fit_batches, load_inputs, open_inputs
 from kerazoo.training.recipe import Recipe, load_recipe
 
 METHODS = ("qat", "prune", "cluster")
@@ -101,9 +101,8 @@ def optimize(
     options = {"batch_size": batch_size, "seed": seed, "epochs": epochs}
     recipe = tuning_recipe(model, data, train, test, preprocessing=preprocessing, **options)
     inputs = open_inputs(recipe, data_dir)
-    if len(inputs.classes) != model.output_shape[-1]:
-        rule = f"a classifier of the {len(inputs.classes)} classes of {inputs.train.name!r}"
-        raise invalid("model", f"{model.name} with {model.output_shape[-1]} classes", rule)
+    inputs.task.check(model, inputs.train)
+    inputs = load_inputs(recipe, inputs)
     steps = epochs * inputs.steps if steps is None else steps
     packages.keras.utils.set_random_seed(seed)
     settings: dict[str, Any] = {}
