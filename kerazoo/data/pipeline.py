@@ -51,7 +51,9 @@ class TrainingData:
         Raises:
             PictureError: In place of TensorFlow's error, where a picture caused it.
 
-        >>> with data.naming_corrupt():
+        With data and a model of yours:
+
+        >>> with data.naming_corrupt():  # doctest: +SKIP
         ...     model.fit(data.batches, steps_per_epoch=data.steps)
         """
         try:

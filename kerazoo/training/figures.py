@@ -1,6 +1,6 @@
 """What a network says of every picture of a source, and figures of how well it does.
 
-For any network and any source of pictures of its task:
+For any network and any source of pictures of its task, such as these of yours:
 
 >>> source = open_source("cifar10", "test", data_dir="~/tensorflow_datasets")  # doctest: +SKIP
 >>> draw_figures(model, source, "figures")  # doctest: +SKIP
