@@ -21,6 +21,7 @@ from kerazoo.models import ZooModel as ZooModel
 from kerazoo.open import open_model as open_model
 from kerazoo.pictures import PictureError as PictureError
 from kerazoo.pictures import open_picture as open_picture
+from kerazoo.prediction import predict as predict
 from kerazoo.preprocessing import Preprocessing as Preprocessing
 from kerazoo.profiling import profile as profile
 from kerazoo.publish.hub import push_to_hub as push_to_hub

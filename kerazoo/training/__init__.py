@@ -5,7 +5,7 @@ from kerazoo._face import face
 # Public name -> module; imported on first use, for most of them import Keras.
 _PUBLIC = {
     "train": "kerazoo.training.run",
-    "load_trained": "kerazoo.training.run",
+    "load_trained": "kerazoo.training.trained",
     "finetune": "kerazoo.training.finetuning.run",
     "load_recipe": "kerazoo.training.recipe",
     "recipe_names": "kerazoo.training.recipe",

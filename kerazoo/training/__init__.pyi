@@ -6,5 +6,5 @@ from kerazoo.training.figures import draw_figures as draw_figures
 from kerazoo.training.finetuning.run import finetune as finetune
 from kerazoo.training.recipe import load_recipe as load_recipe
 from kerazoo.training.recipe import recipe_names as recipe_names
-from kerazoo.training.run import load_trained as load_trained
 from kerazoo.training.run import train as train
+from kerazoo.training.trained import load_trained as load_trained

@@ -30,7 +30,8 @@ class Classification:
     card = Card(
         pipeline_tag="image-classification",
         features_tag="image-feature-extraction",
-        usage="scores = model.predict(x)\nprint(kerazoo.decode_predictions(scores, model=model))\n",
+        usage="scores = model.predict(x)\n",
+        decode="print(kerazoo.decode_predictions(scores, model=model))\n",
     )
 
     def head(self, trunk, arguments):
@@ -39,7 +40,7 @@ class Classification:
         return head(trunk, arguments)
 
     def check(self, model, source=None):
-        from kerazoo.tasks.classification.check import check
+        from kerazoo.tasks.classification.head import check
 
         check(model, source)
 

@@ -23,7 +23,7 @@ from kerazoo.training import folder as names
 from kerazoo.training.figures import draw_figures
 from kerazoo.training.inputs import open_inputs, recipe_task
 from kerazoo.training.recipe import Recipe
-from kerazoo.training.run import load_trained
+from kerazoo.training.trained import load_trained
 
 log = logging.getLogger("kerazoo")
 
