@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 import keras
 
 from kerazoo._errors import invalid
+from kerazoo._graph import replay
 from kerazoo.blocks._trunk import Trunk
 from kerazoo.blocks.conventions import Conventions
 from kerazoo.models._constructor import constructor
@@ -36,7 +37,7 @@ def _replay(body: keras.Model, x):
 
         return call
 
-    return body._run_through_graph([x], operation_fn=remake), outputs
+    return replay(body, [x], remake), outputs
 
 
 def application(
