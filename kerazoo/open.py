@@ -145,7 +145,7 @@ def open_model(
         return what
     text = os.fspath(what)
     if (exported := find_exported(text)) is not None:
-        _refuse(changes, f"for an exported network, {text}")
+        _refuse(changes, f"for an exported model, {text}")
         return exported
     if is_stored(text):
         _refuse(changes, f"for a stored model, {text}")

@@ -44,32 +44,20 @@ def add_weights_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def load_model(args: argparse.Namespace) -> Any:
-    """The network that the options describe, or an `Exported`; Keras is imported here."""
-    from kerazoo.open import find_exported, is_stored, open_model
-
-    exported = find_exported(args.model)
-    if exported is None:
-        import_keras()
-    # Such a network is there already: `--like` can but say how its pictures are prepared.
-    made = exported is not None or is_stored(args.model)
-    return open_model(
-        args.model,
-        args.weights,
-        size=args.size,
-        like=None if made else args.like,
-        **dict(args.settings),
-    )
-
-
 def load_network(args: argparse.Namespace) -> Any:
-    """The same for what cannot do with an exported one."""
-    from kerazoo.open import Exported, not_buildable
+    """The Keras network that the options describe; Keras is imported here.
 
-    model = load_model(args)
-    if isinstance(model, Exported):
-        raise not_buildable(model)
-    return model
+    Raises:
+        ValueError: There is none, or an exported one, of which nothing can be made.
+    """
+    from kerazoo.open import find_exported, is_stored, not_buildable, open_model
+
+    if (exported := find_exported(args.model)) is not None:
+        raise not_buildable(exported)
+    import_keras()
+    # A stored model is built already: `--like` can but say how its pictures are prepared.
+    like = None if is_stored(args.model) else args.like
+    return open_model(args.model, args.weights, size=args.size, like=like, **dict(args.settings))
 
 
 def named_preprocessing(args: argparse.Namespace) -> Any:
