@@ -76,6 +76,9 @@ def positives_of(classes: Any) -> Any:
     return ops.maximum(ops.sum(ops.cast(classes > 0, "float32")), 1.0)
 
 
+SCORES = {"softmax": cross_entropy, "sigmoid": sigmoid_cross_entropy, "focal": sigmoid_focal}
+
+
 @dataclass(frozen=True)
 class LossRule(Record):
     """Which losses a source trains with.
@@ -88,7 +91,7 @@ class LossRule(Record):
         minimum: Negatives of a picture at least.
     """
 
-    scores: str = field(choice("softmax", "sigmoid", "focal"), "softmax")
+    scores: str = field(choice(*SCORES), "softmax")
     ranking: str = field(choice("loss", "background"), "loss")
     ratio: float = field(number(least=0), 3.0)
     minimum: int = field(integer(0), 0)
@@ -117,8 +120,6 @@ class LossRule(Record):
         positive = ops.cast(classes > 0, loss.dtype)
         return ops.sum(loss * positive) / ops.cast(positives_of(classes), loss.dtype)
 
-
-SCORES = {"softmax": cross_entropy, "sigmoid": sigmoid_cross_entropy, "focal": sigmoid_focal}
 
 # torchvision's SSD and SSDLite.
 TORCHVISION = LossRule()
