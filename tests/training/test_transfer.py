@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 
 import keras
 import numpy as np
@@ -19,6 +17,7 @@ from kerazoo.training.transfer.batch_norm import (
     settle_batch_norm,
 )
 from kerazoo.training.transfer.layers import blocks, fits, prepare, rate_factors, scale_rates
+from tests.processes import run_jax
 
 RNG = np.random.default_rng(0)
 PICTURES = RNG.normal(size=(16, 32, 32, 3)).astype("float32")
@@ -401,13 +400,7 @@ print(json.dumps([keras.backend.backend(), found]))
 def test_jax_agrees():
     pytest.importorskip("jax")
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    done = subprocess.run(
-        [sys.executable, "-c", JAX, root],
-        env={**os.environ, "KERAS_BACKEND": "jax"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_jax(JAX, root)
     assert done.returncode == 0, done.stderr[-2000:]
     backend, found = json.loads(done.stdout.splitlines()[-1])
     assert backend == "jax"
