@@ -25,7 +25,8 @@ from PIL import Image
 
 from kerazoo.data.augmentation import Augmentation
 from kerazoo.data.pipeline import training_data
-from kerazoo.data.source import Source, load_source
+from kerazoo.data.source import Source
+from kerazoo.data.tfds import tfds_source
 from kerazoo.preprocessing import Preprocessing
 
 SHAPE = Preprocessing(interpolation="bilinear")
@@ -49,7 +50,7 @@ def in_memory(pictures: list[bytes]) -> Source:
         return tf.gather(x, index), tf.zeros((), tf.int64)
 
     rows = tf.data.Dataset.range(len(pictures)).map(fetch)
-    return Source("jpegs", "all", ("one",), len(pictures), rows, fetch=fetch)
+    return Source("jpegs", "all", "classification", ("one",), len(pictures), rows, fetch=fetch)
 
 
 def window(width: int, height: int, rng: np.random.Generator) -> tuple[int, int, int, int]:
@@ -116,7 +117,7 @@ def main() -> None:
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    source = load_source("imagenet2012", "validation[:128]", data_dir=args.data_dir)
+    source = tfds_source("imagenet2012", "validation[:128]", data_dir=args.data_dir)
     small = [data.numpy() for data, _ in source.pictures]
     sets: dict[str, list[bytes]] = {"as stored": small, "larger": [larger(d) for d in small]}
     loaders: dict[str, Callable] = {

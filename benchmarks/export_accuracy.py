@@ -21,7 +21,7 @@ import numpy as np
 
 import kerazoo
 from kerazoo.data.pipeline import evaluation_batches
-from kerazoo.data.source import load_source
+from kerazoo.data.tfds import tfds_source
 from kerazoo.deploy import Runner, export
 from kerazoo.deploy.exporting import FORMATS
 from kerazoo.inference import inference_function, picture_preprocessing
@@ -73,7 +73,7 @@ def compare(name: str, args, folder: Path) -> None:
     model = make(args.shared)
     # ESPNetv2 without weights has no preprocessing of its own: its authors' is that of ImageNet.
     preprocessing = None if trained else kerazoo.Preprocessing()
-    load = lambda split: load_source(data, split, data_dir=args.shared / "tfds")  # noqa: E731
+    load = lambda split: tfds_source(data, split, data_dir=args.shared / "tfds")  # noqa: E731
     x, y = pictures(load(evaluation), picture_preprocessing(model, preprocessing), args.pictures)
     expected = scores(inference_function(model), x)
     top1 = lambda found: 100 * (found.argmax(1) == y).mean()  # noqa: E731

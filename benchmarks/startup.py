@@ -23,7 +23,8 @@ start = time.perf_counter()
 model = kerazoo.MixNetM(weights=None)
 built = time.perf_counter()
 if sys.argv[2] == "save":
-    from kerazoo.checkpoints.hub import WEIGHTS, hub_files
+    from kerazoo.checkpoints.hub_config import WEIGHTS
+    from kerazoo.publish.hub import hub_files
     open(sys.argv[1], "wb").write(hub_files(model, "a/b", licence="mit")[WEIGHTS])
 else:
     loaded = time.perf_counter()

@@ -1,20 +1,34 @@
-"""Files that are whole or not there, whenever the process is killed."""
+"""Files that are whole or not there, whenever the process is killed.
 
+One file: `write_file` and what is made of it. Several that belong together, or a folder: fill
+`staging(path)`, then `publish`.
+"""
+
+import contextlib
+import errno
 import json
 import os
-from collections.abc import Callable
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from kerazoo._errors import invalid
 
-def write_file(path: Path, write: Callable[[Path], None]) -> None:
+
+def write_file(path: Path, write: Callable[[Path], Any], *, shared: bool = False) -> None:
     """Lets `write` fill a file beside `path`, which then takes its place.
 
     Args:
         path: The file.
         write: Called with a path of the same ending.
+        shared: Whether other processes may write the same file at the same time, as in a cache.
+            What a killed process leaves then stays, where it is otherwise written over.
     """
-    partial = path.with_name(f".{path.name}" if path.suffix else f".{path.name}.part")
+    own = f"{uuid.uuid4().hex}." if shared else ""
+    partial = path.with_name(f".{own}{path.name}" if path.suffix else f".{own}{path.name}.part")
     try:
         write(partial)
         with open(partial, "rb") as file:
@@ -24,11 +38,90 @@ def write_file(path: Path, write: Callable[[Path], None]) -> None:
         partial.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Replaces the file's text."""
-    write_file(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replaces the file's content."""
+    write_file(path, lambda partial: partial.write_bytes(content))
+
+
+def check_output(path: Path, outputs: Sequence[Path], force: bool) -> None:
+    """Whether `outputs` can be written, before anything expensive is done.
+
+    Raises:
+        ValueError: One of them exists and `force` is false; their folder does not exist or cannot
+            be written to.
+    """
+    folder = path.parent
+    if not folder.is_dir():
+        what = "is a file" if folder.exists() else "does not"
+        raise invalid("path", str(path), f"in a folder that exists; {str(folder)!r} {what}")
+    for each in {folder, *(output.parent for output in outputs)}:
+        if each.exists() and not os.access(each, os.W_OK | os.X_OK):
+            raise invalid(
+                "path", str(path), f"in a folder that can be written to, not {str(each)!r}"
+            )
+    existing = [output for output in outputs if output.exists()]
+    if existing and not force:
+        rule = f"new: {str(existing[0])!r} exists (force=True or --force overwrites it)"
+        raise invalid("path", str(path), rule)
+
+
+@contextlib.contextmanager
+def staging(path: Path) -> Iterator[Path]:
+    """A hidden folder beside `path`, so on the same disk, that is gone afterwards.
+
+    Raises:
+        OSError: Something cannot be written after all (a full disk, rights that `os.access` does
+            not know of): of the same kind, but it names `path` in place of what is in here.
+    """
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    except OSError as error:
+        reason = f"Cannot be written: {error.strerror or error}"
+        raise OSError(error.errno or errno.EIO, reason, str(path)) from error
+
+
+def publish(folder: Path, outputs: Sequence[Path]) -> None:
+    """Moves what was written into `folder` to `outputs`, the last one last; all or none.
+
+    Put the file that others are found by at the end: whoever sees it finds the rest as well.
+    """
+    with contextlib.ExitStack() as undo:  # what has been done, last things first
+        for output in outputs:
+            if not output.parent.exists():
+                output.parent.mkdir()
+                undo.callback(output.parent.rmdir)
+            old = folder / f"{output.name}.old"
+            if output.is_dir():  # a folder cannot be replaced by a folder that is not empty
+                os.replace(output, old)
+                undo.callback(os.replace, old, output)
+            elif output.exists():
+                shutil.copy2(output, old)
+                undo.callback(os.replace, old, output)
+            os.replace(folder / output.name, output)
+            if not old.is_file():  # which takes its place again by itself
+                undo.callback(_remove, output)
+        undo.pop_all()
+
+
+def _remove(path: Path) -> None:
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def write_text(path: Path, text: str, *, shared: bool = False) -> None:
+    """Replaces the file's text; `shared` as for `write_file`."""
+    write_file(path, lambda partial: partial.write_text(text, encoding="utf-8"), shared=shared)
 
 
 def write_json(path: Path, value: Any) -> None:
     """Replaces the file by indented JSON."""
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+
+def public_name(weights: str) -> str:
+    """What to call weights where others read it: a file without the folders of this machine."""
+    path = Path(weights)
+    return path.name if path.is_absolute() or path.is_file() else weights

@@ -1,6 +1,6 @@
 """Running a model on batches, compiled once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -10,8 +10,8 @@ from kerazoo._errors import invalid
 from kerazoo.preprocessing import Preprocessing
 
 
-def inference_function(model: Any, batch: int | None = None) -> Callable[[Any], np.ndarray]:
-    """`batch -> scores` for a Keras model, in a graph, as a NumPy array.
+def inference_function(model: Any, batch: int | None = None) -> Callable[[Any], Any]:
+    """`batch -> outputs` for a Keras model, in a graph: NumPy arrays in the model's own structure.
 
     `model.predict` compiles with XLA, which on a CPU takes many times longer than the pictures
     themselves and runs depthwise convolutions slower than the plain graph used here.
@@ -21,14 +21,16 @@ def inference_function(model: Any, batch: int | None = None) -> Callable[[Any], 
         batch: Pictures in every batch; by default any number.
     """
     if keras.backend.backend() != "tensorflow":
-        return lambda batch: np.asarray(model.predict_on_batch(np.asarray(batch)))
+        return lambda batch: keras.tree.map_structure(
+            np.asarray, model.predict_on_batch(np.asarray(batch))
+        )
     import tensorflow as tf
 
     height, width, channels = model.input_shape[1:]
     # One trace for all batches, the last and smaller one included.
     signature = [tf.TensorSpec((batch, height, width, channels), tf.float32)]
     graph = tf.function(lambda batch: model(batch, training=False), input_signature=signature)
-    return lambda batch: graph(batch).numpy()
+    return lambda batch: keras.tree.map_structure(lambda y: y.numpy(), graph(batch))
 
 
 def picture_preprocessing(model: Any, record: Preprocessing | None = None) -> Preprocessing:
@@ -50,3 +52,27 @@ def picture_preprocessing(model: Any, record: Preprocessing | None = None) -> Pr
         record = record.with_size((height, width))
     inside = info is not None and info.arguments.get("include_preprocessing")
     return record.without_normalisation() if inside else record
+
+
+def named_outputs(outputs: Any, names: Sequence[str], network: str) -> dict[str, Any]:
+    """A network's outputs under the names, and in the order, of its task.
+
+    Args:
+        outputs: A tensor or array, or several in a sequence or by name. Other names are those of a
+            file that is not kerazoo's, or of Keras' layers: then the order counts.
+        names: Of the task's outputs.
+        network: What to call the network in a message.
+
+    Raises:
+        ValueError: There are more or fewer.
+    """
+    if isinstance(outputs, Mapping):
+        if set(names) <= set(outputs):
+            return {name: outputs[name] for name in names}
+        outputs = list(outputs.values())
+    elif not isinstance(outputs, list | tuple):
+        outputs = [outputs]
+    if len(outputs) != len(names):
+        rule = f"one with the outputs {', '.join(names)}"
+        raise invalid("model", f"{network} with {len(outputs)} outputs", rule)
+    return dict(zip(names, outputs, strict=True))

@@ -1,184 +1,299 @@
-"""From what a user calls a trained network to what a recipe starts from."""
+"""The front door: what a user may call a network, and what it then is.
 
-import json
+A name means the same in every command and function:
+
+- a model id (`"mixnet_s"`), alone for its default weights, or with `weights`;
+- the id of registered weights (`"timm/tf_mixnet_m.in1k"`);
+- `"hf://user/repo[@revision]"`: what `kerazoo.push_to_hub` published, or a registered repository;
+- the folder of a run of `kerazoo train` or `finetune`, or one as `weights/*`;
+- a whole model in a `.keras` or `.h5` file;
+- a weights file that lies in the folder of a run (others go with a model id, as `weights`);
+- what `kerazoo export` wrote for another runtime: `Exported`.
+
+`find` describes it without building anything; `open_model` makes it.
+"""
+
 import os
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from kerazoo._errors import invalid
-from kerazoo.checkpoints.read.tensors import READERS
+from kerazoo.checkpoints.hub_config import HUB
+from kerazoo.checkpoints.local import is_stored_model, stored_info
+from kerazoo.checkpoints.read.tensors import is_weights_file
 from kerazoo.checkpoints.records import all_checkpoints, get_checkpoint
+from kerazoo.checkpoints.resolve import resolve
+from kerazoo.checkpoints.weights import UNKNOWN, Weights, tell
 from kerazoo.preprocessing import Preprocessing
-from kerazoo.registry import catalogue, get_entry
+from kerazoo.registry import catalogue, create_model, get_entry
 
-# Arguments that belong to the task that was learned, not to what is kept of it.
-_OF_THE_TASK = (
-    "classes",
-    "classifier_activation",
-    "features_only",
-    "include_top",
-    "input_shape",
-    "pooling",
-    "weights",
-)
-UNKNOWN = "unknown"  # the Hub's id of a licence that nobody stated
+# Of the formats that other runtimes read (a SavedModel is a folder): ending -> name of the format.
+EXPORTED = {".tflite": "litert", ".onnx": "onnx", ".xml": "openvino"}
+SAVED_MODEL = "saved_model.pb"
 
 
 @dataclass(frozen=True)
 class Start:
-    """A network to start from.
+    """A network that was found: to be used as it is, or to start from.
 
     Attributes:
         model: Id for `kerazoo.create_model`.
         weights: What it takes as `weights=`.
         name: How to call the weights where they are published: without folders of this machine.
         arguments: Of the constructor, the conventions of the weights (padding, batch-norm
-            epsilon) among them.
+            epsilon) among them; they hold whatever the network is going to learn.
+        task_arguments: Those of what it has learned (classes, input shape, …), where they are not
+            the constructor's own defaults.
         preprocessing: How its pictures are prepared.
+        classes, labels: Of what it has learned; None where nobody says it.
         licence: Of the weights; `"unknown"` where nobody states it.
+        like: Id of registered weights whose conventions the user chose.
+        doubt: A sentence on what was taken for granted of a file that does not say it; else empty.
+            `open_model` tells it; who builds the network himself tells it too.
     """
 
     model: str
     weights: str
     name: str
     arguments: dict[str, Any] = field(default_factory=dict)
+    task_arguments: dict[str, Any] = field(default_factory=dict)
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    classes: int | None = None
+    labels: str | tuple[str, ...] | None = None
     licence: str = UNKNOWN
+    like: str | None = None
+    doubt: str = ""
 
 
-def find_start(
-    model: str | os.PathLike, weights: str | os.PathLike | None = None, size: int | None = None
+@dataclass(frozen=True)
+class Exported:
+    """What `kerazoo export` wrote for another runtime than Keras; `kerazoo.deploy.Runner` runs it.
+
+    Attributes:
+        path: The file, or the folder of a SavedModel or of one of its versions.
+        format: `"litert"`, `"onnx"`, `"openvino"` or `"savedmodel"`.
+    """
+
+    path: Path
+    format: str
+
+
+def find(
+    what: str | os.PathLike,
+    weights: str | os.PathLike | None = None,
+    *,
+    size: int | None = None,
+    like: str | None = None,
 ) -> Start:
-    """What `kerazoo finetune MODEL [--weights WEIGHTS]` starts from.
+    """Describes the network that a name stands for; neither Keras nor a backend is imported.
 
     Args:
-        model: A model id; the id of registered weights; `"hf://user/repo"`; a `.keras` file that
-            holds a kerazoo network; the folder of a run, or a weights file in it; or a folder
-            that `kerazoo push` could publish.
+        what: Any name (see the module), but for an exported network.
         weights: With a model id: `"imagenet"` (the default), another set's name, a registered id,
-            `"hf://user/repo"` or a file. Left out otherwise.
+            `"hf://user/repo"`, a file or a folder. Left out otherwise.
         size: Side of the pictures in pixels: by default that of the weights. Where a publisher
             trained one checkpoint for each of several sizes, it decides among them.
+        like: For weights in a file that does not say how it was trained: the id of registered
+            weights with the same preprocessing, padding and batch-norm epsilon.
 
     Raises:
         ValueError: It is none of these.
         FileNotFoundError: There is no such file.
         DownloadError: Its `config.json` cannot be fetched.
+
+    >>> find("timm/tf_mixnet_m.in1k").model
+    'mixnet_m'
     """
     if size is not None and (not isinstance(size, int) or size < 1):
         raise invalid("size", size, "None or a positive int")
-    start = _find(os.fspath(model), weights, size)
-    return (
-        start if size is None else replace(start, preprocessing=start.preprocessing.with_size(size))
-    )
+    text = _text(what)
+    if (exported := find_exported(text)) is not None:
+        raise not_buildable(exported)
+    start = _of_weights(text, *_found(text, weights, size, like), size)
+    return start if like is None else replace(start, like=like)
 
 
-def _find(text: str, weights: Any, size: int | None) -> Start:
-    if text in catalogue():
-        return _of_weights(text, "imagenet" if weights is None else os.fspath(weights), size=size)
-    if weights is not None:
-        raise invalid("weights", weights, f"left out: {text} has weights of its own")
-    if any(c.id == text for c in all_checkpoints()):
-        return _of_weights(get_checkpoint(text).model, text)
-    if text.startswith("hf://"):
-        return _of_hub(text)
-    if text.lower().endswith(".keras"):
-        return _of_info(Path(text), _stored_info(Path(text)))
-    if Path(text).is_dir():
-        return _of_folder(Path(text))
-    if text.lower().endswith(tuple(READERS)):
-        return _of_file(Path(text))
-    get_entry(text)  # raises, with the nearest ids
-    raise AssertionError(text)
-
-
-def _of_weights(
-    model: str,
-    weights: str,
-    arguments: Mapping[str, Any] | None = None,
+def open_model(
+    what: Any,
+    weights: str | os.PathLike | None = None,
     *,
     size: int | None = None,
-) -> Start:
-    """Weights that `create_model(model, weights=…)` takes, with the conventions they bring."""
-    from kerazoo.checkpoints.resolve import resolve
+    like: str | None = None,
+    **overrides: Any,
+) -> Any:
+    """The network that a name stands for.
 
-    found = resolve(weights, get_entry(model).weights_of, size)
+    Args:
+        what: Any name (see the module), or a Keras model, which is returned as it is.
+        weights, size, like: As for `find`.
+        **overrides: Constructor arguments to change, such as `classes=5` (a fresh classifier) or
+            `include_top=False`; not of a stored model, which comes as it is.
+
+    Returns:
+        A `kerazoo.ZooModel`; the Keras model in a `.keras` or `.h5` file where that is of another
+        kind; or an `Exported`.
+
+    Raises:
+        ValueError, FileNotFoundError, DownloadError: As `find`.
+    """
+    changes = {"weights": weights, "size": size, "like": like, **overrides}
+    changes = {name: value for name, value in changes.items() if value is not None}
+    if not isinstance(what, str | os.PathLike):
+        _refuse(changes, "for a model that is there")
+        return what
+    text = os.fspath(what)
+    if (exported := find_exported(text)) is not None:
+        _refuse(changes, f"for an exported model, {text}")
+        return exported
+    if is_stored(text):
+        _refuse(changes, f"for a stored model, {text}")
+        return _load_stored(Path(text))
+    if size is None and overrides.get("input_shape"):
+        size = overrides["input_shape"][0]
+    start = find(text, weights, size=size, like=like)
+    # What the weights say of their classes is theirs to say: a wrong number must not pass unseen.
+    own = {k: v for k, v in start.task_arguments.items() if k != "classes" or not start.classes}
+    if size is not None:
+        own["input_shape"] = (size, size, 3)
+    arguments = {**start.arguments, **own, **overrides}
+    model = create_model(start.model, weights=start.weights, like=like, **arguments)
+    if {"padding", "batch_norm_epsilon"} <= set(arguments):  # otherwise the constructor told it
+        tell(start.doubt)
+    return model
+
+
+def find_exported(what: str | os.PathLike) -> Exported | None:
+    """The exported network that a path stands for; None for every other name.
+
+    Raises:
+        FileNotFoundError: It ends as one does, and is not there.
+    """
+    path = Path(what)
+    if path.suffix in EXPORTED:
+        if not path.is_file():
+            raise FileNotFoundError(f"There is no file `{path}`.")
+        return Exported(path, EXPORTED[path.suffix])
+    if os.fspath(what) not in catalogue() and path.is_dir() and _holds_saved_model(path):
+        return Exported(path, "savedmodel")
+    return None
+
+
+def not_buildable(exported: Exported, argument: str = "model") -> ValueError:
+    """The error of what needs a network of Keras' layers."""
+    rule = "a network that Keras can build: this one was exported, and can only be run"
+    return invalid(argument, str(exported.path), f"{rule} (`kerazoo predict`, `Runner`)")
+
+
+def is_stored(what: str | os.PathLike) -> bool:
+    """Whether a name is that of a file with a whole Keras model."""
+    text = os.fspath(what)
+    return text not in catalogue() and is_stored_model(Path(text))
+
+
+def _text(what: Any) -> str:
+    if not isinstance(what, str | os.PathLike):
+        raise invalid("model", what, "a model id, a weights id, `hf://user/repo` or a path")
+    return os.fspath(what)
+
+
+def _found(text: str, weights: Any, size: int | None, like: str | None) -> tuple[str, Weights]:
+    """Id of the model, and its weights."""
+    if text in catalogue():
+        wanted = "imagenet" if weights is None else weights
+        return text, resolve(wanted, get_entry(text).weights_of, size, like)
+    if weights is not None:
+        raise invalid("weights", str(weights), f"left out: {text} has weights of its own")
+    if any(c.id == text for c in all_checkpoints()) or text.startswith(HUB):
+        found = resolve(text, None, like=like)
+        if found.model is None:
+            raise ValueError(
+                f"`{text}` does not say which network it is for: name the kerazoo model, as in "
+                f"`kerazoo.create_model(MODEL, weights={text!r})` or `--weights {text}`."
+            )
+        return found.model, found
+    _check_local(text)
+    found = resolve(text, None, like=like)
+    if found.model is None:
+        rule = "a model id, with this file as `weights` (it does not say which network it is for)"
+        raise invalid("model", text, rule)
+    get_entry(found.model)
+    return found.model, found
+
+
+def _check_local(text: str) -> None:
+    """Raises where a name is neither a folder nor a file of a kind that holds weights."""
+    path = Path(text)
+    if path.is_dir():
+        return
+    if is_weights_file(text):
+        if not path.is_file():
+            raise FileNotFoundError(f"There is no file `{text}`.")
+        if path.suffix.lower() == ".keras" and stored_info(path) is None:
+            raise invalid("model", text, "a `.keras` file that holds a network of kerazoo")
+        return
+    if path.exists():
+        raise invalid("model", text, "a folder, a `.keras` file or a weights file")
+    publishers = {c.id.partition("/")[0] for c in all_checkpoints()}
+    if text.partition("/")[0] in publishers:
+        get_checkpoint(text)  # raises, with the nearest ids
+    if os.sep in text:
+        raise FileNotFoundError(f"There is no file or folder `{text}`.")
+    get_entry(text)  # raises, with the nearest ids
+
+
+def _of_weights(text: str, model: str, found: Weights, size: int | None) -> Start:
     conventions = {"padding": found.padding, "batch_norm_epsilon": found.batch_norm_epsilon}
-    brought = {**conventions, **found.arguments, **(arguments or {})}
-    licence = next((c.licence for c in all_checkpoints() if c.id == found.id), None)
+    arguments = {**conventions, **found.arguments}
+    preprocessing = found.preprocessing or Preprocessing().with_size(get_entry(model).input_size)
     return Start(
         model,
         found.id,
-        Path(found.id).name if Path(found.id).is_file() else found.id,
-        {key: value for key, value in brought.items() if value is not None},
-        found.preprocessing or Preprocessing().with_size(get_entry(model).input_size),
-        licence or UNKNOWN,
+        _name(text, found),
+        {key: value for key, value in arguments.items() if value is not None},
+        dict(found.task_arguments),
+        preprocessing if size is None else preprocessing.with_size(size),
+        found.classes,
+        found.labels,
+        found.licence,
+        doubt=found.doubt,
     )
 
 
-def _of_hub(address: str) -> Start:
-    from kerazoo.checkpoints.hub import hub_arguments
-
-    model, arguments = hub_arguments(address)
-    start = _of_weights(model, arguments["weights"], _kept(arguments))
-    return replace(start, name=address)
-
-
-def _of_folder(folder: Path) -> Start:
-    """A run of `finetune` or `train`, or a folder as `weights/*`."""
-    from kerazoo.checkpoints.hub import CONFIG, WEIGHTS, check_config
-
-    if (folder / WEIGHTS).is_file() and (folder / CONFIG).is_file():
-        config = json.loads((folder / CONFIG).read_text("utf-8"))
-        check_config(config, str(folder))
-        start = _of_info(folder / WEIGHTS, config)
-        return replace(start, name=folder.resolve().name)
-    if (folder / "model.weights.h5").is_file():
-        return _of_file(folder / "model.weights.h5")
-    rule = "a folder with model.safetensors and config.json, or with run.json and model.weights.h5"
-    raise invalid("model", str(folder), rule)
+def _name(text: str, found: Weights) -> str:
+    """How to call weights where no folder of this machine is known."""
+    if text.startswith(HUB):
+        return text
+    path = Path(text)
+    if text not in catalogue() and path.is_dir():
+        return path.resolve().name
+    return Path(found.id).name if Path(found.id).is_file() else found.id
 
 
-def _of_file(path: Path) -> Start:
-    """Weights in the folder of a run; others say nothing of the network they are for."""
-    from kerazoo.training.folder import read_run
-
-    if not path.is_file():
-        raise FileNotFoundError(f"There is no file `{path}`.")
-    run = read_run(path.parent)
-    if not run or "model" not in run:
-        rule = "a model id, with this file as `weights` (it does not say which network it is for)"
-        raise invalid("model", str(path), rule)
-    return _of_info(path, {**run["model"], "preprocessing": run["preprocessing"]})
+def _holds_saved_model(folder: Path) -> bool:
+    """Itself, or in the folder of a version."""
+    versions = (p for p in folder.iterdir() if p.name.isdecimal())
+    return any((p / SAVED_MODEL).is_file() for p in (folder, *versions))
 
 
-def _of_info(path: Path, info: Mapping[str, Any]) -> Start:
-    """Weights in a file whose network, arguments and preprocessing are known."""
-    start = _of_weights(info["architecture"], str(path), _kept(info["arguments"]))
-    preprocessing = info.get("preprocessing")
-    known = Preprocessing.from_dict(preprocessing) if preprocessing else start.preprocessing
-    licence = info.get("licence") or next(
-        (c.licence for c in all_checkpoints() if c.id == info.get("checkpoint")), UNKNOWN
-    )
-    return replace(start, preprocessing=known, licence=licence)
+def _refuse(changes: Mapping[str, Any], why: str) -> None:
+    for name, value in changes.items():
+        raise invalid(name, value, f"left out {why}")
 
 
-def _stored_info(path: Path) -> dict[str, Any]:
-    """The `ModelInfo` in a `.keras` file, as a dict; nothing of the file is built or run."""
+def _load_stored(path: Path) -> Any:
+    """The model in a `.keras` or whole `.h5` file, kerazoo's own layers included; not compiled."""
+    import keras
+
+    import kerazoo.models  # noqa: F401 - registers the classes that the file names
+
     if not path.is_file():
         raise FileNotFoundError(f"There is no file `{path}`.")
     try:
-        with zipfile.ZipFile(path) as archive:
-            info = json.loads(archive.read("config.json"))["config"]["info"]
-        get_entry(info["architecture"])
-    except (zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
-        rule = "a `.keras` file that holds a network of kerazoo"
-        raise invalid("model", str(path), rule) from error
-    return info
-
-
-def _kept(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in arguments.items() if key not in _OF_THE_TASK}
+        return keras.saving.load_model(path, compile=False)
+    except Exception as error:
+        # Keras quotes the whole configuration of the model, a hundred lines of it.
+        reason = str(error).partition("Exception encountered: ")[2] or str(error)
+        reason = reason.partition("Full object config")[0].strip().partition("\n")[0]
+        raise ValueError(f"Cannot load `{path}`: {reason[:300]}") from error

@@ -56,6 +56,32 @@ def open_picture(source: str | os.PathLike | bytes) -> Any:
     raise PictureError(f"Cannot read picture {name!r}: {reason}.")
 
 
+def as_picture(item: Any) -> Any:
+    """A PIL picture of whatever stands for one.
+
+    Args:
+        item: A path or the bytes of a file, as for `open_picture`; a PIL picture, treated alike; or
+            a uint8 array `(height, width)` or `(height, width, channels)`, whose channels are
+            kept: one is grey, three are RGB.
+
+    Raises:
+        PictureError: A file cannot be read.
+    """
+    from PIL import Image
+
+    if isinstance(item, np.ndarray):
+        return Image.fromarray(item[..., 0] if item.ndim == 3 and item.shape[-1] == 1 else item)
+    if isinstance(item, Image.Image):
+        return _to_rgb(_upright(item, repr(item)))
+    return open_picture(item)
+
+
+def is_one_path(argument: str | os.PathLike) -> bool:
+    """Whether `find_pictures` takes that for one file: it is neither a folder nor a glob."""
+    path = Path(argument)
+    return not path.is_dir() and (path.exists() or not glob.has_magic(os.fspath(argument)))
+
+
 def find_pictures(arguments: Iterable[str | os.PathLike]) -> list[Path]:
     """Paths of the pictures that files, folders and globs name, each once, in a stable order.
 
@@ -76,14 +102,14 @@ def find_pictures(arguments: Iterable[str | os.PathLike]) -> list[Path]:
 
 def _expand(argument: str) -> list[Path]:
     path = Path(argument)
+    if is_one_path(argument):
+        return [path]
     if path.is_dir():
         paths = _walk(path)
-    elif glob.has_magic(argument) and not path.exists():
+    else:
         paths = []
         for match in map(Path, glob.glob(argument, recursive=True)):
             paths += _walk(match) if match.is_dir() else [match] * _is_picture(match)
-    else:
-        return [path]
     if not paths:
         accepted = ", ".join(PICTURE_SUFFIXES)
         raise PictureError(f"No pictures in {argument!r}. Accepted suffixes: {accepted}.")

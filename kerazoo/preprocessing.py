@@ -8,15 +8,17 @@ the right size already (`normalise`) and inside a model (`keras_layers`).
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from kerazoo._errors import invalid
-from kerazoo._resize import cut_strip, scale_pil, scaled_and_corner
+from kerazoo._resize import centre_of_strip, scale_pil, scaled_and_corner
+from kerazoo.placement import Placement, to_float
 
 INTERPOLATIONS = ("bilinear", "bicubic", "lanczos", "nearest")
 ROUNDINGS = ("floor", "round")
+FITS = ("crop", "stretch", "pad")
 
 
 @dataclass(frozen=True)
@@ -26,11 +28,13 @@ class Preprocessing:
     The picture is scaled, keeping its aspect ratio, so that it just covers `size /
     crop_fraction`; the centre of `size` is cut out, and each channel becomes
     `(x / 255 - mean) / std`. Pictures smaller than the crop are scaled up. For square sizes this
-    is what timm and torchvision do at evaluation, to the pixel.
+    is what timm and torchvision do at evaluation, to the pixel. Detectors must see the whole
+    picture: see `fit`. `place` says where its pixels are then.
 
     Args:
         size: `(height, width)` of the result, in pixels.
-        crop_fraction: Share of the scaled picture's side that the crop keeps, in (0, 1].
+        crop_fraction: Share of the scaled picture's side that the crop keeps, in (0, 1]. Default:
+            0.875, without `fit="crop"` 1.
         interpolation: `"bilinear"`, `"bicubic"`, `"lanczos"` (3 lobes) or `"nearest"`.
         antialias: Widen the filter when scaling down. `False` is for `"bilinear"` alone.
         rounding: Whose whole pixels. `"floor"` is timm's and torchvision's way: sides are rounded
@@ -40,19 +44,31 @@ class Preprocessing:
             Small networks notice: MobileNetV1 0.5/160 moves by 2 points of top-1 between them.
         mean: Mean of red, green and blue, in units of 0 to 1.
         std: Standard deviation of red, green and blue, in units of 0 to 1.
+        fit: How a picture of another aspect ratio gets to `size`. `"crop"`: as above, its ends are
+            cut off. `"stretch"`: it is scaled to `size` without keeping the ratio, as the SSDs of
+            TensorFlow's Object Detection API and torchvision have it. `"pad"`: it is scaled to fit
+            in whole and centred on a border (letterbox), as YOLO has it. With a `crop_fraction`
+            below 1 they are fitted to `size / crop_fraction`, and the centre is cut out (timm's
+            `crop_mode` "squash" and "border").
+        fill: Colour of the border of `fit="pad"`: red, green and blue, in units of 0 to 1. None
+            for `mean`, which is 0 after normalisation.
     """
 
     size: tuple[int, int] = (224, 224)
-    crop_fraction: float = 0.875
+    crop_fraction: float = cast("float", None)  # a number once it is made
     interpolation: str = "bicubic"
     antialias: bool = True
     rounding: str = "floor"
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
+    fit: str = "crop"
+    fill: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
+        if self.crop_fraction is None:
+            object.__setattr__(self, "crop_fraction", 0.875 if self.fit == "crop" else 1.0)
         # Lists come from JSON; the record stays hashable and equal to one made from tuples.
-        for field in ("size", "mean", "std"):
+        for field in ("size", "mean", "std", "fill"):
             value = getattr(self, field)
             if isinstance(value, list | np.ndarray):
                 object.__setattr__(self, field, tuple(value))
@@ -81,11 +97,12 @@ class Preprocessing:
 
         For models that normalise inside (`include_preprocessing=True`).
         """
-        return dataclasses.replace(self, mean=(0.0,) * 3, std=(1 / 255,) * 3)
+        fill = (self.fill or self.mean) if self.fit == "pad" else None
+        return dataclasses.replace(self, mean=(0.0,) * 3, std=(1 / 255,) * 3, fill=fill)
 
     @property
     def scaled_size(self) -> tuple[int, int]:
-        """`(height, width)` that the scaled picture must cover before the crop."""
+        """`(height, width)` that the scaled picture must cover (or have, see `fit`)."""
         # 224 / (224 / 232) can fall a hair under 232: floor must not lose a pixel to that.
         whole = {"floor": lambda side: math.floor(side + 1e-6), "round": round}[self.rounding]
         return tuple(whole(side / self.crop_fraction) for side in self.size)
@@ -98,10 +115,7 @@ class Preprocessing:
         """
         if not isinstance(channels, int) or channels < 1:
             raise invalid("channels", channels, "a positive int")
-        if channels == 1:
-            return (sum(self.mean) / 3,), (sum(self.std) / 3,)
-        order = [c % 3 for c in range(channels)]
-        return tuple(self.mean[c] for c in order), tuple(self.std[c] for c in order)
+        return _spread(self.mean, channels), _spread(self.std, channels)
 
     def normalise(self, x: Any) -> Any:
         """Pictures of 0 to 255 -> float32 `(x / 255 - mean) / std`; `x` itself is not changed.
@@ -127,13 +141,40 @@ class Preprocessing:
 
     def crop_pil(self, image: Any) -> np.ndarray:
         """`from_pil` without the normalisation: a uint8 array `(height, width, channels)`."""
-        image = cut_strip(image, self.size)
-        height, width, top, left = self._geometry(
-            image.height, image.width, lambda condition, a, b: a if condition else b
-        )
+        height, width, top, left, window = self._geometry(image.height, image.width, _choose)
+        box = (window[1], window[0], window[1] + window[3], window[0] + window[2])
+        if box != (0, 0, image.width, image.height):
+            image = image.crop(box)
         scaled = np.asarray(scale_pil(image, height, width, self.interpolation, self.antialias))
         scaled = scaled[..., None] if scaled.ndim == 2 else scaled
-        return scaled[top : top + self.size[0], left : left + self.size[1]]
+        cut = scaled[max(top, 0) :, max(left, 0) :][: self.size[0], : self.size[1]]
+        if cut.shape[:2] == self.size:
+            return cut
+        result = np.empty((*self.size, cut.shape[-1]), scaled.dtype)
+        result[:] = self._border(cut.shape[-1])
+        at = max(-top, 0), max(-left, 0)
+        result[at[0] : at[0] + cut.shape[0], at[1] : at[1] + cut.shape[1]] = cut
+        return result
+
+    def place(self, height: Any, width: Any) -> Placement:
+        """Where the pixels of a picture of that size are in the result, and back.
+
+        Args:
+            height: Of the picture; an int, or in graphs a scalar int tensor.
+            width: Likewise.
+
+        >>> Preprocessing(size=(300, 300), fit="stretch").place(600, 400).scale
+        (0.75, 0.5)
+        """
+        where: Any = _choose
+        if type(height).__module__.startswith("tensorflow"):
+            import tensorflow as tf
+
+            where = tf.where
+        scaled_h, scaled_w, top, left, window = self._geometry(height, width, where)
+        shown = Placement.of_window((height, width), window, (scaled_h, scaled_w))
+        (ox, oy), (dx, dy) = shown.offset, (to_float(left), to_float(top))
+        return dataclasses.replace(shown, offset=(ox - dx, oy - dy), size=self.size)
 
     def tf_image(self, image: Any) -> Any:
         """A tensor `(height, width, channels)` of 0 to 255 -> normalised, for tf.data graphs.
@@ -144,13 +185,18 @@ class Preprocessing:
         import tensorflow as tf
 
         shape = tf.shape(image)
-        height, width, top, left = self._geometry(shape[0], shape[1], tf.where)
+        height, width, top, left, window = self._geometry(shape[0], shape[1], tf.where)
+        image = image[window[0] : window[0] + window[2], window[1] : window[1] + window[3]]
         method = {"lanczos": "lanczos3"}.get(self.interpolation, self.interpolation)
         scaled = tf.image.resize(image, (height, width), method, antialias=self.antialias)
-        crop = scaled[top : top + self.size[0], left : left + self.size[1]]
-        crop.set_shape((*self.size, image.shape[-1]))
+        crop = scaled[tf.maximum(top, 0) :, tf.maximum(left, 0) :][: self.size[0], : self.size[1]]
         # Cubic and Lanczos filters overshoot at edges; Pillow clips to the range of a byte.
         crop = tf.clip_by_value(tf.cast(crop, tf.float32), 0.0, 255.0)
+        if self.fit == "pad":
+            border = self._border(image.shape[-1]).astype("float32")
+            at = tf.maximum(-top, 0), tf.maximum(-left, 0)
+            crop = tf.image.pad_to_bounding_box(crop - border, *at, *self.size) + border
+        crop.set_shape((*self.size, image.shape[-1]))
         scale, offset = self._affine(image.shape[-1])
         return crop * scale + offset
 
@@ -180,77 +226,33 @@ class Preprocessing:
         mean, std = (np.asarray(v, "float64") for v in self.statistics(channels))
         return (1 / (255 * std)).astype("float32"), (-mean / std).astype("float32")
 
-    def _geometry(self, height: Any, width: Any, where: Any) -> tuple[Any, Any, Any, Any]:
-        """Scaled height and width, and the crop's top and left."""
-        return scaled_and_corner((height, width), self.scaled_size, self.size, self.rounding, where)
+    def _geometry(self, height: Any, width: Any, where: Any) -> tuple[Any, Any, Any, Any, Any]:
+        """Scaled height and width, the result's top and left in it, and what is scaled.
+
+        The last is a window of the picture: top, left, height and width.
+        """
+        window = (0, 0, height, width)
+        if self.fit == "crop":
+            window = centre_of_strip((height, width), self.size, where)
+        cover, rounding = self.scaled_size, self.rounding
+        return (
+            *scaled_and_corner(window[2:], cover, self.size, self.fit, rounding, where),
+            window,
+        )
+
+    def _border(self, channels: int) -> np.ndarray:
+        """The border's colour in bytes; whole ones, so that all forms have the same."""
+        return np.rint(255 * np.asarray(_spread(self.fill or self.mean, channels))).astype("uint8")
 
 
-def preprocess_input(x: Any, model_or_weights: Any) -> Any:
-    """Normalises pictures of 0 to 255 as a model's weights expect them.
-
-    Nothing is resized: see `Preprocessing.from_pil` for whole pictures, and
-    `include_preprocessing=True` for models that take 0 to 255 themselves.
-
-    Args:
-        x: Array or tensor `(height, width, channels)` or `(batch, height, width, channels)` with
-            values 0 to 255. Arrays are checked for that range, tensors are not.
-        model_or_weights: A kerazoo model, the id of registered weights such as
-            `"timm/tf_mixnet_m.in1k"`, a model id such as `"mixnet_m"` (its default weights), or a
-            `Preprocessing`.
-
-    Returns:
-        A new float32 array, or tensor where `x` was one.
-
-    Raises:
-        ValueError: `x` has another rank or range, or the second argument is not known.
-
-    >>> x = preprocess_input(np.full((1, 224, 224, 3), 255), "mixnet_m")
-    """
-    preprocessing = _preprocessing_of(model_or_weights)
-    if isinstance(x, list | tuple):
-        x = np.asarray(x)
-    rank = len(getattr(x, "shape", ()))
-    if rank not in (3, 4):
-        shape = tuple(getattr(x, "shape", ())) if rank else x
-        raise invalid("x", shape, "an array (height, width, channels) or a batch of such arrays")
-    if x.shape[-1] is None:
-        raise invalid("x", tuple(x.shape), "an array whose number of channels is known")
-    if isinstance(x, np.ndarray):
-        _check_range(x)
-    return preprocessing.normalise(x)
+def _choose(condition: bool, a: Any, b: Any) -> Any:
+    """`tf.where` for Python's values."""
+    return a if condition else b
 
 
-def _preprocessing_of(model_or_weights: Any) -> Preprocessing:
-    if isinstance(model_or_weights, Preprocessing):
-        return model_or_weights
-    if isinstance(model_or_weights, str):
-        from kerazoo.checkpoints.records import default_checkpoint, get_checkpoint
-        from kerazoo.registry import catalogue
-
-        if model_or_weights in catalogue():
-            return default_checkpoint(catalogue()[model_or_weights].weights_of).preprocessing
-        return get_checkpoint(model_or_weights).preprocessing
-    info = getattr(model_or_weights, "info", None)
-    found = getattr(info, "preprocessing", None)
-    if isinstance(found, Preprocessing) and info.arguments.get("include_preprocessing"):
-        return found.without_normalisation()
-    if not isinstance(found, Preprocessing):
-        rule = "a kerazoo model, a model id, the id of registered weights, or a Preprocessing"
-        raise invalid("model_or_weights", model_or_weights, rule)
-    return found
-
-
-def _check_range(x: np.ndarray) -> None:
-    if x.dtype.kind not in "uif":
-        raise invalid("x", x.dtype, "an array of numbers")
-    if not x.size:
-        raise invalid("x", x.shape, "an array that holds at least one pixel")
-    low, high = float(x.min()), float(x.max())
-    rule = "within 0 to 255 (clip after a bicubic resize, do not normalise first)"
-    if not (low >= 0 and high <= 255):  # NaN fails as well
-        raise invalid("x", (low, high), rule)
-    if x.dtype.kind == "f" and 0 < high <= 1 and (x % 1).any():
-        raise invalid("x", (low, high), "in units of 0 to 255, not 0 to 1")
+def _spread(rgb: tuple[float, ...], channels: int) -> tuple[float, ...]:
+    """Numbers of red, green and blue for other counts of channels."""
+    return (sum(rgb) / 3,) if channels == 1 else tuple(rgb[c % 3] for c in range(channels))
 
 
 def _check_record(record: Preprocessing) -> None:
@@ -259,6 +261,13 @@ def _check_record(record: Preprocessing) -> None:
 
     if not numbers(record.size, 2, lambda v: isinstance(v, int) and v > 0):
         raise invalid("size", record.size, "two positive ints (height, width)")
+    if record.fit not in FITS:
+        raise invalid("fit", record.fit, f"one of {FITS}")
+    if record.fill is not None:
+        if record.fit != "pad":
+            raise invalid("fill", record.fill, f'None with `fit="{record.fit}"`: no border')
+        if not numbers(record.fill, 3, lambda v: 0 <= v <= 1):
+            raise invalid("fill", record.fill, "None or three numbers from 0 to 1")
     if not 0 < record.crop_fraction <= 1:
         raise invalid("crop_fraction", record.crop_fraction, "a number in (0, 1]")
     if record.interpolation not in INTERPOLATIONS:

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, field
 
 from kerazoo._errors import invalid
+from kerazoo._layer_facts import multiply_adds
 
 
 @dataclass(frozen=True)
@@ -45,24 +46,6 @@ class Profile:
         )
 
 
-def kernel_macs(kernels, output_shape) -> int:
-    """Multiply-adds of a convolution or dense layer: each kernel element once a place."""
-    return math.prod(output_shape[1:-1]) * sum(math.prod(kernel.shape) for kernel in kernels)
-
-
-# Keras' own layers; kerazoo's have a method `multiply_adds(output_shape)`.
-_KERAS = ("Conv2D", "DepthwiseConv2D", "Dense")
-
-
-def _layer_macs(layer, output_shape) -> int:
-    if hasattr(layer, "multiply_adds"):
-        return layer.multiply_adds(output_shape)
-    if type(layer).__name__ == "SeparableConv2D":
-        kernels = (layer.depthwise_kernel, layer.pointwise_kernel)
-        return kernel_macs(kernels, output_shape)
-    return kernel_macs([layer.kernel], output_shape) if type(layer).__name__ in _KERAS else 0
-
-
 def profile(model, input_shape: tuple[int, int, int] | None = None) -> Profile:
     """Count the parameters and multiply-adds of a functional model.
 
@@ -81,9 +64,9 @@ def profile(model, input_shape: tuple[int, int, int] | None = None) -> Profile:
         )
     shapes = _output_shapes(model, (1, *shape))
     rows = []
-    for layer in model._flatten_layers(include_self=False, recursive=False):
+    for layer in model.layers:
         params = sum(math.prod(v.shape) for v in layer.trainable_variables)
-        macs = sum(_layer_macs(layer, s) for s in shapes.get(layer.name, ()))
+        macs = sum(multiply_adds(layer, s) for s in shapes.get(layer.name, ()))
         if params or macs:
             last = shapes.get(layer.name, ((),))[-1]
             rows.append(LayerProfile(layer.name, type(layer).__name__, params, macs, last))
@@ -93,11 +76,12 @@ def profile(model, input_shape: tuple[int, int, int] | None = None) -> Profile:
 def _output_shapes(model, input_shape) -> dict[str, list[tuple]]:
     """Layer name -> output shape of each of its calls, for pictures of `input_shape`."""
     if tuple(model.inputs[0].shape[1:]) == input_shape[1:]:
-        nodes = [node for level in model._nodes_by_depth.values() for node in level]
+        from kerazoo._graph import calls
+
         shapes: dict[str, list[tuple]] = {}
-        for node in nodes:
-            output = node.outputs[0]
-            shapes.setdefault(node.operation.name, []).append((1, *output.shape[1:]))
+        for call in calls(model):
+            output = call.outputs[0]
+            shapes.setdefault(call.operation.name, []).append((1, *output.shape[1:]))
         return shapes
     return _traced_shapes(model, input_shape)
 
@@ -105,6 +89,8 @@ def _output_shapes(model, input_shape) -> dict[str, list[tuple]]:
 def _traced_shapes(model, input_shape) -> dict[str, list[tuple]]:
     """The same for another input size: shape inference through the graph, nothing computed."""
     import keras
+
+    from kerazoo._graph import replay
 
     shapes: dict[str, list[tuple]] = {}
 
@@ -118,5 +104,5 @@ def _traced_shapes(model, input_shape) -> dict[str, list[tuple]]:
         return infer
 
     tensor = keras.KerasTensor(input_shape, dtype=model.inputs[0].dtype)
-    model._run_through_graph([tensor], operation_fn=watch)
+    replay(model, [tensor], watch)
     return shapes

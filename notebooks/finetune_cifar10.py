@@ -47,10 +47,10 @@ from IPython.display import Image, display
 
 import kerazoo
 import kerazoo.models  # Keras finds the networks in files once they are imported
-from kerazoo.data.answers import pictures_at
 from kerazoo.data.augmentation import Augmentation
 from kerazoo.data.open import open_source
 from kerazoo.data.pipeline import training_data
+from kerazoo.data.samples import pictures_at
 from kerazoo.report.contact_sheet import contact_sheet, framed, pil_picture
 from kerazoo.training import finetune
 

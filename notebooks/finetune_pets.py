@@ -39,8 +39,8 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from IPython.display import Image, display
 
-from kerazoo.data.answers import pictures_at
 from kerazoo.data.open import open_source
+from kerazoo.data.samples import pictures_at
 from kerazoo.report.contact_sheet import contact_sheet, framed
 from kerazoo.training import finetune
 

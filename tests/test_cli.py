@@ -60,6 +60,19 @@ class TestList:
         assert [row.split()[0] for row in rows] == ["mixnet_l", "mixnet_m", "mixnet_s", "mixnet_xl"]
         assert rows[1].split()[1:5] == ["5.01", "339.17", "77.0", "timm/tf_mixnet_m.in1k"]
 
+    def test_tasks_are_named_where_they_differ(self, capsys):
+        assert main(["list", "espnet*"]) == 0
+        header, _, *rows = capsys.readouterr().out.splitlines()
+        assert header.split() == [
+            *("model", "params", "(M)", "mult-adds", "(M)", "mIoU", "/", "top-1", "(%)"),
+            *("weights", "task"),
+        ]
+        tasks = {row.split()[0]: row.split()[-1] for row in rows}
+        assert tasks["espnet_p2_q3"] == "segmentation"
+        assert tasks["espnetv2_s_1_0"] == "classification"
+        assert main(["list", "mixnet_*"]) == 0
+        assert "task" not in capsys.readouterr().out
+
     def test_json_filters(self, capsys):
         def ids(*options):
             assert main(["list", "--json", *options]) == 0
@@ -242,7 +255,7 @@ class TestPredict:
                 "hf://me/pets",
                 str(photographs),
                 "--json",
-                "--preprocessing",
+                "--like",
                 "keras/mobilenet_v1_0.25_128",
                 **environment,
             )
@@ -324,7 +337,7 @@ class TestEvaluate:
         trained = ["mobilenet_v1_025", "--size", "128", "--weights", str(weights)]
         data = ["--data", "imagenet2012", "--data-dir", str(shared / "tfds"), "--limit", "100"]
         results = []
-        for option in ([], ["--preprocessing", "timm/tf_mixnet_m.in1k"]):
+        for option in ([], ["--like", "timm/tf_mixnet_m.in1k"]):
             assert main(["evaluate", *trained, *data, *option, "--json"]) == 0
             results.append(json.loads(capsys.readouterr().out))
         assert results[0]["count"] == results[1]["count"] == 100
@@ -351,6 +364,59 @@ class TestEvaluate:
         error = capsys.readouterr().err
         assert message in error
         assert error.count("\n") == 1
+
+
+class TestOwnData:
+    """Pictures of one's own, in a folder or a CSV file, and networks that were exported."""
+
+    @pytest.fixture
+    def data(self, tmp_path):
+        rng = np.random.default_rng(0)
+        for name in ("ash", "beech"):
+            (tmp_path / "data" / name).mkdir(parents=True)
+            for i in range(3):
+                pixels = rng.integers(0, 256, (32, 32, 3), "uint8")
+                Image.fromarray(pixels).save(tmp_path / "data" / name / f"{i}.png")
+        return tmp_path / "data"
+
+    def test_evaluate(self, capsys, data, tmp_path):
+        pytest.importorskip("ai_edge_litert")
+        import kerazoo
+        from kerazoo.deploy import export
+
+        model = kerazoo.create_model(
+            "mobilenet_v1_025", weights=None, input_shape=(32, 32, 3), classes=2
+        )
+        record = kerazoo.Preprocessing(size=(32, 32), crop_fraction=1.0)
+        wanted = kerazoo.evaluate(model, data, preprocessing=record)
+        path = str(export(model, tmp_path / "net.tflite", "litert", preprocessing=record))
+        rows = [f"{data}/{name}/{i}.png,{name}" for name in ("ash", "beech") for i in range(3)]
+        (tmp_path / "data.csv").write_text("\n".join(["path,label", *rows]))
+        for given in (str(data), str(tmp_path / "data.csv")):
+            assert main(["evaluate", path, "--data", given, "--json"]) == 0
+            found = json.loads(capsys.readouterr().out)
+            assert (found["top1"], found["count"]) == (wanted.top1, 6)
+            assert (found["model"], found["data"]) == (path, given)
+        assert main(["evaluate", path, "--data", str(data), "--split", "test"]) == 2
+        assert "Unknown `split`" in capsys.readouterr().err
+
+    def test_a_task_that_is_not_finished(self, capsys, data, tmp_path):
+        import kerazoo
+
+        model = kerazoo.create_model(
+            "espnet_p2_q3", weights=None, input_shape=(64, 64, 3), classes=2
+        )
+        model.save(tmp_path / "net.keras")
+        path = str(tmp_path / "net.keras")
+        for words in (
+            ["predict", path, str(data)],
+            ["evaluate", path, "--data", str(data)],
+            ["export", path, "--format", "keras", "--output", str(tmp_path / "out.keras")],
+        ):
+            assert main(words) == 2
+            (line,) = capsys.readouterr().err.splitlines()
+            assert "Segmentation networks cannot be" in line
+        assert not (tmp_path / "out.keras").exists()
 
 
 class TestProgress:

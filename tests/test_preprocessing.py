@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerazoo.preprocessing import Preprocessing, preprocess_input
+from kerazoo.by_name import preprocess_input
+from kerazoo.preprocessing import Preprocessing
 from tests.pictures import jpeg, photographs
 
 RAW = {"mean": (0, 0, 0), "std": (1, 1, 1)}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from kerazoo.checkpoints.hub import CARD, CONFIG, WEIGHTS
+from kerazoo.checkpoints.hub_config import CARD, CONFIG, WEIGHTS
 from kerazoo.cli import main
 from kerazoo.publish.folder import folder_files, push_folder
 from tests.hub_server import HubServer
@@ -185,10 +185,10 @@ def test_folders_of_this_machine_stay_here(run_folder):
 def test_a_model_does_not_tell_where_its_weights_were(stored):
     from dataclasses import replace
 
-    from kerazoo.checkpoints.hub import hub_files
-    from kerazoo.models._stored import load_stored
+    from kerazoo import open_model
+    from kerazoo.publish.hub import hub_files
 
-    model = load_stored(stored)
+    model = open_model(stored)
     model.info = replace(model.info, checkpoint="/secret/runs/best.weights.h5")
     files = hub_files(model, "me/pets", licence="mit")
     assert json.loads(files[CONFIG])["checkpoint"] == "best.weights.h5"

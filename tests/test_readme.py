@@ -17,7 +17,7 @@ def test_example_runs(code):
 
 
 def test_there_are_examples():
-    assert len(EXAMPLES) == 3
+    assert len(EXAMPLES) == 4
 
 
 def test_table_is_fresh():

@@ -17,10 +17,9 @@ import numpy as np
 
 import kerazoo
 from kerazoo.checkpoints.read.tensors import read_tensors
-from kerazoo.training.folder import RunRecord
-from kerazoo.training.inputs import fit_batches, open_inputs
+from kerazoo.training.inputs import fit_batches
 from kerazoo.training.recipe import load_recipe
-from kerazoo.training.run import build, finish, network_facts, run_facts
+from kerazoo.training.run import Run
 from kerazoo.training.transfer.batch_norm import settle_batch_norm
 
 
@@ -31,17 +30,16 @@ def main() -> None:
     parser.add_argument("--data-dir", required=True)
     args = parser.parse_args()
     recipe = load_recipe(json.loads((args.runs[-1] / "recipe.json").read_text()))
-    inputs = open_inputs(recipe, args.data_dir)
     words = shlex.join(["python", "tools/average_runs.py", *sys.argv[1:]])
-    record = RunRecord(args.output, run_facts(recipe, inputs), words)
-    record.check(force=False)
-    model = build(recipe, inputs)
-    record.begin()
-    record.note(model=network_facts(model))
-    average(model, [read_tensors(run / "model.weights.h5") for run in args.runs])
-    data = fit_batches(recipe, inputs)
-    settle_batch_norm(model, data.batches.take(data.steps))
-    print(finish(model, recipe, inputs, record))
+    run = Run(recipe, args.output, args.data_dir, command=words)
+    run.open()
+    run.load()
+    run.build()
+    run.begin()
+    average(run.model, [read_tensors(folder / "model.weights.h5") for folder in args.runs])
+    data = fit_batches(recipe, run.inputs)
+    settle_batch_norm(run.model, data.batches.take(data.steps))
+    print(run.finish())
 
 
 def average(model, runs: list[dict[str, np.ndarray]]) -> None:

@@ -10,6 +10,8 @@ import re
 import sys
 from pathlib import Path
 
+from kerazoo._files import write_text
+
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
@@ -42,7 +44,7 @@ def main() -> None:
     page = path.read_text(encoding="utf-8")
     for file in sys.argv[1:]:
         page = put(page, *section(json.loads(Path(file).read_text(encoding="utf-8"))))
-    path.write_text(page, encoding="utf-8")
+    write_text(path, page)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from kerazoo._files import write_text
+
 RECORDS = Path(__file__).parents[1] / "kerazoo" / "checkpoints" / "records"
 
 # First part of an id in the survey -> layout of the tensors' names, for publishers of torch files.
@@ -344,7 +346,7 @@ def main() -> None:
     entries = json.loads(parser.parse_args().upstream.read_text("utf-8"))["entries"]
     for family in NAMES:
         records = [r for make in MAKERS for r in make(family, entries)]
-        (RECORDS / f"{family}.json").write_text(dump(records), "utf-8")
+        write_text(RECORDS / f"{family}.json", dump(records))
         print(f"{family}: {len(records)} records")
 
 

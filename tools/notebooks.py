@@ -13,6 +13,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from kerazoo._files import write_text
+
 FOLDER = Path(__file__).parents[1] / "notebooks"
 LIMIT = 1_000_000  # bytes of a notebook, outputs included
 SECONDS = 1200  # of a cell
@@ -33,9 +35,7 @@ def write(text: Path) -> int:
     content = nbformat.writes(run(text)) + "\n"
     check(content, text.stem)
     path = text.with_suffix(".ipynb")
-    partial = path.with_name(f".{path.name}")
-    partial.write_text(content, encoding="utf-8")
-    os.replace(partial, path)
+    write_text(path, content)
     return len(content.encode())
 
 

@@ -16,18 +16,20 @@ import argparse
 import dataclasses
 import hashlib
 import json
-import os
 import shutil
 from pathlib import Path
 
 import kerazoo
+from kerazoo._files import write_bytes, write_text
 from kerazoo.checkpoints import records
-from kerazoo.checkpoints.hub import CARD, CONFIG, WEIGHTS, hub_files
+from kerazoo.checkpoints.hub_config import CARD, CONFIG, WEIGHTS
 from kerazoo.evaluation import evaluate
 from kerazoo.models import ZooModel
+from kerazoo.publish.hub import hub_files
 from kerazoo.report.curves import draw_curves
+from kerazoo.tasks import get_task
 from kerazoo.training.inputs import CIFAR
-from kerazoo.training.run import load_trained
+from kerazoo.training.trained import load_trained
 
 ROOT = Path(__file__).parents[1]
 KEPT = ("command.txt", "log.csv", "recipe.json", "result.json", "run.json")
@@ -72,7 +74,8 @@ def main() -> None:
         "source": f"tools/package_weights.py, all {found.count} test pictures (JPEG quality 75)",
     }
     register(record)
-    draw_curves(sorted(folder.glob("run*/log.csv")), folder / "curves.png")
+    monitor = get_task(trained.info.task).monitor
+    draw_curves(sorted(folder.glob("run*/log.csv")), folder / "curves.png", monitor)
     half.info = dataclasses.replace(half.info, preprocessing=CIFAR, labels=dataset, checkpoint=base)
     card = {"metrics": {"accuracy": record["metrics"]["top1"] / 100}, "dataset": dataset}
     texts = hub_files(half, **files, **card)
@@ -136,9 +139,7 @@ def keep_records(runs: list[Path], folder: Path) -> None:
 def write(path: Path, content: bytes) -> str:
     """Save and return the sha256."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".part")
-    partial.write_bytes(content)
-    os.replace(partial, path)
+    write_bytes(path, content)
     return hashlib.sha256(content).hexdigest()
 
 
@@ -148,7 +149,7 @@ def register(record: dict) -> None:
     known = json.loads(path.read_text())["checkpoints"]
     known = [r for r in known if r["id"] != record["id"]] + [record]
     known.sort(key=lambda r: r["id"])
-    path.write_text(json.dumps({"checkpoints": known}, indent=1) + "\n")
+    write_text(path, json.dumps({"checkpoints": known}, indent=1) + "\n")
     records._registry.cache_clear()
 
 

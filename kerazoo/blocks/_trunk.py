@@ -13,16 +13,15 @@ class Trunk:
         x: The current tensor; at the end, what global pooling takes.
         stride: Stride of `x` against the input picture.
         features: Last tensor at each stride before the head: `{2: …, 4: …, …}`.
-        after_pooling: Applied to the pooled vector or map before the classifier, if any.
-        per_pixel: Of segmentation networks, in place of pooling and classifier: makes the logits
-            `(batch, height, width, classes)` from `classes`, `dropout_rate` and their `dtype`.
+        head: What the architecture itself has of its task's head, if anything; its task calls it
+            (`kerazoo.tasks`): for classification with what was pooled, for segmentation to get
+            the logits of every pixel.
     """
 
     x: Any
     stride: int = 1
     features: dict[int, Any] = field(default_factory=dict)
-    after_pooling: Callable[[Any], Any] | None = None
-    per_pixel: Callable[..., Any] | None = None
+    head: Callable[..., Any] | None = None
 
     def advance(self, x: Any, stride: int = 1) -> None:
         """Make `x`, which lies `stride` further down, the current tensor and a feature."""

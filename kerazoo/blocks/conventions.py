@@ -35,6 +35,12 @@ def kernel_initializer():
     return keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
 
 
+def output_dtype():
+    """Of outputs: probabilities and losses need float32's range under mixed precision."""
+    policy = keras.config.dtype_policy()
+    return policy if policy.compute_dtype == policy.variable_dtype else "float32"
+
+
 def batch_norm(x, conventions: Conventions, name: str):
     return BatchNormalization(
         epsilon=conventions.batch_norm_epsilon,

@@ -1,76 +1,66 @@
 """Weights into a model: every tensor used once, every variable set once, or nothing changed."""
 
 import logging
-import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from kerazoo._errors import invalid
-from kerazoo.checkpoints.layouts.layout import IGNORED, find_layout
+from kerazoo._layer_facts import CONVOLUTION, torch_axes
+from kerazoo.checkpoints.layouts.layout import IGNORED, OWN, find_layout, unknown_names
+from kerazoo.checkpoints.weights import Weights
 
 log = logging.getLogger("kerazoo")
 
 SHOWN = 5  # mismatches of each kind that an error lists
 
 
-def load_weights(model, source: Any) -> None:
-    """Set all weights of `model` from `source`; where anything does not fit, change nothing.
+def load_fitting(model: Any, weights: Weights, *, fresh_head: bool = True) -> None:
+    """Load weights into a model that a constructor made for them.
+
+    Unlike `assign` it adapts the stem to other channel counts, drops what the model leaves out, and
+    lets the head start fresh.
+
+    Args:
+        fresh_head: Whether a head for other classes may keep its random weights.
+
+    Raises:
+        ValueError: As `assign`.
+    """
+    tensors = weights.tensors()
+    plan, left = _match(model, tensors, model.info.omitted, weights.id)
+    _adapt_to_channels(model, plan)
+    if fresh_head:
+        _free_head(model, plan, weights.id)
+    _finish(model, plan, left, weights.id)
+
+
+def _free_head(model, plan, source: str) -> None:
+    """Layers of the head that were made for other classes keep their random weights."""
+    variables = variables_by_path(model)
+    head = [path for path in plan if path.startswith(model.info.head)]
+    misfits = [path for path in head if _misfit(plan[path], variables.get(path))]
+    if not misfits:
+        return
+    had, has = (array.shape[-1] for array in (plan[misfits[-1]], variables[misfits[-1]]))
+    log.info("The head starts fresh: %s has %d classes, the model %d.", source, had, has)
+    layers = {path.partition("/")[0] for path in misfits}
+    plan.update({path: None for path in head if path.partition("/")[0] in layers})
+
+
+def assign(model: Any, tensors: Mapping[str, np.ndarray], source: str = "`source`") -> None:
+    """Match, check and then set all weights; where anything does not fit, change nothing.
 
     Args:
         model: A kerazoo network (or any functional model with the same layer names).
-        source: A registered checkpoint id, `"hf://user/repo[@revision]"`, the path of a
-            `.safetensors`, `.pth`, `.pt`, `.npz`, `.h5`, `.weights.h5` or `.keras` file, or a dict
-            `{name: array}`. Names may be kerazoo's own (`"stem_conv/kernel"`) or those of timm,
-            torchvision or keras.applications.
+        tensors: `{name: array}`, under kerazoo's names or those of a known layout.
+        source: What to call them in messages.
 
     Raises:
-        ValueError: if a tensor is missing, unexpected, of another shape or not finite; the message
+        ValueError: A tensor is missing, unexpected, of another shape or not finite; the message
             lists the first of each kind.
-        FileNotFoundError: if `source` is a path and there is no such file.
-        kerazoo.DownloadError: if the weights cannot be fetched.
     """
-    if isinstance(source, Mapping):
-        assign(model, {name: np.asarray(array) for name, array in source.items()})
-        return
-    if not isinstance(source, str | os.PathLike):
-        raise invalid("source", source, "a registered id, `hf://user/repo`, a path or a dict")
-    from kerazoo.checkpoints.resolve import resolve
-
-    assign(model, resolve(source, None).tensors(), source=str(source))
-
-
-def load_checkpoint(model, checkpoint, *, fresh_head: bool = True) -> None:
-    """Load a resolved checkpoint into a model that a constructor made for it.
-
-    Unlike `load_weights` it adapts the stem to other channel counts, drops what the model leaves
-    out, and lets the classifier start fresh.
-
-    Args:
-        fresh_head: Whether a classifier of another size may keep its random weights.
-    """
-    tensors = checkpoint.tensors()
-    plan, left = _match(model, tensors, model.info.omitted)
-    _adapt_to_channels(model, plan)
-    classifier = [path for path in plan if path.startswith("predictions/")]
-    variables = variables_by_path(model)
-    if classifier and fresh_head and any(_misfit(plan[p], variables.get(p)) for p in classifier):
-        had = plan[classifier[0]].shape[-1]
-        log.info(
-            "The classifier starts fresh: %s has %d classes, the model %d.",
-            checkpoint.id,
-            had,
-            variables[classifier[0]].shape[-1],
-        )
-        for path in classifier:
-            plan[path] = None
-    _finish(model, plan, left, checkpoint.id)
-
-
-def assign(model, tensors: Mapping[str, np.ndarray], source: str = "`source`") -> None:
-    """Match, check and then set; the strict form behind `load_weights`."""
-    plan, left = _match(model, tensors, ())
+    plan, left = _match(model, tensors, (), source)
     _finish(model, plan, left, source)
 
 
@@ -86,15 +76,16 @@ def variables_by_path(model) -> dict[str, Any]:
     }
 
 
-def _match(model, tensors, omitted) -> tuple[dict[str, np.ndarray | None], list[str]]:
+def _match(
+    model: Any, tensors: Mapping[str, np.ndarray], omitted: Sequence[str], source: str
+) -> tuple[dict[str, np.ndarray | None], list[str]]:
     """Variable path -> array in Keras' axis order, and the names that fit no variable."""
     layout = find_layout(tensors)
     layers = [layer.name for layer in model.layers]
     translation = layout.translate(tensors, layers)
     variables = variables_by_path(model)
     by_index = _paths_by_index(model)
-    depthwise = {layer.name for layer in model.layers if "epthwise" in type(layer).__name__}
-    depthwise |= {layer.name for layer in model.layers if type(layer).__name__ == "MixConv2D"}
+    axes = {layer.name: torch_axes(layer) for layer in model.layers}
     plan: dict[str, np.ndarray | None] = {}
     left = []
     for name, path in translation.items():
@@ -106,9 +97,29 @@ def _match(model, tensors, omitted) -> tuple[dict[str, np.ndarray | None], list[
             continue
         array = tensors[name]
         if layout.torch:
-            array = _from_torch(array, path.partition("/")[0] in depthwise)
+            array = _from_torch(array, axes.get(path.partition("/")[0], CONVOLUTION))
         plan[path] = _as_dense_or_1x1(array, variables[path].shape)
+    if not plan and layout is OWN and tensors:
+        raise unknown_names(source, model.name, tensors)
+    _unfold(model, plan)
     return plan, left
+
+
+def _unfold(model: Any, plan: dict[str, np.ndarray | None]) -> None:
+    """Batch norms that were folded into the convolutions before them, down to their `beta`.
+
+    Converted files keep that alone, in all batch norms; the rest of each is the identity.
+    """
+    norms = [layer for layer in model.layers if type(layer).__name__ == "BatchNormalization"]
+    rest = ("gamma", "moving_mean", "moving_variance")
+    here = [layer for layer in norms if f"{layer.name}/beta" in plan]
+    if not here or any(f"{layer.name}/{part}" in plan for layer in norms for part in rest):
+        return
+    for layer in here:
+        shape = plan[f"{layer.name}/beta"].shape
+        plan[f"{layer.name}/gamma"] = np.ones(shape, "float32")
+        plan[f"{layer.name}/moving_mean"] = np.zeros(shape, "float32")
+        plan[f"{layer.name}/moving_variance"] = np.full(shape, 1 - layer.epsilon, "float32")
 
 
 def _paths_by_index(model) -> dict[str, str]:
@@ -123,10 +134,10 @@ def _paths_by_index(model) -> dict[str, str]:
     }
 
 
-def _from_torch(array: np.ndarray, depthwise: bool) -> np.ndarray:
-    """OIHW -> HWIO (depthwise: C1HW -> HWC1), (out, in) -> (in, out)."""
+def _from_torch(array: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+    """A kernel in the axes' order, (out, in) -> (in, out)."""
     if array.ndim == 4:
-        return array.transpose((2, 3, 0, 1) if depthwise else (2, 3, 1, 0))
+        return array.transpose(axes)
     return array.T if array.ndim == 2 else array
 
 

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from kerazoo.cli._model import positive
+from kerazoo.cli._model import MODEL, add_weights_options, positive
 from kerazoo.cli._quiet import import_keras
 from kerazoo.cli._run import (
     DATA,
@@ -39,15 +39,11 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "model",
-        metavar="MODEL",
-        help="id from `kerazoo list`, weights id, hf://user/repo, .keras file or folder of a run",
-    )
+    parser.add_argument("model", metavar="MODEL", help=MODEL)
     parser.add_argument("--data", required=True, help=DATA)
     parser.add_argument("--output", required=True, help="folder for the results")
     add_data_dir(parser)
-    parser.add_argument("--weights", help="of a model id: imagenet (default), a weights id, a file")
+    add_weights_options(parser)
     parser.add_argument("--size", type=positive, help="side of the pictures in pixels")
     add_numbers(
         parser,
@@ -85,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     from kerazoo.training.finetuning.run import finetune
 
     options = (
-        *("weights", "size", "epochs", "learning_rate", "unfreeze_epochs", "unfreeze_rate"),
+        *("weights", "size", "like", "epochs", "learning_rate", "unfreeze_epochs", "unfreeze_rate"),
         *("batch_size", "seed", "keep", "licence", "mistakes"),
     )
     splits = ("train", "validation", "test", "held_out")

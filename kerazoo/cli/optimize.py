@@ -5,7 +5,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from kerazoo.cli._model import add_model_options, load_model, named_preprocessing, positive
+from kerazoo.cli._model import add_model_options, load_network, named_preprocessing, positive
 from kerazoo.cli._quiet import import_keras
 from kerazoo.cli._run import DATA, add_data_dir
 
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     )
     given = {name: getattr(args, name) for name in options if getattr(args, name) is not None}
     result = optimize(
-        load_model(args),
+        load_network(args),
         args.data,
         args.output,
         args.method,

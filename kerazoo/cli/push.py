@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from kerazoo.cli._model import MODEL, add_weights_options
 from kerazoo.cli._output import print_table
 
 SUMMARY = "publish a model or the folder of a run on the Hugging Face Hub"
@@ -21,21 +22,21 @@ examples:
 """
 
 # Options that a folder has answered already, and what they are for a model.
-_OF_MODELS = ("weights", "dtype", "metric", "dataset", "labels")
+_OF_MODELS = ("weights", "like", "dtype", "metric", "dataset", "labels")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "model",
         metavar="RUN_OR_MODEL",
-        help="folder, id from `kerazoo list`, hf://user/repo, or .keras file",
+        help=MODEL,
     )
     parser.add_argument("repo", metavar="USER/REPO", help="made where it does not exist")
     parser.add_argument("--dry-run", action="store_true", help="list the files and send nothing")
     parser.add_argument("--private", action="store_true", help="if the repository is new")
     parser.add_argument("--licence", help="id such as apache-2.0 (default: that of the weights)")
     parser.add_argument("--message", help="of the commit (default: Add NAME)")
-    parser.add_argument("--weights", help="of a model: as for `kerazoo predict`")
+    add_weights_options(parser)
     parser.add_argument("--dtype", choices=("float32", "float16"), help="of a model's numbers")
     parser.add_argument(
         "--metric",
@@ -56,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     from kerazoo.publish.commit import check_repo, commit_files
 
     check_repo(args.repo)
-    name, files = _of_folder(args) if Path(args.model).is_dir() else _of_model(args)
+    name, files = _of_folder(args) if _is_checkpoint(args.model) else _of_model(args)
     if args.dry_run:
         rows = [(file, _size(content)) for file, content in files.items()]
         print_table(("file", "bytes"), rows, right=(1,))
@@ -65,6 +66,19 @@ def run(args: argparse.Namespace) -> int:
     message = args.message or f"Add {name}"
     print(commit_files(args.repo, files, message, private=args.private))
     return 0
+
+
+def _is_checkpoint(name: str) -> bool:
+    """Whether it is a folder to be sent as it is; that of a run of `train` holds just a model."""
+    from kerazoo.checkpoints.hub_config import is_repository
+    from kerazoo.checkpoints.local import RUN_WEIGHTS
+    from kerazoo.open import find_exported
+    from kerazoo.registry import catalogue
+
+    path = Path(name)
+    if name in catalogue() or not path.is_dir() or find_exported(name):
+        return False
+    return is_repository(path) or not (path / RUN_WEIGHTS).is_file()
 
 
 def _of_folder(args: argparse.Namespace) -> tuple[str, dict[str, Any]]:
@@ -79,11 +93,14 @@ def _of_folder(args: argparse.Namespace) -> tuple[str, dict[str, Any]]:
 
 
 def _of_model(args: argparse.Namespace) -> tuple[str, dict[str, Any]]:
-    from kerazoo.checkpoints.hub import hub_files
-    from kerazoo.cli._model import load_model
+    from kerazoo._errors import invalid
+    from kerazoo.cli._model import load_network
+    from kerazoo.publish.hub import hub_files
 
     labels = args.labels and Path(args.labels).read_text("utf-8").splitlines()
-    model = load_model(args)
+    model = load_network(args)
+    if getattr(model, "info", None) is None:
+        raise invalid("model", args.model, "a network of kerazoo")
     files = hub_files(
         model,
         args.repo,

@@ -6,12 +6,14 @@ seed of its own, made from the run's seed, the epoch and its number, and `Seeds`
 numbers from that: the same picture is varied in the same way however many threads there are.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from kerazoo.data.augmentation import Augmentation
+from kerazoo.placement import Placement
 from kerazoo.preprocessing import Preprocessing
 
 fold_in = tf.random.experimental.stateless_fold_in
@@ -65,6 +67,12 @@ class Augmenter:
                 _ready(layers.CutMix(factor=(record.cutmix, record.cutmix), **kind))
             )
 
+    def mirrors(self, seed: tf.Tensor) -> Any:
+        """Whether `picture` mirrors the picture of that seed: a boolean tensor, or False."""
+        if not self.record.flip:
+            return False
+        return tf.random.stateless_uniform((), Seeds(seed).next()) < 0.5
+
     def picture(self, image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Float32 `(height, width, channels)` of 0 to 255, of the final size -> the same, varied.
 
@@ -72,8 +80,11 @@ class Augmenter:
         """
         seeds = Seeds(seed)
         if self.record.flip:
+            seeds.next()  # it went into `mirrors`
             # Keras' RandomFlip gives the same pictures and takes four times as long.
-            image = tf.image.stateless_random_flip_left_right(image, seeds.next())
+            shape, mirrored = image.shape, self.mirrors(seed)
+            image = tf.cond(mirrored, lambda: tf.reverse(image, [1]), lambda: image)
+            image = tf.ensure_shape(image, shape)
         if not self._operations and self._erase is None:
             return image
         batch = image[None]
@@ -84,25 +95,23 @@ class Augmenter:
         return batch[0]
 
     def mix(
-        self, pictures: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor
+        self, pictures: tf.Tensor, targets: tf.Tensor, seed: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """A batch with soft labels `(batch, classes)` -> MixUp or CutMix of it."""
+        """A batch with encoded targets `(batch, …)` -> MixUp or CutMix of it."""
         seeds = Seeds(seed)
         draw = tf.random.stateless_uniform((2,), seeds.next())
 
         def mixed(mixer: Any) -> Any:
             def run() -> tuple[tf.Tensor, tf.Tensor]:
-                data = {"images": pictures, "labels": labels}
+                data = {"images": pictures, "labels": targets}  # Keras' words
                 change = mixer.get_random_transformation(data, training=True, seed=seeds)
-                x, y = (
-                    mixer.transform_images(pictures, change),
-                    mixer.transform_labels(labels, change),
-                )
-                return tf.ensure_shape(x, pictures.shape), tf.ensure_shape(y, labels.shape)
+                x = mixer.transform_images(pictures, change)
+                y = mixer.transform_labels(targets, change)
+                return tf.ensure_shape(x, pictures.shape), tf.ensure_shape(y, targets.shape)
 
             return run
 
-        branches = [*map(mixed, self._mixers), lambda: (pictures, labels)]
+        branches = [*map(mixed, self._mixers), lambda: (pictures, targets)]
         chosen = tf.cast(draw[0] * len(self._mixers), tf.int32)
         chosen = tf.where(draw[1] < self.record.mix_probability, chosen, len(self._mixers))
         return tf.switch_case(chosen, branches)
@@ -116,8 +125,10 @@ class Augmenter:
 
 def cropped(
     data: tf.Tensor, encoded: bool, record: Augmentation, preprocessing: Preprocessing, seed: Any
-) -> tf.Tensor:
-    """A picture's crop at the final size, float32 of 0 to 255; of a JPEG only the crop is decoded.
+) -> tuple[tf.Tensor, Placement]:
+    """A picture's crop at the final size, float32 of 0 to 255, and where its pixels went.
+
+    Of a JPEG only the crop is decoded.
 
     Args:
         data: Encoded bytes, or a uint8 array `(height, width, channels)` where not `encoded`.
@@ -128,18 +139,33 @@ def cropped(
     """
     plain = preprocessing.without_normalisation()
     if record.crop != "random":
-        image = plain_picture(data, encoded, plain)
-        return _pad_and_crop(image, record, seed) if record.crop == "pad" else image
+        image, placement = placed_picture(data, encoded, plain)
+        if record.crop == "pad":
+            image, corner = _pad_and_crop(image, record, seed)
+            margin = record.padding
+            window = (corner[0] - margin, corner[1] - margin, *plain.size)
+            placement = _chained(placement, Placement.of_window(plain.size, window, plain.size))
+        return image, placement
     if encoded:
-        crop = tf.cond(
+        crop, window, shape = tf.cond(
             tf.io.is_jpeg(data),
             lambda: _jpeg_crop(data, record, plain, seed),
             lambda: _array_crop(decode_other(data), record, seed),
         )
         crop = tf.ensure_shape(crop, (None, None, 3))
     else:
-        crop = _array_crop(data, record, seed)
-    return scaled(crop, plain)
+        crop, window, shape = _array_crop(data, record, seed)
+    placement = Placement.of_window(_pair(shape), tuple(tf.unstack(window)), plain.size)
+    return scaled(crop, plain), placement
+
+
+def rescaled(
+    image: tf.Tensor, placement: Placement, preprocessing: Preprocessing
+) -> tuple[tf.Tensor, Placement]:
+    """A placed picture scaled to another size, that of `preprocessing`."""
+    window = (0, 0, *placement.size)
+    second = Placement.of_window(placement.size, window, preprocessing.size)
+    return scaled(image, preprocessing), _chained(placement, second)
 
 
 def scaled(pictures: tf.Tensor, preprocessing: Preprocessing) -> tf.Tensor:
@@ -153,16 +179,23 @@ def scaled(pictures: tf.Tensor, preprocessing: Preprocessing) -> tf.Tensor:
     return tf.clip_by_value(pictures, 0.0, 255.0) if overshoots else pictures
 
 
-def plain_picture(data: tf.Tensor, encoded: bool, preprocessing: Preprocessing) -> tf.Tensor:
-    """A picture exactly as `preprocessing` says, for evaluation."""
+def placed_picture(
+    data: tf.Tensor, encoded: bool, preprocessing: Preprocessing
+) -> tuple[tf.Tensor, Placement]:
+    """A picture exactly as `preprocessing` says, for evaluation, and where its pixels went."""
     if not encoded:
-        return preprocessing.tf_image(data)
-    image = tf.cond(
-        tf.io.is_jpeg(data),
-        lambda: preprocessing.tf_decode(data),
-        lambda: preprocessing.tf_image(decode_other(data)),
-    )
-    return tf.ensure_shape(image, (*preprocessing.size, 3))
+        return preprocessing.tf_image(data), preprocessing.place(*_pair(tf.shape(data)[:2]))
+
+    def other() -> tuple[tf.Tensor, tf.Tensor]:
+        image = decode_other(data)
+        return preprocessing.tf_image(image), tf.shape(image)[:2]
+
+    def jpeg() -> tuple[tf.Tensor, tf.Tensor]:
+        return preprocessing.tf_decode(data), tf.io.extract_jpeg_shape(data)[:2]
+
+    image, shape = tf.cond(tf.io.is_jpeg(data), jpeg, other)
+    placement = preprocessing.place(*_pair(shape))
+    return tf.ensure_shape(image, (*preprocessing.size, 3)), placement
 
 
 def decode_other(data: tf.Tensor) -> tf.Tensor:
@@ -171,20 +204,27 @@ def decode_other(data: tf.Tensor) -> tf.Tensor:
     return tf.ensure_shape(image, (None, None, 3))
 
 
-def _jpeg_crop(data: tf.Tensor, record: Augmentation, plain: Preprocessing, seed: Any) -> tf.Tensor:
-    begin, size = _window(tf.io.extract_jpeg_shape(data), record, seed)
+def _jpeg_crop(
+    data: tf.Tensor, record: Augmentation, plain: Preprocessing, seed: Any
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """The crop, its window (top, left, height, width), and height and width of the picture."""
+    shape = tf.io.extract_jpeg_shape(data)
+    window = _window(shape, record, seed)
     transform = "INTEGER_ACCURATE" if plain.rounding == "floor" else ""
-    window = tf.concat([begin, size], 0)
-    return tf.io.decode_and_crop_jpeg(data, window, channels=3, dct_method=transform)
+    crop = tf.io.decode_and_crop_jpeg(data, window, channels=3, dct_method=transform)
+    return crop, window, shape[:2]
 
 
-def _array_crop(image: tf.Tensor, record: Augmentation, seed: Any) -> tf.Tensor:
-    begin, size = _window(tf.shape(image), record, seed)
-    return tf.image.crop_to_bounding_box(image, begin[0], begin[1], size[0], size[1])
+def _array_crop(
+    image: tf.Tensor, record: Augmentation, seed: Any
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    shape = tf.shape(image)
+    window = _window(shape, record, seed)
+    return tf.image.crop_to_bounding_box(image, *tf.unstack(window)), window, shape[:2]
 
 
-def _window(shape: tf.Tensor, record: Augmentation, seed: Any) -> tuple[tf.Tensor, tf.Tensor]:
-    """`(top, left)` and `(height, width)` of a random crop; all of the picture if none is found."""
+def _window(shape: tf.Tensor, record: Augmentation, seed: Any) -> tf.Tensor:
+    """Top, left, height and width of a random crop; all of the picture if none is found."""
     begin, size, _ = tf.image.stateless_sample_distorted_bounding_box(
         shape,
         tf.zeros((1, 0, 4)),
@@ -195,13 +235,31 @@ def _window(shape: tf.Tensor, record: Augmentation, seed: Any) -> tuple[tf.Tenso
         max_attempts=10,
         use_image_if_no_bounding_boxes=True,
     )
-    return begin[:2], size[:2]
+    return tf.concat([begin[:2], size[:2]], 0)
 
 
-def _pad_and_crop(image: tf.Tensor, record: Augmentation, seed: Any) -> tf.Tensor:
+def _pad_and_crop(image: tf.Tensor, record: Augmentation, seed: Any) -> tuple[tf.Tensor, tf.Tensor]:
+    """A part of the padded picture, of the picture's size, and its top and left in that."""
     margin = [[record.padding] * 2] * 2 + [[0, 0]]
-    mode = "CONSTANT" if record.padding_mode == "zeros" else "REFLECT"
-    return tf.image.stateless_random_crop(tf.pad(image, margin, mode), image.shape, seed)
+    padded = tf.pad(image, margin, "CONSTANT" if record.padding_mode == "zeros" else "REFLECT")
+    # As `tf.image.stateless_random_crop` draws it, which does not tell.
+    draws = tf.random.stateless_uniform((3,), seed, maxval=tf.int32.max, dtype=tf.int32)
+    corner = draws % (tf.shape(padded) - tf.shape(image) + 1)
+    return tf.ensure_shape(tf.slice(padded, corner, image.shape), image.shape), corner[:2]
+
+
+def _chained(first: Placement, second: Placement) -> Placement:
+    """Placed by `first`, and the result of that by `second`."""
+    scale = tuple(a * b for a, b in zip(first.scale, second.scale, strict=True))
+    offset = tuple(
+        a * b + c for a, b, c in zip(first.offset, second.scale, second.offset, strict=True)
+    )
+    return replace(first, scale=scale, offset=offset, size=second.size)
+
+
+def _pair(shape: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    height, width = tf.unstack(tf.ensure_shape(shape, (2,)))
+    return height, width
 
 
 def _ready(layer: Any, shape: tuple | None = None) -> Any:

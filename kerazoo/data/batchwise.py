@@ -13,11 +13,21 @@ from kerazoo.data.augment import fold_in, scaled
 from kerazoo.data.augmentation import Augmentation
 from kerazoo.data.source import Source
 from kerazoo.preprocessing import Preprocessing
+from kerazoo.tasks import get_task
 
 
 def is_small(source: Source, record: Augmentation, preprocessing: Preprocessing) -> bool:
-    """Whether `small_batches` can do it: arrays of the right size, to be shifted and mirrored."""
-    if source.encoded or not source.fetch or record.crop == "random":
+    """Whether `small_batches` can do it: arrays of the right size, to be shifted and mirrored.
+
+    A target that says where something is would have to move with each picture: those are left to
+    the general pipeline.
+    """
+    if (
+        get_task(source.task).placed
+        or source.encoded
+        or not source.fetch
+        or record.crop == "random"
+    ):
         return False
     if record.rand_augment or record.erase:
         return False
@@ -36,7 +46,7 @@ def small_batches(
     branches: tuple[tf.Tensor, tf.Tensor],
     parallel: int,
 ) -> tf.data.Dataset:
-    """Normalised float32 pictures and int64 labels, without end.
+    """Normalised float32 pictures and their targets, without end.
 
     Args:
         source: Arrays.
@@ -65,13 +75,13 @@ def small_batches(
         first = tf.where(number == start[0], tf.constant(start[1], tf.int64), 0)
         return tf.data.Dataset.range(first, steps).map(at)
 
-    def load(index: tf.Tensor, draws: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        pictures, labels = source.fetch(index)
+    def load(index: tf.Tensor, draws: tf.Tensor) -> tuple[tf.Tensor, Any]:
+        pictures, targets = source.fetch(index)
         pictures = _shifted(pictures, draws, record)
         if final.size != preprocessing.size:
             pictures = scaled(pictures, final)
         scale, offset = final._affine(pictures.shape[-1])
-        return tf.cast(pictures, tf.float32) * scale + offset, labels
+        return tf.cast(pictures, tf.float32) * scale + offset, targets
 
     return epochs.flat_map(one_epoch).map(load, num_parallel_calls=parallel)
 

@@ -1,15 +1,17 @@
 """A source that is decoded once and kept in memory, for small pictures that are seen many times."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from kerazoo._errors import invalid
+from kerazoo.data.arrays import array_rows
 from kerazoo.data.augment import decode_other
 from kerazoo.data.corrupt import find_corrupt, picture_error
-from kerazoo.data.files import array_rows
 from kerazoo.data.source import Source
+from kerazoo.tasks import get_task
 
 LARGEST = 1 << 30  # bytes of pixels that `fits_in_memory` agrees to
 
@@ -28,38 +30,37 @@ def in_memory(source: Source, rounding: str = "round") -> Source:
             TensorFlow pipelines (`"round"`).
 
     Raises:
-        ValueError: Pictures of different sizes, or a label out of range.
+        ValueError: Pictures of different sizes, or a target that the task does not know.
         PictureError: A picture that cannot be decoded.
     """
     if not source.encoded:
         return source
     transform = "INTEGER_ACCURATE" if rounding == "floor" else ""
 
-    def decode(data: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def decode(data: tf.Tensor, target: Any) -> tuple[tf.Tensor, Any]:
         image = tf.cond(
             tf.io.is_jpeg(data),
             lambda: tf.io.decode_jpeg(data, channels=3, dct_method=transform),
             lambda: decode_other(data),
         )
-        return image, label
+        return image, target
 
     rows = source.pictures.map(decode, num_parallel_calls=tf.data.AUTOTUNE).prefetch(64)
-    pictures, labels = None, np.empty(source.count, "int64")
+    pictures, targets = None, []
     try:
-        for i, (image, label) in enumerate(rows):
+        for i, (image, target) in enumerate(rows.as_numpy_iterator()):
             if pictures is None:
                 pictures = np.empty((source.count, *image.shape), "uint8")
             if image.shape != pictures.shape[1:]:
                 rule = f"one that has pictures of one size; {source.picture_name(i)!r} differs"
                 raise invalid("source", source.name, rule)
-            pictures[i], labels[i] = image.numpy(), label.numpy()
+            pictures[i] = image
+            targets.append(target)
     except tf.errors.OpError as error:
         if not (found := find_corrupt(source)):
             raise
         raise picture_error(found) from error
-    outside = np.flatnonzero((labels < 0) | (labels >= len(source.classes)))
-    if len(outside):
-        rule = f"one of labels within 0 to {len(source.classes) - 1}; it has {labels[outside[0]]}"
-        raise invalid("source", source.picture_name(int(outside[0])), rule)
-    dataset, fetch = array_rows(pictures, labels)
+    stacked = tf.nest.map_structure(lambda *each: np.stack(each), *targets)
+    get_task(source.task).check_targets(stacked, source)
+    dataset, fetch = array_rows(pictures, stacked)
     return dataclasses.replace(source, pictures=dataset, encoded=False, fetch=fetch)

@@ -5,7 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo._errors import invalid
-from kerazoo.data.source import Source, load_source, tfds_splits
+from kerazoo.data.csv_file import csv_source, csv_splits
+from kerazoo.data.folder import folder_source, folder_splits
+from kerazoo.data.source import Source
+from kerazoo.data.splits import default_split
+from kerazoo.data.tfds import tfds_source, tfds_splits
 
 
 def open_source(
@@ -13,6 +17,7 @@ def open_source(
     split: str | None = None,
     *,
     data_dir: str | os.PathLike | None = None,
+    purpose: str = "train",
     shards: int = 1,
     **options: Any,
 ) -> Source:
@@ -21,27 +26,28 @@ def open_source(
     Args:
         data: A path that ends in `.csv`; the path of a folder (with a `/` in it, or one that
             exists, where no `data_dir` is given); otherwise a TFDS name.
-        split: By default `"train"`, or `"all"` where a folder or CSV file has no splits.
+        split: By default `"all"` where a folder or CSV file has no splits, else what `purpose`
+            says.
         data_dir: For TFDS sets: the folder that holds `<name>/<version>`.
-        shards: For TFDS sets, see `load_source`.
+        purpose: Which split is the default one: `"train"`, or `"evaluate"` for a split that is
+            held out (`"validation"`, else `"test"`).
+        shards: For TFDS sets, see `tfds_source`.
         **options: For `folder_source` and `csv_source`, such as `fractions`.
 
     Raises:
         ValueError: No such data.
     """
-    from kerazoo.data.files import csv_source, folder_source
-
     text, kind = os.fspath(data), _kind(data, data_dir)
-    if kind == "csv":
-        return csv_source(
-            text, split or ("train" if options.get("fractions") else "all"), **options
-        )
-    if kind == "folder":
-        has_train = options.get("fractions") or (Path(text) / "train").is_dir()
-        return folder_source(text, split or ("train" if has_train else "all"), **options)
-    if options:
+    if options and kind == "tfds":
         raise invalid("fractions", options, "left out for a TFDS set, which has its own splits")
-    return load_source(text, split or "train", data_dir=data_dir, shards=shards)
+    if split is None:
+        names = options.get("fractions") or split_names(data, data_dir=data_dir)
+        split = default_split(tuple(names), purpose)
+    if kind == "csv":
+        return csv_source(text, split, **options)
+    if kind == "folder":
+        return folder_source(text, split, **options)
+    return tfds_source(text, split, data_dir=data_dir, shards=shards)
 
 
 def split_names(
@@ -55,8 +61,6 @@ def split_names(
     Raises:
         ValueError: No such data.
     """
-    from kerazoo.data.files import csv_splits, folder_splits
-
     text, kind = os.fspath(data), _kind(data, data_dir)
     if kind == "tfds":
         return tuple(tfds_splits(text, data_dir))
@@ -67,9 +71,11 @@ def _kind(data: str | os.PathLike, data_dir: str | os.PathLike | None) -> str:
     text = os.fspath(data)
     if text.lower().endswith(".csv"):
         return "csv"
+    if os.sep in text:  # no TFDS set has one in its name
+        return "folder"
     if data_dir is not None:
         return "tfds"
-    if Path(text).is_dir() or os.sep in text:
+    if Path(text).is_dir():
         return "folder"
     rule = "the path of a folder or of a .csv file, or a TFDS name together with `data_dir`"
     raise invalid("data", text, rule)

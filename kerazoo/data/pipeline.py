@@ -8,12 +8,13 @@ from typing import Any
 import tensorflow as tf
 
 from kerazoo._errors import invalid, unknown
-from kerazoo.data.augment import Augmenter, cropped, fold_in, plain_picture, scaled
+from kerazoo.data.augment import Augmenter, cropped, fold_in, placed_picture, rescaled
 from kerazoo.data.augmentation import Augmentation
 from kerazoo.data.batchwise import is_small, small_batches
 from kerazoo.data.corrupt import Corrupt, Tally, picture_error
 from kerazoo.data.source import Source
 from kerazoo.preprocessing import Preprocessing
+from kerazoo.tasks import get_task
 
 # Random numbers for different ends come from different branches of the seed.
 _SHUFFLE, _CROP, _PICTURE, _MIX = range(4)
@@ -24,18 +25,18 @@ class TrainingData:
     """What `training_data` makes.
 
     Attributes:
-        batches: `tf.data.Dataset` of (float32 pictures, labels), without end: give `fit` the
-            `steps`. Labels are int64 `(batch,)`, or float32 `(batch, classes)` where `soft`.
+        batches: `tf.data.Dataset` of (float32 pictures, targets), without end: give `fit` the
+            `steps`.
         steps: Whole batches in an epoch; the few pictures left over differ from epoch to epoch.
         classes: Names of the classes.
-        soft: Whether labels are shares of the classes.
+        encoded: Whether targets are as the task's loss takes them, not as the source has them.
         on_corrupt: `"skip"` or `"fail"`.
     """
 
     batches: Any
     steps: int
     classes: tuple[str, ...]
-    soft: bool
+    encoded: bool
     on_corrupt: str
     tally: Tally
 
@@ -75,6 +76,7 @@ def training_data(
     cache: bool = False,
     shuffle_buffer: int = 8192,
     parallel: int | None = None,
+    encode: bool = False,
 ) -> TrainingData:
     """Shuffled, augmented, normalised batches.
 
@@ -103,12 +105,16 @@ def training_data(
         shuffle_buffer: Pictures to choose from, for sources that come in a stream. The others are
             shuffled as a whole, without a buffer.
         parallel: Calls at a time; by default as TensorFlow finds best.
+        encode: Targets as the loss of the source's task takes them. MixUp and CutMix, which mix
+            targets, do so in any case.
 
     Raises:
-        ValueError: A source with fewer pictures than a batch, or an argument out of range.
+        ValueError: A source with fewer pictures than a batch, an argument out of range, or an
+            augmentation that the task's targets cannot follow.
     """
     augmentation = augmentation or Augmentation()
     _check(source, batch_size, seed, epoch, step, on_corrupt, shuffle_buffer)
+    _check_task(source, augmentation)
     steps, parallel = source.count // batch_size, parallel or tf.data.AUTOTUNE
     root, tally = tf.constant([seed, 0], tf.int64), Tally(source)
     final = preprocessing.with_size(size) if size else preprocessing
@@ -132,18 +138,14 @@ def training_data(
         if on_corrupt == "skip":
             rows = rows.ignore_errors()
         batches = rows.batch(batch_size, drop_remainder=True)
-    if augmentation.soft_labels:
-        classes, branch = len(source.classes), fold_in(root, _MIX)
-
-        def mix(number: tf.Tensor, row: tuple) -> tuple[tf.Tensor, tf.Tensor]:
-            return augmenter.mix(row[0], tf.one_hot(row[1], classes), fold_in(branch, number))
-
-        batches = batches.enumerate(epoch * steps + step).map(mix, num_parallel_calls=parallel)
+    encode = encode or augmentation.mixes
+    if encode:
+        encoded = _encoder(source, augmenter, fold_in(root, _MIX))
+        batches = batches.enumerate(epoch * steps + step).map(encoded, num_parallel_calls=parallel)
     options = tf.data.Options()
     options.deterministic = True
     batches = batches.prefetch(tf.data.AUTOTUNE).with_options(options)
-    soft = augmentation.soft_labels
-    return TrainingData(batches, steps, source.classes, soft, on_corrupt, tally)
+    return TrainingData(batches, steps, source.classes, encode, on_corrupt, tally)
 
 
 def evaluation_batches(
@@ -153,8 +155,9 @@ def evaluation_batches(
     limit: int | None = None,
     *,
     on_corrupt: str = "fail",
+    encode: bool = False,
 ) -> tf.data.Dataset:
-    """(float32 pictures, int64 labels) in order, once, exactly as `preprocessing` says.
+    """(float32 pictures, targets) in order, once, exactly as `preprocessing` says.
 
     Args:
         source: The pictures.
@@ -163,17 +166,24 @@ def evaluation_batches(
         limit: Only this many pictures, the first ones.
         on_corrupt: `"fail"` ends the data with TensorFlow's error at a picture that cannot be
             decoded, `"skip"` leaves it out; `find_corrupt` names them.
+        encode: Targets moved with their pictures, as the loss of the source's task takes them; by
+            default they are those of the source, in pixels of the original.
     """
     _check_on_corrupt(on_corrupt)
+    task = get_task(source.task)
 
-    def decode(data: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return plain_picture(data, source.encoded, preprocessing), label
+    def decode(data: tf.Tensor, target: Any) -> tuple[tf.Tensor, Any]:
+        image, placement = placed_picture(data, source.encoded, preprocessing)
+        return image, task.move(target, placement) if encode else target
 
     rows = source.pictures.take(source.count if limit is None else limit)
     rows = rows.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
     if on_corrupt == "skip" and source.encoded:  # their number is unknown then
         rows = rows.ignore_errors()
-    return rows.batch(batch_size).prefetch(2)
+    batches = rows.batch(batch_size)
+    if encode:
+        batches = batches.map(lambda x, y: (x, task.encode(y, source.classes)))
+    return batches.prefetch(2)
 
 
 def _check(source, batch_size, seed, epoch, step, on_corrupt, shuffle_buffer) -> None:
@@ -192,6 +202,17 @@ def _check(source, batch_size, seed, epoch, step, on_corrupt, shuffle_buffer) ->
     if step >= source.count // batch_size:
         raise invalid("step", step, f"below the {source.count // batch_size} steps of an epoch")
     _check_on_corrupt(on_corrupt)
+
+
+def _check_task(source: Source, augmentation: Augmentation) -> None:
+    task = get_task(source.task)
+    if augmentation.mixes and not task.mixes:
+        values = {"mixup": augmentation.mixup, "cutmix": augmentation.cutmix}
+        raise invalid("augmentation", values, f"without mixing: targets of {task.name} stay apart")
+    if augmentation.rand_augment and task.placed:
+        # Among its operations are rotation and shear, and nothing tells which one was drawn.
+        rule = f"0 for {task.name}, whose targets would not follow the pictures"
+        raise invalid("rand_augment", augmentation.rand_augment, rule)
 
 
 def _check_on_corrupt(on_corrupt: str) -> None:
@@ -242,6 +263,19 @@ def _rows(
     return epochs.flat_map(by_number if source.fetch else in_a_stream)
 
 
+def _encoder(source: Source, augmenter: Augmenter, branch: tf.Tensor) -> Any:
+    """Encodes the targets of a numbered batch, and mixes it where that is wanted."""
+    task = get_task(source.task)
+
+    def encoded(number: tf.Tensor, batch: tuple) -> tuple[tf.Tensor, Any]:
+        pictures, targets = batch[0], task.encode(batch[1], source.classes)
+        if not augmenter.record.mixes:
+            return pictures, targets
+        return augmenter.mix(pictures, targets, fold_in(branch, number))
+
+    return encoded
+
+
 def _loader(
     source: Source,
     preprocessing: Preprocessing,
@@ -253,18 +287,23 @@ def _loader(
     record, final = augmenter.record, augmenter.preprocessing
     cut = final if record.crop == "random" else preprocessing
 
-    def load(number: tf.Tensor, index: tf.Tensor, row: Any) -> tuple[tf.Tensor, tf.Tensor]:
+    task = get_task(source.task)
+
+    def load(number: tf.Tensor, index: tf.Tensor, row: Any) -> tuple[tf.Tensor, Any]:
         with tf.control_dependencies([tally.begin(index)]):
             row = tf.nest.map_structure(tf.identity, row)
-        data, label = source.fetch(row) if source.fetch else row
+        data, target = source.fetch(row) if source.fetch else row
         seed = fold_in(fold_in(crop, number), index)
-        image = cropped(data, source.encoded, record, cut, seed)
+        image, placement = cropped(data, source.encoded, record, cut, seed)
         with tf.control_dependencies([image]):
             tally.done(index)
-        image = scaled(image, final) if cut.size != final.size else image
-        image = augmenter.picture(image, fold_in(fold_in(vary, number), index))
+        if cut.size != final.size:
+            image, placement = rescaled(image, placement, final)
+        seed = fold_in(fold_in(vary, number), index)
+        image = augmenter.picture(image, seed)
+        target = task.move(target, placement.mirror(augmenter.mirrors(seed)))
         # Not `preprocessing.normalise`: that computes with the backend of Keras, which may be JAX.
         scale, offset = final._affine(image.shape[-1])
-        return image * scale + offset, label
+        return image * scale + offset, target
 
     return load

@@ -9,6 +9,11 @@ import numpy as np
 
 from kerazoo._errors import invalid, unknown
 
+# How data sets call the part that is watched while training, and the one that counts at the end.
+VALIDATION = ("validation", "valid", "val", "dev")
+TEST = ("test", "testing")
+# Purpose -> names of the split that serves it, the first one that there is.
+_PURPOSES = {"train": ("train",), "evaluate": (*VALIDATION, *TEST)}
 _BOUND = r"(-?\d+%?)?"
 _SPLIT = re.compile(rf"^(?P<name>[\w.-]+)(?:\[{_BOUND}:{_BOUND}\])?$")
 
@@ -19,6 +24,26 @@ def split_name(split: str) -> str:
     if not found:
         raise invalid("split", split, "a name with or without a slice, as in 'train[:90%]'")
     return found["name"]
+
+
+def default_split(names: Sequence[str], purpose: str) -> str:
+    """The split of a data set that is meant where nobody names one.
+
+    Args:
+        names: The splits there are; none where all pictures are in one, which is called `"all"`.
+        purpose: `"train"` or `"evaluate"`.
+
+    Raises:
+        ValueError: None of them serves the purpose.
+    """
+    if purpose not in _PURPOSES:
+        raise unknown("purpose", purpose, _PURPOSES)
+    if not names:
+        return "all"
+    for name in _PURPOSES[purpose]:
+        if name in names:
+            return name
+    raise unknown("split", None, names)
 
 
 def cut(split: str, count: int) -> slice:

@@ -1,10 +1,15 @@
 """From learned groups to plain convolutions on fewer channels."""
 
+import collections
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
 import keras
 import numpy as np
 from keras import ops
 
 from kerazoo._errors import invalid
+from kerazoo._graph import Graph, Node, Ref, copied, is_graph, layers_of
 from kerazoo.deploy._channel_orders import (
     MERGES,
     absorb,
@@ -53,11 +58,11 @@ def freeze_groups(model: keras.Model, *, allow_untrained: bool = False) -> keras
 
 
 def _layers(model, kind) -> list:
-    return [layer for layer in model._flatten_layers() if isinstance(layer, kind)]
+    return [layer for layer in layers_of(model) if isinstance(layer, kind)]
 
 
 def _check(model, allow_untrained: bool) -> None:
-    if not _is_graph(model):
+    if not is_graph(model):
         raise invalid("model", model, "a built functional or sequential Keras model")
     learned = _layers(model, FLGCConv2D)
     if not learned and _layers(model, FrozenFLGCConv2D):
@@ -73,176 +78,142 @@ def _check(model, allow_untrained: bool) -> None:
         )
 
 
-def _is_graph(layer) -> bool:
-    return hasattr(layer, "_nodes_by_depth") or (
-        isinstance(layer, keras.Sequential) and layer.built
-    )
-
-
 def _freeze(model):
-    if isinstance(model, keras.Sequential):
-        model = keras.Model(model.inputs, model.outputs, name=model.name)
-    rewrite = _Rewriter(model)
-    frozen = keras.models.clone_model(
-        model, clone_function=lambda layer: layer, call_function=rewrite
-    )
+    graph = Graph.read(model)
+    _Freezing(graph).run()
+    frozen = graph.build(_freeze, in_training=True)
     if hasattr(model, "info"):  # models inside of models have theirs too
         frozen.info = model.info
     return frozen
 
 
-class _Rewriter:
-    """Called for every layer of the old graph in turn with the tensors of the new one.
+@dataclass(frozen=True)
+class _Filled:
+    """A new layer to be called, and the weights that it then takes."""
 
-    The order of a new tensor's channels, where it is not the old one: new channel i is old channel
-    `order[i]`.
+    layer: keras.layers.Layer
+    weights: list[np.ndarray]
+    kwargs: dict = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.layer.name
+
+    def emit(self, x):
+        y = self.layer(x, **self.kwargs)
+        self.layer.set_weights(self.weights)
+        return y
+
+
+class _Freezing:
+    """Rewrites the calls of a graph from first to last.
+
+    Attributes:
+        orders: Of the channels of a tensor, where it is not the old one: new channel i is old
+            channel `order[i]`.
+        wanted: Filter orders of plain convolutions that make the groups behind them slices.
     """
 
-    def __init__(self, model):
-        self.nodes = [
-            node for level in model._nodes_by_depth.values() for node in level if not node.is_input
-        ]
-        self.outputs = {id(x) for x in model.outputs}
-        self.ends = {n.operation.name for n in self.nodes if self._is_output(n)}
-        calls = [n.operation.name for n in self.nodes]
-        self.shared = {name for name in calls if calls.count(name) > 1}
-        self.wanted = self._wanted_filter_orders()
-        self.orders: dict[int, tuple] = {}  # with the tensor, lest its id be used again
-        self.gathered: dict[tuple, tuple] = {}
-        self.names: dict[str, int] = {}
-        self.frozen: dict[str, tuple] = {}
-        self.copies: dict[str, keras.layers.Layer] = {}
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.orders: dict[Ref, np.ndarray] = {}
+        self.wanted = dict(_wanted_filter_orders(graph))
+        self._nodes: list[Node] = []
+        self._gathered: dict[tuple[Ref, bytes], Ref] = {}
+        self._names: collections.Counter[str] = collections.Counter()
+        self._frozen: dict[int, tuple[_Filled, np.ndarray | None]] = {}
 
-    def _is_output(self, node) -> bool:
-        return any(id(x) in self.outputs for x in node.outputs)
+    def run(self) -> None:
+        for node in self.graph.nodes:
+            order = self._rewrite(node)
+            self._nodes.append(node)
+            if order is not None:
+                self.orders[Ref(node)] = order
+        self.graph.outputs = keras.tree.map_structure(self._restored, self.graph.outputs)
+        self.graph.nodes = self._nodes
+        self.graph.recount()
 
-    def __call__(self, layer, *args, **kwargs):
-        x = args[0] if len(args) == 1 else None
-        if type(layer) in MERGES and isinstance(x, list | tuple):
-            y, order = self._merge(layer, list(x))
-        elif self._follows_orders(layer, x, kwargs):
-            y, order = self._follow(layer, x, kwargs)
-        else:
-            args, kwargs = keras.tree.map_structure(self._restored, (args, kwargs))
-            y, order = self._plain(layer, args, kwargs)
-        if order is None:
-            return y
-        self.orders[id(y)] = (y, order)
-        return self._restored(y) if layer.name in self.ends else y
+    def _rewrite(self, node: Node) -> np.ndarray | None:
+        """Changes one call, and returns the order of its channels, None for the old one."""
+        alone = node.only is not None and not node.shared
+        if isinstance(node.operation, FLGCConv2D):
+            return self._freeze(node, node.only if alone else self._restored(node.refs[0]))
+        if type(node.operation) in MERGES and isinstance(node.args[0], list | tuple):
+            return self._merge(node)
+        if alone and (found := self._follow(node)):
+            node.operation, order = found
+            return order
+        node.args, node.kwargs = keras.tree.map_structure(self._restored, (node.args, node.kwargs))
+        return None
 
-    def _follows_orders(self, layer, x, kwargs) -> bool:
-        tensors = keras.tree.flatten(kwargs)
-        return (
-            isinstance(x, keras.KerasTensor)
-            and layer.name not in self.shared
-            and not any(isinstance(t, keras.KerasTensor) for t in tensors)
-        )
+    def _freeze(self, node: Node, x: Ref) -> np.ndarray | None:
+        key = id(node.operation)
+        if key not in self._frozen:
+            self._frozen[key] = _frozen_layer(node.operation, self.orders.get(x))
+        node.operation, order = self._frozen[key]
+        node.args, node.kwargs = (x,), {}
+        return order
 
-    def _follow(self, layer, x, kwargs):
-        """Layers whose weights can take or make another order of channels."""
-        order = self._order(x)
-        if isinstance(layer, FLGCConv2D):
-            return self._frozen(layer, x, order)
-        wanted = self.wanted.get(layer.name)
+    def _follow(self, node: Node) -> tuple[_Filled, np.ndarray | None] | None:
+        """A layer whose weights take or make another order of channels; None for others."""
+        layer, order, wanted = node.operation, self.orders.get(node.only), self.wanted.get(node)
         change, out = (absorb(layer), wanted) if absorb(layer) else (pass_through(layer), order)
         if change is None or (order is None and wanted is None):
-            return self._plain(layer, (self._restored(x),), kwargs)
+            return None
         weights = layer.get_weights()
         weights = weights if order is None else change(weights, order)
         weights = weights if wanted is None else reorder_filters(weights, wanted)
-        copy = _copy(layer)
-        y = copy(x, **kwargs)
-        copy.set_weights(weights)
-        return y, out
+        return _Filled(copied(layer), weights, node.kwargs), out
 
-    def _plain(self, layer, args, kwargs):
-        """Any layer, on channels in their old order; a frozen one for learned groups."""
-        if not isinstance(layer, keras.layers.Layer):
-            return layer(*args, **kwargs), None
-        if isinstance(layer, FLGCConv2D):
-            y, order = self._frozen(layer, args[0], None)
-            return (y if order is None else self._gather(y, np.argsort(order))), None
-        if layer.name not in self.copies:
-            nested = _is_graph(layer) and _layers(layer, FLGCConv2D)
-            self.copies[layer.name] = _freeze(layer) if nested else _copy(layer)
-            y = self.copies[layer.name](*args, **kwargs)
-            if not nested:
-                self.copies[layer.name].set_weights(layer.get_weights())
-            return y, None
-        return self.copies[layer.name](*args, **kwargs), None
-
-    def _merge(self, layer, tensors):
+    def _merge(self, node: Node) -> np.ndarray | None:
         """All in the order of the first that has one of its own, as one of two must move."""
-        orders = [self._order(x) for x in tensors]
-        widths = {x.shape[-1] for x in tensors}
-        target = next((o for o in orders if o is not None), None) if len(widths) == 1 else None
-        moved = [self._in_order(x, target) for x in tensors]
-        return self.copies.setdefault(layer.name, _copy(layer))(moved), target
-
-    def _frozen(self, layer, x, order):
-        if layer.name in self.frozen:
-            frozen, out = self.frozen[layer.name]
-            return frozen(x), out
-        frozen, weights, out = _frozen_layer(layer, order)
-        y = frozen(x)
-        frozen.set_weights(weights)
-        self.frozen[layer.name] = (frozen, out)
-        return y, out
-
-    def _order(self, x):
-        return self.orders.get(id(x), (x, None))[1]
+        tensors = node.args[0]
+        orders = (self.orders[x] for x in tensors if x in self.orders)
+        target = next(orders, None) if len({_channels(x) for x in tensors}) == 1 else None
+        node.args = ([self._in_order(x, target) for x in tensors],)
+        return target
 
     def _restored(self, x):
-        return self._in_order(x, None) if isinstance(x, keras.KerasTensor) else x
+        return self._in_order(x, None) if isinstance(x, Ref) else x
 
-    def _in_order(self, x, target):
+    def _in_order(self, x: Ref, target: np.ndarray | None) -> Ref:
         """`x` with its channels in the order `target`, None for the old one."""
-        order = self._order(x)
+        order = self.orders.get(x)
         if order is None and target is None:
             return x
-        back = np.arange(x.shape[-1]) if order is None else np.argsort(order)
+        back = np.arange(_channels(x)) if order is None else np.argsort(order)
         return self._gather(x, back if target is None else back[target])
 
-    def _gather(self, x, indices):
+    def _gather(self, x: Ref, indices: np.ndarray) -> Ref:
         if (indices == np.arange(len(indices))).all():
             return x
-        key = (id(x), indices.tobytes())
-        if key not in self.gathered:
-            name = f"{x._keras_history.operation.name}_reordered"
-            self.names[name] = number = self.names.get(name, 0) + 1
-            name += f"_{number}" if number > 1 else ""
-            layer = GatherChannels(indices.tolist(), dtype=x.dtype, name=name)
-            # With the input, lest its id be used again.
-            self.gathered[key] = (layer(x), x)
-        return self.gathered[key][0]
-
-    def _wanted_filter_orders(self) -> dict[str, np.ndarray]:
-        """Filter orders of plain convolutions that make the groups behind them slices."""
-        consumers: dict[int, int] = {}
-        for node in self.nodes:
-            for x in node.input_tensors:
-                consumers[id(x)] = consumers.get(id(x), 0) + 1
-        producers = {id(x): node for node in self.nodes for x in node.outputs}
-        wanted = {}
-        for node in self.nodes:
-            layer = node.operation
-            if not isinstance(layer, FLGCConv2D) or any(layer.assignment().duplicated):
-                continue
-            while node is not None and node.operation.name not in self.shared:
-                x = node.input_tensors[0]
-                node = producers.get(id(x)) if consumers[id(x)] == 1 else None
-                if node is None or id(x) in self.outputs or node.operation.name in self.shared:
-                    break
-                if is_plain_convolution(node.operation):
-                    wanted[node.operation.name] = _grouped_order(layer)
-                    break
-                if pass_through(node.operation) is None:
-                    break
-        return wanted
+        key = (x, indices.tobytes())
+        if key not in self._gathered:
+            name = f"{x.node.operation.name}_reordered"
+            self._names[name] += 1
+            name += f"_{self._names[name]}" if self._names[name] > 1 else ""
+            old = x.node.outputs[x.index]
+            layer = GatherChannels(indices.tolist(), dtype=old.dtype, name=name)
+            self._nodes.append(Node(layer, (x,), {}, [old]))
+            self._gathered[key] = Ref(self._nodes[-1])
+        return self._gathered[key]
 
 
-def _copy(layer):
-    return type(layer).from_config(layer.get_config())
+def _channels(x: Ref) -> int:
+    return x.node.outputs[x.index].shape[-1]
+
+
+def _wanted_filter_orders(graph: Graph) -> Iterator[tuple[Node, np.ndarray]]:
+    for node in graph.nodes:
+        layer, behind = node.operation, node
+        if not isinstance(layer, FLGCConv2D) or any(layer.assignment().duplicated):
+            continue
+        while not behind.shared and behind.only and len(graph.consumers[behind.only]) == 1:
+            behind = behind.only.node
+            if is_plain_convolution(behind.operation) and not behind.shared:
+                yield behind, _grouped_order(layer)
+            if pass_through(behind.operation) is None:
+                break
 
 
 def _live_groups(layer) -> list[tuple[list[int], list[int]]]:
@@ -259,8 +230,8 @@ def _grouped_order(layer) -> np.ndarray:
     return np.array(used + unused)
 
 
-def _frozen_layer(layer, order):
-    """The frozen layer, its weights, and the order of its filters (None if unchanged)."""
+def _frozen_layer(layer, order) -> tuple[_Filled, np.ndarray | None]:
+    """The frozen layer, and the order of its filters (None if unchanged)."""
     kernel = ops.convert_to_numpy(layer.kernel)
     place = np.arange(kernel.shape[2]) if order is None else np.argsort(order)
     groups = [(sorted(c, key=lambda i: place[i]), rows) for c, rows in _live_groups(layer)]
@@ -285,4 +256,5 @@ def _frozen_layer(layer, order):
     weights = [kernel[:, :, channels][..., rows] for channels, rows in groups]
     if layer.use_bias:
         weights.append(ops.convert_to_numpy(layer.bias)[out])
-    return frozen, weights, None if (out == np.arange(layer.filters)).all() else out
+    unchanged = (out == np.arange(layer.filters)).all()
+    return _Filled(frozen, weights), None if unchanged else out

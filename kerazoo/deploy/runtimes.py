@@ -1,11 +1,16 @@
-"""The runtimes that open an exported network: each a function from a batch to scores.
+"""What opens an exported network, one class a format: a function from a batch to outputs by name.
 
-Not in `kerazoo.deploy`, which imports Keras: opening a file takes the file's own runtime alone.
+Opening a file takes the file's own runtime alone: Keras is imported for `.keras` files only.
+
+A *format* is a kind of file (`savedmodel`, `keras`, `litert`, `onnx`, `openvino`); a *runtime* is
+the library that runs it, so that two formats, `savedmodel` and `keras`, are run by one,
+`tensorflow`.
 """
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,6 +18,9 @@ from kerazoo._errors import invalid
 from kerazoo._machine import cores, require
 
 Shape = tuple[int, ...]
+
+
+Outputs = dict[str, np.ndarray]
 
 
 class OptionError(ValueError):
@@ -39,30 +47,40 @@ class KerasRuntime:
 
         set_tensorflow_threads(threads)
         model = keras.saving.load_model(path, compile=False)
+        self._names = model.output_names
         self._run = inference_function(model, batch=shape[0] if shape else None)
 
-    def __call__(self, array: np.ndarray) -> np.ndarray:
-        """Scores `(batch, classes)` of float32 `(batch, height, width, channels)`."""
-        return self._run(array)
+    def __call__(self, array: np.ndarray) -> Outputs:
+        """Outputs by name of float32 `(batch, height, width, channels)`.
+
+        Where the model does not name them, they are called as the layers that make them.
+        """
+        found = self._run(array)
+        if isinstance(found, dict):
+            return found
+        found = found if isinstance(found, list | tuple) else [found]
+        return dict(zip(self._names, found, strict=True))
 
 
 class SavedModelRuntime:
-    """A SavedModel's `serving_default`; `threads` as for `KerasRuntime`, `shape` is of no use."""
+    """A SavedModel's signature `raw`, which `export` writes; of one of someone else's, the
+    `serving_default`. `threads` as for `KerasRuntime`, `shape` is of no use.
+    """
 
     def __init__(self, path: Path, threads: int | None = None, shape: Shape | None = None):
         import tensorflow as tf
 
-        from kerazoo.deploy.exporting.graph import INPUT
-
         set_tensorflow_threads(threads)
         self._model = tf.saved_model.load(str(path))  # kept: functions do not hold their module
-        self._run, self._input = self._model.signatures["serving_default"], INPUT
+        signatures = self._model.signatures
+        self._run = signatures["raw" if "raw" in signatures else "serving_default"]
+        (self._input,) = self._run.structured_input_signature[1]
         self._tensor = tf.constant
 
-    def __call__(self, array: np.ndarray) -> np.ndarray:
-        """Scores, logits where the network gives those."""
+    def __call__(self, array: np.ndarray) -> Outputs:
+        """Outputs by name."""
         answer = self._run(**{self._input: self._tensor(array)})
-        return answer.get("logits", answer["probabilities"]).numpy()
+        return {name: y.numpy() for name, y in answer.items()}
 
 
 class OpenVINORuntime:
@@ -101,26 +119,35 @@ class OpenVINORuntime:
         else:
             settings["PERFORMANCE_HINT"] = "LATENCY"
         self._network = core.compile_model(network, "CPU", settings)
+        self._names = [_openvino_name(output) for output in self._network.outputs]
         self._queue = (
             openvino.AsyncInferQueue(self._network, threads or cores()) if streams else None
         )
         self._lock = threading.Lock()  # the queue works on one batch at a time
 
-    def __call__(self, array: np.ndarray) -> np.ndarray:
-        """Scores `(batch, classes)`."""
+    def __call__(self, array: np.ndarray) -> Outputs:
+        """Outputs by name."""
+        places = range(len(self._names))
         if self._queue is None or len(array) < 2:
-            return self._network(array)[0]
-        scores: list[Any] = [None] * len(array)
+            answer = self._network(array)
+            return {name: answer[i] for name, i in zip(self._names, places, strict=True)}
+        found: list[Any] = [None] * len(array)
 
         def take(request, index):
-            scores[index] = request.get_output_tensor(0).data[0].copy()
+            found[index] = [request.get_output_tensor(i).data[0].copy() for i in places]
 
         with self._lock:
             self._queue.set_callback(take)
             for index in range(len(array)):
                 self._queue.start_async([array[index : index + 1]], index)
             self._queue.wait_all()
-        return np.stack(scores)
+        columns = zip(*found, strict=True)
+        return {name: np.stack(rows) for name, rows in zip(self._names, columns, strict=True)}
+
+
+def _openvino_name(output: Any) -> str:
+    names = output.get_names()  # a file of someone else's may have none
+    return min(names) if names else f"output_{output.get_index()}"
 
 
 class ONNXRuntime:
@@ -143,10 +170,12 @@ class ONNXRuntime:
             str(path), options, providers=["CPUExecutionProvider"]
         )
         self._input = self._session.get_inputs()[0].name
+        self._names = [output.name for output in self._session.get_outputs()]
 
-    def __call__(self, array: np.ndarray) -> np.ndarray:
-        """Scores `(batch, classes)`."""
-        return self._session.run(None, {self._input: array})[0]
+    def __call__(self, array: np.ndarray) -> Outputs:
+        """Outputs by name."""
+        found = self._session.run(self._names, {self._input: array})
+        return dict(zip(self._names, found, strict=True))
 
 
 class LiteRTRuntime:
@@ -157,12 +186,12 @@ class LiteRTRuntime:
 
         self._interpreter = Interpreter(str(path), num_threads=threads or cores())
         self._input = self._interpreter.get_input_details()[0]
-        self._output = self._interpreter.get_output_details()[0]
+        self._outputs = _litert_outputs(self._interpreter)
         self._shape: Shape | None = None
         self._lock = threading.Lock()  # an interpreter holds one batch at a time
 
-    def __call__(self, array: np.ndarray) -> np.ndarray:
-        """Scores `(batch, classes)`, as float32 whatever the file gives."""
+    def __call__(self, array: np.ndarray) -> Outputs:
+        """Outputs by name, as float32 whatever the file gives."""
         with self._lock:
             if array.shape != self._shape:
                 self._interpreter.resize_tensor_input(self._input["index"], array.shape)
@@ -170,8 +199,25 @@ class LiteRTRuntime:
                 self._shape = array.shape
             self._interpreter.set_tensor(self._input["index"], _quantised(array, self._input))
             self._interpreter.invoke()
-            scores = self._interpreter.get_tensor(self._output["index"])
-        return _dequantised(scores, self._output)
+            found = {
+                name: self._interpreter.get_tensor(details["index"])
+                for name, details in self._outputs.items()
+            }
+        return {name: _dequantised(y, self._outputs[name]) for name, y in found.items()}
+
+
+def _litert_outputs(interpreter: Any) -> dict[str, Any]:
+    """Details of the outputs, by the names in the file's signature where it has one.
+
+    Tensors themselves are called `StatefulPartitionedCall:0` and so on, in no certain order.
+    """
+    details = {each["index"]: each for each in interpreter.get_output_details()}
+    signatures = interpreter.get_signature_list()
+    if not signatures:
+        return {each["name"]: each for each in details.values()}
+    (key, *_) = signatures
+    runner = interpreter.get_signature_runner(key)
+    return {name: details[each["index"]] for name, each in runner.get_output_details().items()}
 
 
 def _quantised(array: np.ndarray, details: dict[str, Any]) -> np.ndarray:
@@ -185,11 +231,11 @@ def _quantised(array: np.ndarray, details: dict[str, Any]) -> np.ndarray:
     return np.clip(numbers, limits.min, limits.max, out=numbers).astype(details["dtype"])
 
 
-def _dequantised(scores: np.ndarray, details: dict[str, Any]) -> np.ndarray:
+def _dequantised(output: np.ndarray, details: dict[str, Any]) -> np.ndarray:
     if details["dtype"] is np.float32:
-        return scores
+        return output
     scale, zero = details["quantization"]
-    return (scores.astype("float32") - zero) * np.float32(scale)
+    return (output.astype("float32") - zero) * np.float32(scale)
 
 
 def set_tensorflow_threads(threads: int | None) -> None:
@@ -210,24 +256,40 @@ def set_tensorflow_threads(threads: int | None) -> None:
         raise OptionError(str(invalid("threads", threads, rule))) from error
 
 
-# Name -> (class, modules that it needs and the extra that brings them).
-RUNTIMES = {
-    "tensorflow": (SavedModelRuntime, ()),
-    "keras": (KerasRuntime, ()),
-    "openvino": (OpenVINORuntime, (("openvino", "openvino"),)),
-    "onnx": (ONNXRuntime, (("onnxruntime", "onnx"),)),
-    "litert": (LiteRTRuntime, (("ai_edge_litert", "litert"),)),
+class Opener(NamedTuple):
+    """What opens a format.
+
+    Attributes:
+        runtime: Class whose instances are called with batches.
+        needs: Modules, and the extra that brings them.
+    """
+
+    runtime: Any
+    needs: Sequence[tuple[str, str]] = ()
+
+
+# By format, as in `kerazoo.deploy.exporting.FORMATS`.
+OPENERS = {
+    "savedmodel": Opener(SavedModelRuntime),
+    "keras": Opener(KerasRuntime),
+    "openvino": Opener(OpenVINORuntime, (("openvino", "openvino"),)),
+    "onnx": Opener(ONNXRuntime, (("onnxruntime", "onnx"),)),
+    "litert": Opener(LiteRTRuntime, (("ai_edge_litert", "litert"),)),
 }
 
 
 def open_runtime(
-    name: str, path: Path, threads: int | None = None, shape: Shape | None = None, **options: Any
+    format: str,
+    path: Path,
+    threads: int | None = None,
+    shape: Shape | None = None,
+    **options: Any,
 ) -> Any:
-    """An object whose call gives scores.
+    """An object whose call gives outputs by name, as the file calls them.
 
     Args:
-        name: Out of `RUNTIMES`.
-        path: What it opens.
+        format: Out of `OPENERS`.
+        path: The file, or the SavedModel's folder.
         threads: By default as many as there are cores.
         shape: Of every batch, for a runtime that can prepare for one.
         **options: Of this runtime alone.
@@ -236,12 +298,12 @@ def open_runtime(
         ImportError: The runtime is not installed; the extra that brings it is named.
         ValueError: It cannot read the file.
     """
-    runtime, needs = RUNTIMES[name]
-    require(needs, f"Runtime {name!r}")
+    opener = OPENERS[format]
+    require(opener.needs, f"Runtime {format!r}")
     try:
-        return runtime(path, threads, shape, **options)
+        return opener.runtime(path, threads, shape, **options)
     except (ImportError, OptionError):
         raise
     except Exception as error:  # each runtime has kinds of its own
         reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
-        raise invalid("path", str(path), f"a file that {name} can open ({reason})") from error
+        raise invalid("path", str(path), f"a file that {format} can open ({reason})") from error

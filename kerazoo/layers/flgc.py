@@ -7,8 +7,8 @@ import keras
 from keras import ops
 
 from kerazoo._errors import invalid
+from kerazoo._layer_facts import kernel_macs
 from kerazoo.layers._initializers import fresh
-from kerazoo.profiling import kernel_macs
 
 STRAIGHT_THROUGH = ("winner", "plain")
 DUPLICATE_SCORES = ("raw", "softmax")

@@ -8,8 +8,8 @@ import numpy as np
 from keras import ops
 
 from kerazoo._errors import invalid
+from kerazoo._layer_facts import kernel_macs
 from kerazoo.layers._initializers import fresh
-from kerazoo.profiling import kernel_macs
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")

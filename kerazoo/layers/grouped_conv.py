@@ -5,7 +5,7 @@ import functools
 import keras
 from keras import ops
 
-from kerazoo.profiling import kernel_macs
+from kerazoo._layer_facts import kernel_macs
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")

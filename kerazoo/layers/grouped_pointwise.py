@@ -6,9 +6,9 @@ import keras
 from keras import ops
 
 from kerazoo._errors import invalid
+from kerazoo._layer_facts import kernel_macs
 from kerazoo.layers._initializers import fresh
 from kerazoo.layers._partition import split_channels
-from kerazoo.profiling import kernel_macs
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")

@@ -3,7 +3,7 @@
 import keras
 
 from kerazoo._errors import invalid
-from kerazoo.profiling import kernel_macs
+from kerazoo._layer_facts import kernel_macs
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")

@@ -7,10 +7,10 @@ import keras
 from keras import ops
 
 from kerazoo._errors import invalid
+from kerazoo._layer_facts import DEPTHWISE, kernel_macs
 from kerazoo.layers._initializers import fresh
 from kerazoo.layers._partition import split_channels
 from kerazoo.layers.padding import PADDINGS, pad_symmetric
-from kerazoo.profiling import kernel_macs
 
 IMPLEMENTATIONS = ("split", "merged")
 
@@ -57,6 +57,8 @@ class MixConv2D(keras.layers.Layer):
         ValueError: for even or missing kernel sizes, unknown `partition`, `padding` or
             `implementation`, `dilated` with a stride, fewer channels than groups.
     """
+
+    torch_axes = DEPTHWISE  # of each of its kernels
 
     def __init__(
         self,

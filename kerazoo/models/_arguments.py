@@ -32,6 +32,7 @@ class Arguments:
     batch_norm_epsilon: float | None = None
     stem_strides: int | None = None
     features_only: bool = False
+    like: str | None = None
     extras: dict[str, Any] = field(default_factory=dict)
 
     def check(self) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import keras
 
 import kerazoo.models
+from kerazoo._files import write_text
 from kerazoo.profiling import profile
 
 PACKAGE = Path(kerazoo.models.__file__).parent.parent
@@ -79,5 +80,5 @@ def stub() -> str:
 
 
 if __name__ == "__main__":
-    PATH.write_text(text(build()), encoding="utf-8")
-    STUB.write_text(stub(), encoding="utf-8")
+    write_text(PATH, text(build()))
+    write_text(STUB, stub())

@@ -11,12 +11,15 @@ import keras
 from kerazoo._errors import invalid
 from kerazoo.blocks._trunk import Trunk
 from kerazoo.blocks.conventions import Conventions
-from kerazoo.checkpoints.load import load_checkpoint
-from kerazoo.checkpoints.resolve import default_preprocessing, resolve
+from kerazoo.checkpoints.load import load_fitting
+from kerazoo.checkpoints.local import default_preprocessing
+from kerazoo.checkpoints.resolve import resolve
+from kerazoo.checkpoints.weights import tell
 from kerazoo.models._arguments import Arguments, check_input_shape
 from kerazoo.models._docstring import documented
 from kerazoo.models._model import ModelInfo, ZooModel
 from kerazoo.preprocessing import Preprocessing
+from kerazoo.tasks import get_task
 
 _COMMON = [f for f in fields(Arguments) if f.name != "extras"]
 
@@ -32,9 +35,9 @@ class Family:
         conventions: Where neither the caller nor a checkpoint decides.
         dropout_rate: Before the classifier.
         stride: Total stride with `stem_strides=2`; the least input size.
-        head: Name prefixes of the layers between the last feature map and the pooling.
-        top: Name prefixes of the layers that `include_top=False` leaves out.
-        task: For the registry.
+        last: Name prefixes of the layers between the last feature map and the head.
+        head: Name prefixes of the task's layers, which `include_top=False` leaves out.
+        task: What it is for: a name that `kerazoo.tasks.get_task` knows.
         classes: Number of outputs where neither the caller nor a checkpoint decides.
         defaults: Defaults of the common arguments that differ from those of `Arguments`.
     """
@@ -44,8 +47,8 @@ class Family:
     conventions: Conventions = field(default_factory=Conventions)
     dropout_rate: float = 0.2
     stride: int = 32
-    head: tuple[str, ...] = ("head",)
-    top: tuple[str, ...] = ("predictions",)
+    last: tuple[str, ...] = ("head",)
+    head: tuple[str, ...] = ("predictions",)
     task: str = "classification"
     classes: int = 1000
     defaults: Mapping[str, Any] = field(default_factory=dict)
@@ -108,7 +111,8 @@ def _create(build, family: Family, arguments: Arguments) -> ZooModel:
     arguments.check()
     architecture = _architecture(family, arguments.extras)
     rows = arguments.input_shape[0] if arguments.input_shape else None
-    checkpoint = resolve(arguments.weights, architecture, size=rows)
+    checkpoint = resolve(arguments.weights, architecture, rows, arguments.like)
+    decided = None not in (arguments.padding, arguments.batch_norm_epsilon)
     explicit_classes = arguments.classes is not None
     arguments = _settle(arguments, family, checkpoint)
     preprocessing = checkpoint.preprocessing if checkpoint else None
@@ -136,9 +140,12 @@ def _create(build, family: Family, arguments: Arguments) -> ZooModel:
         checkpoint=checkpoint and checkpoint.id,
         features=features,
         omitted=omitted,
+        task=family.task,
+        head=() if omitted else family.head,
     )
     if checkpoint is not None:
-        load_checkpoint(model, checkpoint, fresh_head=explicit_classes)
+        load_fitting(model, checkpoint, fresh_head=explicit_classes)
+        tell("" if decided else checkpoint.doubt)
     return model
 
 
@@ -208,47 +215,15 @@ def _outputs(trunk: Trunk, arguments: Arguments, family: Family):
         found = sorted(trunk.features.items())
         maps = {f"stride_{stride}": x for stride, x in found}
         table = {f"stride_{stride}": (stride, x.shape[-1]) for stride, x in found}
-        return maps, table, (*family.head, *family.top)
+        return maps, table, (*family.last, *family.head)
     x = trunk.x
     if not arguments.include_top:
         if arguments.pooling == "avg":
             x = keras.layers.GlobalAveragePooling2D(name="avg_pool")(x)
         elif arguments.pooling == "max":
             x = keras.layers.GlobalMaxPooling2D(name="max_pool")(x)
-        return x, {}, family.top
-    if trunk.per_pixel:
-        return _per_pixel(trunk, arguments), {}, ()
-    x = keras.layers.GlobalAveragePooling2D(name="avg_pool")(x)
-    if trunk.after_pooling:
-        x = trunk.after_pooling(x)
-    if arguments.dropout_rate:
-        x = keras.layers.Dropout(arguments.dropout_rate, name="dropout")(x)
-    x = keras.layers.Dense(
-        arguments.classes,
-        activation=arguments.classifier_activation,
-        # Probabilities and losses need the range of float32 under mixed precision.
-        dtype=_classifier_dtype(),
-        name="predictions",
-    )(x)
-    return x, {}, ()
-
-
-def _per_pixel(trunk: Trunk, arguments: Arguments):
-    """The output of a segmentation network."""
-    x = trunk.per_pixel(
-        classes=arguments.classes, dropout_rate=arguments.dropout_rate, dtype=_classifier_dtype()
-    )
-    activation = arguments.classifier_activation
-    if activation in (None, "linear"):
-        return x
-    return keras.layers.Activation(
-        activation, dtype=_classifier_dtype(), name="predictions_activation"
-    )(x)
-
-
-def _classifier_dtype():
-    policy = keras.config.dtype_policy()
-    return policy if policy.compute_dtype == policy.variable_dtype else "float32"
+        return x, {}, family.head
+    return get_task(family.task).head(trunk, arguments), {}, ()
 
 
 def _labels(checkpoint, arguments: Arguments):
@@ -259,7 +234,7 @@ def _labels(checkpoint, arguments: Arguments):
 
 def _recorded(arguments: Arguments, family: Family, architecture: str, inputs) -> dict[str, Any]:
     """The arguments that rebuild this network, as JSON values."""
-    skipped = ("weights", "input_tensor", "name", "extras")
+    skipped = ("weights", "like", "input_tensor", "name", "extras")
     recorded = {f.name: getattr(arguments, f.name) for f in _COMMON if f.name not in skipped}
     recorded["input_shape"] = list(inputs.shape[1:])
     if callable(recorded["classifier_activation"]):

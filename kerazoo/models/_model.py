@@ -21,6 +21,9 @@ class ModelInfo:
         omitted: Name prefixes of the full network's layers that this one leaves out
             (`include_top=False`, `features_only=True`): a full checkpoint has tensors for them.
         features: Name -> (stride, channels) of every feature map, in rising stride.
+        task: What the network is for: a name that `kerazoo.tasks.get_task` knows.
+        head: Name prefixes of the layers that belong to the task; the others are the backbone.
+            Empty where there is none.
     """
 
     architecture: str
@@ -30,6 +33,8 @@ class ModelInfo:
     checkpoint: str | None = None
     omitted: tuple[str, ...] = ()
     features: dict[str, tuple[int, int]] = field(default_factory=dict)
+    task: str = "classification"
+    head: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values; `from_dict` is the inverse."""
@@ -44,7 +49,8 @@ class ModelInfo:
             record["preprocessing"] = Preprocessing.from_dict(record["preprocessing"])
         if isinstance(record.get("labels"), list):
             record["labels"] = tuple(record["labels"])
-        record["omitted"] = tuple(record.get("omitted", ()))
+        for name in ("omitted", "head"):
+            record[name] = tuple(record.get(name, ()))
         record["features"] = {k: tuple(v) for k, v in record.get("features", {}).items()}
         return cls(**record)
 

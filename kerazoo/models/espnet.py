@@ -27,8 +27,8 @@ STEM, STAGES = 16, (64, 128)
     conventions=Conventions("symmetric", 1e-3, 0.9),
     dropout_rate=0.0,
     stride=8,
-    head=(),
-    top=("decoder", "predictions"),
+    last=(),
+    head=("decoder", "predictions"),
     task="segmentation",
     classes=20,
     defaults={"weights": None, "classifier_activation": None},
@@ -64,7 +64,7 @@ def ESPNet(x, conventions, stem_strides, *, p: int = 2, q: int = 8) -> Trunk:
             y = esp_module(y, filters, conventions, f"{name}_block{block}")
         parts = [first, y] if stage == 2 else [y, first, pyramid.at(trunk.stride * 2)]
         _join(trunk, parts, conventions, f"{name}_join", 2)
-    trunk.per_pixel = partial(_decode, trunk, x, conventions, stem_strides)
+    trunk.head = partial(_decode, trunk, x, conventions, stem_strides)
     return trunk
 
 

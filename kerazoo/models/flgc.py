@@ -32,7 +32,7 @@ def _learning(
     ids={"flgc_resnet50": {}},
     conventions=TORCH,
     dropout_rate=0.0,
-    head=(),
+    last=(),
     leading=("input_shape", "groups", "duplicate_top"),
 )
 def FLGCResNet50(

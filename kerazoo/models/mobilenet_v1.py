@@ -34,7 +34,7 @@ ALPHAS = (0.25, 0.5, 0.75, 1.0, 1.25)
     },
     leading=("input_shape", "alpha"),
     dropout_rate=1e-3,
-    head=(),
+    last=(),
 )
 def MobileNetV1(
     x, conventions, stem_strides, *, alpha: float = 1.0, kernel_sizes: int | Sequence[int] = 3

@@ -95,14 +95,14 @@ def _mobilenet_v3(
         y = activate(y, activation, "hidden_act")
         return keras.layers.Flatten(name="hidden_flatten")(y)
 
-    trunk.after_pooling = widen
+    trunk.head = widen
     return trunk
 
 
 @constructor(
     ids=_ids("mobilenet_v3_small", (0.5, 0.75)),
     leading=("input_shape", "alpha", "minimalistic"),
-    top=("hidden", "predictions"),
+    head=("hidden", "predictions"),
 )
 def MobileNetV3Small(
     x, conventions, stem_strides, *, alpha: float = 1.0, minimalistic: bool = False
@@ -123,7 +123,7 @@ def MobileNetV3Small(
 @constructor(
     ids=_ids("mobilenet_v3_large", (0.75,)),
     leading=("input_shape", "alpha", "minimalistic"),
-    top=("hidden", "predictions"),
+    head=("hidden", "predictions"),
 )
 def MobileNetV3Large(
     x, conventions, stem_strides, *, alpha: float = 1.0, minimalistic: bool = False

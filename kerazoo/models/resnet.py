@@ -97,7 +97,7 @@ def resnet_trunk(
     return trunk
 
 
-_FACTS = {"conventions": TORCH, "dropout_rate": 0.0, "head": (), "leading": ("input_shape",)}
+_FACTS = {"conventions": TORCH, "dropout_rate": 0.0, "last": (), "leading": ("input_shape",)}
 
 _STEM_DOC = """
 Args:

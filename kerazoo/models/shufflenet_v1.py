@@ -60,7 +60,7 @@ def _widths(groups: int, scale: float) -> tuple[int, tuple[int, ...]]:
     leading=("input_shape", "groups", "scale"),
     conventions=Conventions("symmetric", 1e-5, 0.9),
     dropout_rate=0.0,
-    head=(),
+    last=(),
 )
 def ShuffleNetV1(x, conventions, stem_strides, *, groups: int = 3, scale: float = 1.0) -> Trunk:
     """ShuffleNet v1: 1.9 M parameters, 137 M multiply-adds with 3 groups (its paper's table 1).

@@ -9,15 +9,15 @@ import keras
 import numpy as np
 
 from kerazoo._errors import invalid
+from kerazoo._files import check_output, publish, staging
 from kerazoo._graph import Graph
 from kerazoo._machine import require
-from kerazoo.deploy.exporting._files import check_output, publish, staging
 from kerazoo.deploy.exporting.calibration import representative_pictures
 from kerazoo.deploy.exporting.graph import frozen_graph
 from kerazoo.deploy.exporting.litert import converted, in_int8
 from kerazoo.deploy.exporting.record import SIDECAR, ExportRecord, describe
 from kerazoo.deploy.fusion import fuse
-from kerazoo.deploy.runtimes import RUNTIMES
+from kerazoo.deploy.runtimes import OPENERS
 from kerazoo.layers import BatchNormalization
 from kerazoo.optimize._operations import PREFIX, look_through
 from kerazoo.optimize._places import places
@@ -59,7 +59,7 @@ class QuantizeAware:
             ValueError: It exists or cannot be written; an operation that LiteRT does not have.
         """
         path = Path(path)
-        require(RUNTIMES["litert"][1], "Looking through a LiteRT file")
+        require(OPENERS["litert"].needs, "Looking through a LiteRT file")
         if path.suffix != ".tflite":
             raise invalid("path", str(path), "a file name in .tflite")
         outputs = [path.with_name(path.name + SIDECAR), path]
@@ -70,7 +70,8 @@ class QuantizeAware:
             scores = packages.keras.layers.Softmax(name="scores")(network.output)
             network = packages.keras.Model(network.input, scores)
         names = [layer.name for layer in network.layers]
-        data = converted(frozen_graph(network), names, in_int8)
+        given = tuple(self.record.outputs)
+        data = converted(frozen_graph(network, given), given, names, in_int8)
         report = look_through(data)
         with staging(path) as folder:
             (folder / path.name).write_bytes(data)

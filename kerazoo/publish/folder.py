@@ -11,14 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo._errors import invalid
-from kerazoo.checkpoints.hub import (
-    CARD,
-    CONFIG,
-    WEIGHTS,
-    check_config,
-    check_licence,
-)
+from kerazoo.checkpoints.hub_config import CARD, CONFIG, WEIGHTS, check_config
+from kerazoo.checkpoints.weights import UNKNOWN
 from kerazoo.publish.commit import check_repo, commit_files
+from kerazoo.publish.hub import check_licence
 from kerazoo.publish.local_paths import published_text, without_folders
 
 # What a repository of ours consists of, and what a run keeps for itself: the state to go on from,
@@ -26,7 +22,6 @@ from kerazoo.publish.local_paths import published_text, without_folders
 NEEDED = (WEIGHTS, CONFIG, CARD)
 KEPT_BACK = ("backup", "tensorboard", "*.keras", "*.h5", ".*")
 COMMAND = "command.txt"
-UNKNOWN = "unknown"  # the Hub's id of a licence that nobody stated
 
 
 def push_folder(

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from kerazoo._files import write_file
+
 # Pixels. A cell is a photograph of fixed size over lines of text.
 _PHOTO, _MARGIN, _LINE, _COLUMNS = (380, 285), 20, 30, 3
 _PAPER, _INK, _BAR, _FAINT = "#ffffff", "#1c2430", "#9cc3f0", "#6b7684"
@@ -65,13 +67,7 @@ def pil_picture(pixels: np.ndarray) -> Any:
 
 def save_sheet(sheet: Any, path: str | Path) -> None:
     """Saves as PNG, replacing an older sheet only once the new one is whole."""
-    path = Path(path)
-    unfinished = path.with_name(f".{path.name}.part")
-    try:
-        sheet.save(unfinished, "PNG")
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    write_file(Path(path), lambda partial: sheet.save(partial, "PNG"))
 
 
 def _caption(draw: Any, corner: tuple[int, int], name: str, score: float, rank: int) -> None:

@@ -1,23 +1,24 @@
-"""`curves.png`: loss, accuracy and rate of a run (or of several, one after the other)."""
+"""`curves.png`: loss, watched figure and rate of a run (or of several, one after the other)."""
 
 import csv
-import io
 import logging
 import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from kerazoo._files import write_file
+from kerazoo.report.figure import new_figure, save_figure
+from kerazoo.tasks.task import Figure
 
 log = logging.getLogger("kerazoo")
 
 
-def draw_curves(logs: Path | Sequence[Path], path: Path) -> bool:
+def draw_curves(logs: Path | Sequence[Path], path: Path, monitor: Figure) -> bool:
     """Draws CSV logs as `train` writes them.
 
     Args:
         logs: One log, or those of runs that followed each other.
         path: The PNG to write.
+        monitor: What has a panel beside the loss: the figure of the run's task.
 
     Returns:
         Whether it was drawn: without Matplotlib, or without a line in the logs, it is not.
@@ -25,16 +26,16 @@ def draw_curves(logs: Path | Sequence[Path], path: Path) -> bool:
     rows = _rows([logs] if isinstance(logs, Path) else list(logs))
     if not rows or not can_draw():
         return False
-    from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    panels = [("loss", "loss"), ("accuracy", "accuracy (%)")]
+    unit = " (%)" if monitor.percent else ""
+    panels = [("loss", "loss"), (monitor.name, f"{monitor.name.replace('_', ' ')}{unit}")]
     if all(row.get("learning_rate") for row in rows):
         panels.append(("learning_rate", "learning rate"))
-    figure = Figure(figsize=(4.5 * len(panels), 3.2), layout="constrained", dpi=110)
+    figure = new_figure((4.5 * len(panels), 3.2), dpi=110)
     epochs = range(1, len(rows) + 1)
     for axes, (key, title) in zip(figure.subplots(1, len(panels)), panels, strict=True):
-        factor = 100 if key == "accuracy" else 1
+        factor = 100 if key == monitor.name and monitor.percent else 1
         for prefix, label in (("", "training"), ("val_", "validation")):
             values = [factor * float(row.get(prefix + key) or "nan") for row in rows]
             if any(map(math.isfinite, values)):
@@ -43,9 +44,7 @@ def draw_curves(logs: Path | Sequence[Path], path: Path) -> bool:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
     figure.axes[0].legend()
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    write_file(path, lambda partial: partial.write_bytes(buffer.getvalue()))
+    save_figure(figure, path)
     return True
 
 

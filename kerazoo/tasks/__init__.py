@@ -1,7 +1,7 @@
 """What networks are for, one folder a task; `task.py` says what a task is."""
 
 import importlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kerazoo._errors import unknown
 
@@ -20,3 +20,12 @@ def get_task(name: str) -> "Task":
     if name not in TASKS:
         raise unknown("task", name, TASKS)
     return importlib.import_module(f"kerazoo.tasks.{name}").TASK
+
+
+def task_of(carrier: Any) -> "Task":
+    """The task that a `ModelInfo`, `ExportRecord` or `Entry` names.
+
+    Keras models of others and files without a record carry nothing: they are taken for the first
+    of `TASKS`, whose `check` tells where that is wrong.
+    """
+    return get_task(getattr(carrier, "task", None) or TASKS[0])

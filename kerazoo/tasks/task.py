@@ -11,9 +11,12 @@ with several parts it is a dict (`{"boxes", "classes", "crowd"}`, `{"mask"}`).
 *Outputs* are a dict of arrays by name, in every runtime and file format: `{"scores": …}`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
+
+from kerazoo._errors import invalid, unknown
 
 
 @dataclass(frozen=True)
@@ -51,11 +54,45 @@ class Card:
         pipeline_tag: The Hub's name of the task.
         features_tag: The same for a network without its head.
         usage: Lines of Python after `model` and `x` (prepared pictures) are there.
+        decode: Further ones, where the network carries labels.
     """
 
     pipeline_tag: str
     features_tag: str
     usage: str
+    decode: str = ""
+
+
+@dataclass(frozen=True)
+class Option:
+    """A positive int that a user may choose about predictions: an argument of `decode` and
+    `answer`, and an option of the commands that predict and export.
+
+    Attributes:
+        name: `"top"`.
+        default: Where nobody says.
+        help: A few words for `--help`.
+    """
+
+    name: str
+    default: int
+    help: str
+
+
+class Result(Protocol):
+    """What a meter measured; `str()` of it is a line for people."""
+
+    @property
+    def headline(self) -> float:
+        """The task's `monitor`, in its unit (a share of 1 where that is in percent)."""
+        ...
+
+    count: int
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers, for JSON."""
+        ...
 
 
 class Meter(Protocol):
@@ -65,8 +102,22 @@ class Meter(Protocol):
         """Takes in a batch of outputs and the targets of the same pictures."""
         ...
 
-    def result(self) -> Any:
-        """What was measured: an object with the headline figure, `to_dict()` and `str()`."""
+    def result(self, seconds: float) -> Result:
+        """What was measured, in so much time."""
+        ...
+
+
+class Answers(Protocol):
+    """What a task gathered of a network's outputs."""
+
+    @property
+    def headline(self) -> float:
+        """The task's `monitor`, in its unit."""
+        ...
+
+    @property
+    def count(self) -> int:
+        """Number of pictures."""
         ...
 
 
@@ -76,16 +127,35 @@ class Task(Protocol):
     Attributes:
         name: `"classification"`, …
         monitor: The figure that is watched, listed and published.
+        figures: All that checkpoints publish, `monitor` first.
         outputs: Names of the network's outputs, in order.
+        mixes: Whether encoded targets are shares that may be mixed: by MixUp, CutMix, a teacher
+            (the network's outputs are of the same form then).
+        placed: Whether a target says where in the picture something is.
+        drawings: File name -> caption of what `draw_figures` leaves.
+        learning: Arguments of the constructor of a network that learns: what the loss works on.
+        learned: The same of a network that is used, where no argument says otherwise.
+        shapes: Of each output, for people: `"(batch, classes)"`.
         card: For publishing.
-        columns: Header of the table that `rows` fill.
+        columns: Header of the table that `rows` fill; the first is of numbers.
+        fields: Keys of the dicts that `json` gives.
+        options: What users may choose about predictions.
     """
 
     name: str
     monitor: Figure
+    figures: tuple[Figure, ...]
     outputs: tuple[str, ...]
+    mixes: bool
+    placed: bool
+    drawings: Mapping[str, str]
+    learning: Mapping[str, Any]
+    learned: Mapping[str, Any]
+    shapes: tuple[str, ...]
     card: Card
     columns: tuple[str, ...]
+    fields: tuple[str, ...]
+    options: tuple[Option, ...]
 
     # The network.
     def head(self, trunk: Any, arguments: Any) -> Any:
@@ -97,8 +167,18 @@ class Task(Protocol):
         ...
 
     # Data: graphs of tf.data.
-    def move(self, target: Any, placement: Any, flip: Any) -> Any:
-        """The target of a picture that was placed by `placement`, and mirrored where `flip`."""
+    def check_targets(self, targets: Any, source: Any, complete: bool = False) -> None:
+        """Raises unless the targets of all pictures, stacked, are what `source` says.
+
+        With `complete` also where they are not enough to learn from.
+        """
+        ...
+
+    def move(self, target: Any, placement: Any) -> Any:
+        """The target of a picture that went where `kerazoo.placement.Placement` says.
+
+        That is crop, scale and, with a negative scale of x, left and right in each other's place.
+        """
         ...
 
     def encode(self, targets: Any, classes: Sequence[str]) -> Any:
@@ -119,6 +199,42 @@ class Task(Protocol):
         """An empty meter for the classes of `source`."""
         ...
 
+    # Figures.
+    def gather(self, batches: Iterable[tuple[Mapping, Any]], source: Any, indices: Any) -> Answers:
+        """All outputs of a network, kept.
+
+        Args:
+            batches: Outputs by name, and targets, of the pictures of `source` in order.
+            source: The pictures.
+            indices: Their places in it: some may be left out.
+        """
+        ...
+
+    def draw_figures(self, answers: Any, folder: Path, count: int) -> None:
+        """Leaves `drawings` of gathered answers in a folder; at most `count` mistakes are shown."""
+        ...
+
+    # Export.
+    def facts(self, model: Any, labels: Any) -> dict[str, Any]:
+        """What an `ExportRecord` says of the network's outputs: its fields `outputs` and `labels`.
+
+        Args:
+            model: The network before fusion.
+            labels: Name of a label set or the names; None for what the task makes of that.
+        """
+        ...
+
+    def answer(self, outputs: Mapping[str, Any], record: Any, **how: Any) -> dict[str, Any]:
+        """What a server sends: named tensors of a batch, made of output tensors in a TensorFlow
+        graph.
+
+        Args:
+            outputs: By name, each with the batch first.
+            record: The `ExportRecord`.
+            **how: As for `decode`.
+        """
+        ...
+
     # Use.
     def decode(
         self, outputs: Mapping[str, Any], record: Any, placements: Sequence[Any] = (), **how: Any
@@ -127,9 +243,9 @@ class Task(Protocol):
 
         Args:
             outputs: By name, each with the batch first.
-            record: What carries the labels: a `ModelInfo` or `ExportRecord`.
+            record: What carries `labels`: a `ModelInfo` or `ExportRecord`; None for nothing.
             placements: How each picture was placed, where the task needs it.
-            **how: Of the task: `top`, `threshold`.
+            **how: Out of `options`.
         """
         ...
 
@@ -137,10 +253,26 @@ class Task(Protocol):
         """Lines of a table, a cell for each of `columns`."""
         ...
 
-    def json(self, prediction: Any) -> Any:
-        """JSON values."""
+    def json(self, prediction: Any) -> list[dict[str, Any]]:
+        """A flat dict of JSON values with the keys `fields` for each thing that was found."""
+        ...
+
+    def captions(self, prediction: Any) -> list[tuple[str, float]]:
+        """Text and share (0 to 1) of lines under the picture on a contact sheet."""
         ...
 
     def draw(self, picture: Any, prediction: Any) -> Any:
-        """The prediction on or under a PIL picture, as a PIL picture."""
+        """A PIL picture with what was found drawn where it is."""
         ...
+
+
+def check_options(task: Task, how: Mapping[str, Any]) -> None:
+    """Raises `ValueError` unless `how` are options of the task with values that they can have."""
+    for name, value in how.items():
+        accepted = [option.name for option in task.options]
+        if name not in accepted:
+            if not accepted:
+                raise invalid(name, value, f"left out: {task.name} has no options")
+            raise unknown("option", name, accepted)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise invalid(name, value, "a positive int")

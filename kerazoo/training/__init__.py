@@ -5,13 +5,14 @@ import importlib
 # Public name -> module; imported on first use, for most of them import Keras.
 _PUBLIC = {
     "train": "training.run",
-    "load_trained": "training.run",
+    "load_trained": "training.trained",
     "finetune": "training.finetuning.run",
     "load_recipe": "training.recipe",
     "recipe_names": "training.recipe",
-    "draw_figures": "report.figures",
-    "draw_confusion": "report.figures",
-    "draw_mistakes": "report.figures",
+    "collect_answers": "training.figures",
+    "draw_figures": "training.figures",
+    "draw_confusion": "tasks.classification.figures",
+    "draw_mistakes": "tasks.classification.figures",
 }
 
 

@@ -19,6 +19,7 @@ import keras
 from keras import ops
 
 from kerazoo._files import write_file, write_text
+from kerazoo.tasks.task import Figure
 from kerazoo.training.state import Position, save_state
 
 CHECK_EVERY = 25  # steps; looking at a loss makes an accelerator wait
@@ -109,22 +110,25 @@ class Averages(keras.callbacks.SwapEMAWeights):
 
 
 class KeepBest(keras.callbacks.Callback):
-    """Saves the weights whose validation accuracy is the highest so far.
+    """Saves the weights of the epoch whose validation was the best so far.
 
     Args:
         path: Where to.
-        best: The highest before.
+        monitor: What is watched.
+        best: The best before.
         averages: Where it is their average that counts.
     """
 
-    def __init__(self, path: Path, best: float | None, averages: Averages | None) -> None:
+    def __init__(
+        self, path: Path, monitor: Figure, best: float | None, averages: Averages | None
+    ) -> None:
         super().__init__()
-        self._path, self.best, self._averages = path, best, averages
+        self._path, self._monitor, self.best, self._averages = path, monitor, best, averages
 
     def on_epoch_end(self, epoch, logs=None):
-        accuracy = float(logs["val_accuracy"])
-        if self.best is None or accuracy > self.best:
-            self.best = accuracy
+        value = float(logs[f"val_{self._monitor.name}"])
+        if self._monitor.better(value, self.best):
+            self.best = value
             with self._averages.in_model() if self._averages else contextlib.nullcontext():
                 save_weights(self.model, self._path)
 
@@ -147,7 +151,7 @@ class Backup(keras.callbacks.Callback):
         steps: In an epoch.
         every: Steps; None for after epochs alone.
         books: What sums up an epoch.
-        best: What knows the best accuracy.
+        best: What knows the best epoch.
         guard: What looks at the loss: weights of NaN must not replace a good backup.
         saved: Called with the position after each backup.
     """
@@ -192,11 +196,15 @@ class Report(keras.callbacks.Callback):
         steps: In an epoch.
         bar: Whether to show the bar.
         books: What knows the steps of an earlier session.
+        monitor: What is watched.
     """
 
-    def __init__(self, epochs: int, steps: int, bar: bool, books: Bookkeeping) -> None:
+    def __init__(
+        self, epochs: int, steps: int, bar: bool, books: Bookkeeping, monitor: Figure
+    ) -> None:
         super().__init__()
         self._epochs, self._steps, self._show, self._books = epochs, steps, bar, books
+        self._monitor = monitor
         self._bar: Any = None
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -219,8 +227,9 @@ class Report(keras.callbacks.Callback):
         if self._bar is not None:
             self._bar.close()
         words = f"epoch {epoch + 1:>{len(str(self._epochs))}}/{self._epochs}"
-        words += f"  loss {logs['loss']:.4f}  accuracy {100 * logs['accuracy']:.2f} %"
-        words += f"  validation {100 * logs['val_accuracy']:.2f} %"
+        name, shown = self._monitor.name, self._monitor.shown
+        words += f"  loss {logs['loss']:.4f}  {name} {shown(logs[name])}"
+        words += f"  validation {shown(logs[f'val_{name}'])}"
         words += f"  rate {logs['learning_rate']:.3g}  {logs['seconds']:.0f} s"
         print(words, flush=True)
 

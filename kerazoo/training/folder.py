@@ -1,6 +1,7 @@
 """`run.json`: everything needed to run a run again, and the guard of its folder."""
 
 import datetime
+import hashlib
 import json
 import os
 import platform
@@ -9,13 +10,24 @@ import time
 from pathlib import Path
 from typing import Any
 
+import keras
+import numpy as np
+
 from kerazoo import __version__
 from kerazoo._errors import invalid
 from kerazoo._files import write_json, write_text
 from kerazoo._machine import cores, installed_versions
+from kerazoo.checkpoints.fetch.checkpoint import fetch
+from kerazoo.checkpoints.fetch.integrity import file_digest
+from kerazoo.checkpoints.records import all_checkpoints
+from kerazoo.checkpoints.run_record import RUN, read_run
+from kerazoo.checkpoints.weights import Weights
+from kerazoo.models import ZooModel
+from kerazoo.preprocessing import Preprocessing
+from kerazoo.tasks.task import Task
 from kerazoo.training.recipe import Recipe, load_recipe
 
-RUN, RECIPE, RESULT, COMMAND = "run.json", "recipe.json", "result.json", "command.txt"
+RECIPE, RESULT, COMMAND = "recipe.json", "result.json", "command.txt"
 LOG, CURVES = "log.csv", "curves.png"
 WEIGHTS, BEST = "model.weights.h5", "best.weights.h5"
 BACKUP, TENSORBOARD = "backup", "tensorboard"
@@ -25,12 +37,6 @@ PACKAGES = ("keras", "tensorflow", "jax", "numpy", "h5py", "tensorflow-datasets"
 _SECTIONS = ("data", "augmentation", "optimizer", "transfer", "distillation")
 # What may change when a run goes on: the same weights come out.
 _MACHINE = ("strategy", "jit")
-
-
-def read_run(folder: Path) -> dict[str, Any] | None:
-    """The contents of `run.json`, or None where there is none."""
-    path = Path(folder) / RUN
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
 class RunRecord:
@@ -111,23 +117,26 @@ class RunRecord:
 
     def _difference(self) -> str | None:
         """Words for the first thing in which the folder's run differs from this one."""
-        run, recipe = read_run(self.output), self.output / RECIPE
-        if run is None and not recipe.exists():
-            return None
-        stored = run or {"recipe": json.loads(recipe.read_text(encoding="utf-8"))}
+        run = read_run(self.output)
+        if run is None:
+            # Recipe and command are written before `run.json`: a kill may have come between.
+            results = (RESULT, LOG, WEIGHTS, BEST, BACKUP)
+            left = [name for name in results if (self.output / name).exists()]
+            return f"no {RUN} beside {', '.join(left)}" if left else None
         try:
-            theirs = load_recipe(stored["recipe"])
+            theirs = load_recipe(run["recipe"])
         except (ValueError, KeyError):
             return "a recipe of another version of kerazoo"
         ours: Recipe = load_recipe(self._facts["recipe"])
         for (name, a), (_, b) in zip(_flat(theirs), _flat(ours), strict=False):
             if a != b and name not in _MACHINE:
                 return f"another recipe: {name} = {json.dumps(a)}, not {json.dumps(b)}"
-        if run is None:
-            return "no run.json: it was made by an older kerazoo, which has to finish it"
         for name in ("data", "classes", "preprocessing", "weights", "teacher"):
-            if run.get(name) != self._facts[name]:
-                return f"other {name}: {json.dumps(run.get(name))[:120]}"
+            their = run.get(name)
+            if name == "preprocessing" and their:  # an older record may lack what is a default
+                their = Preprocessing.from_dict(their).to_dict()
+            if their != self._facts[name]:
+                return f"other {name}: {json.dumps(their)[:120]}"
         return None
 
 
@@ -140,38 +149,29 @@ def _flat(recipe: Recipe) -> list[tuple[str, Any]]:
     return found
 
 
-def weights_facts(model: str, weights: str | None) -> dict[str, Any] | None:
-    """Id and sha256 of weights, as `create_model(model, weights=weights)` finds them."""
-    from kerazoo.checkpoints.fetch.checkpoint import fetch
-    from kerazoo.checkpoints.fetch.integrity import file_digest
-    from kerazoo.checkpoints.records import all_checkpoints
-    from kerazoo.checkpoints.resolve import resolve
-    from kerazoo.registry import get_entry
-
+def weights_facts(weights: Weights | None) -> dict[str, Any] | None:
+    """Id and sha256 of weights."""
     if weights is None:
         return None
-    if os.path.isfile(weights):
-        return {"id": weights, "sha256": file_digest(Path(weights))}
-    found = resolve(weights, get_entry(model).weights_of)
+    if os.path.isfile(weights.id):
+        return {"id": weights.id, "sha256": file_digest(Path(weights.id))}
     for checkpoint in all_checkpoints():
-        if checkpoint.id == found.id:
-            return {"id": found.id, "sha256": file_digest(fetch(checkpoint))}
-    return {"id": found.id, "sha256_of_tensors": _tensors_digest(found.tensors())}
+        if checkpoint.id == weights.id:
+            return {"id": weights.id, "sha256": file_digest(fetch(checkpoint))}
+    return {"id": weights.id, "sha256_of_tensors": _tensors_digest(weights.tensors())}
 
 
-def teacher_facts(recipe: Recipe) -> dict[str, Any] | None:
-    """Model, id and sha256 of the teacher's weights."""
-    from kerazoo.open import find_start
-
-    if recipe.distillation.teacher is None:
-        return None
-    start = find_start(recipe.distillation.teacher)
-    return {"model": start.model, **(weights_facts(start.model, start.weights) or {})}
+def network_facts(model: ZooModel, task: Task) -> dict[str, Any]:
+    """What rebuilds the network: start weights bring conventions that no recipe mentions."""
+    return {
+        "architecture": model.info.architecture,
+        "arguments": model.info.arguments | dict(task.learned),
+        "parameters": model.count_params(),
+        "trainable_parameters": sum(int(np.prod(v.shape)) for v in model.trainable_variables),
+    }
 
 
 def _tensors_digest(tensors: dict[str, Any]) -> str:
-    import hashlib
-
     state = hashlib.sha256()
     for name in sorted(tensors):
         state.update(f"{name} {tensors[name].dtype} {tensors[name].shape}".encode())
@@ -180,8 +180,6 @@ def _tensors_digest(tensors: dict[str, Any]) -> str:
 
 
 def _machine() -> dict[str, Any]:
-    import keras
-
     return {
         "system": f"{platform.system()} {platform.machine()}",
         "cores": cores(),

@@ -4,19 +4,24 @@ import dataclasses
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from kerazoo._errors import invalid, unknown
+from kerazoo.checkpoints.local import default_preprocessing
+from kerazoo.checkpoints.resolve import resolve
+from kerazoo.checkpoints.weights import Weights
 from kerazoo.data.memory import fits_in_memory, in_memory
 from kerazoo.data.open import open_source
 from kerazoo.data.pipeline import TrainingData, evaluation_batches, training_data
 from kerazoo.data.source import Source
 from kerazoo.preprocessing import Preprocessing
-from kerazoo.training.distillation import Teacher, find_teacher
+from kerazoo.registry import get_entry
+from kerazoo.tasks import get_task
+from kerazoo.tasks.task import Task
+from kerazoo.training.distillation import Teacher
 from kerazoo.training.recipe import Recipe
 
 # The usual constants of CIFAR-10 (mean and standard deviation of the training pixels), and
@@ -37,14 +42,16 @@ class Inputs:
     """What a run reads.
 
     Attributes:
+        task: What is learned.
         train, validation, test: The splits; `validation` may be `test`.
         preprocessing: How pictures are prepared, normalisation included.
         normalise: Whether that is done here, not by the network itself.
         classes: Names of the classes.
         steps: Batches in an epoch.
-        teacher: A network that has a say in the labels of the training pictures.
+        teacher: A network that has a say in the targets of the training pictures.
     """
 
+    task: Task
     train: Source
     validation: Source
     test: Source
@@ -73,18 +80,19 @@ def open_inputs(
     recipe: Recipe,
     data_dir: str | os.PathLike | None = None,
     sources: Mapping[str, Source] | None = None,
+    weights: Weights | None = None,
 ) -> Inputs:
-    """Opens and checks all splits of a recipe.
+    """Opens and checks all splits of a recipe; pictures are not looked at yet, see `load_inputs`.
 
     Args:
         recipe: What to do.
         data_dir: Where TFDS finds prepared data.
         sources: Data of your own instead: `"train"`, `"test"` and maybe `"validation"`.
+        weights: Those to start from, which `start_weights` found, with their preprocessing.
 
     Raises:
-        ValueError: No such data or split, a split without pictures of some class, splits whose
-            classes differ, fewer training pictures than a batch holds.
-        PictureError: A picture of a set that is kept in memory cannot be decoded.
+        ValueError: No such data or split, data of another task, splits whose classes differ,
+            fewer training pictures than a batch holds.
     """
     found = dict(sources or {}) or _opened(recipe, data_dir)
     for split in found:
@@ -99,56 +107,71 @@ def open_inputs(
         if split.classes != train.classes:
             rule = f"of the {len(train.classes)} classes of {train.split!r}, in the same order"
             raise invalid("data", f"{split.split!r} with {len(split.classes)} classes", rule)
-    preprocessing = recipe_preprocessing(recipe)
-    kept = [_kept(recipe, each, preprocessing) for each in (train, validation, test)]
-    if validation is test:
-        kept[1] = kept[2]
-    _check_train(recipe, kept[0])
+    task = recipe_task(recipe)
+    for split in (train, validation, test):
+        if split.task != task.name:
+            raise invalid("data", f"{split.name!r} for {split.task}", f"a data set for {task.name}")
+    if recipe.batch_size > train.count:
+        rule = f"at most the number of pictures, {train.count} in {train.name!r} {train.split!r}"
+        raise invalid("batch_size", recipe.batch_size, rule)
+    preprocessing = recipe_preprocessing(recipe, weights)
     normalise = not recipe.arguments.get("include_preprocessing")
     steps = train.count // recipe.batch_size
-    inputs = Inputs(*kept, preprocessing, normalise, train.classes, steps)
-    wanted = recipe.distillation
-    if wanted.teacher is None:
-        return inputs
-    teacher = find_teacher(wanted.teacher, wanted.weight, inputs.pictures, train.classes)
-    return dataclasses.replace(inputs, teacher=teacher)
+    return Inputs(task, train, validation, test, preprocessing, normalise, train.classes, steps)
 
 
-def recipe_preprocessing(recipe: Recipe) -> Preprocessing:
-    """That of the start weights, else of the data set, with the recipe's own keys on top."""
-    record = {"preprocessing": recipe.preprocessing}
-    for key in recipe.preprocessing:
-        known = [f.name for f in dataclasses.fields(Preprocessing)]
-        if key not in known:
-            raise unknown(
-                "recipe key", f"preprocessing.{key}", [f"preprocessing.{n}" for n in known]
-            )
-    size = record["preprocessing"].get("size")
-    if isinstance(size, int) and not isinstance(size, bool):
-        record["preprocessing"] = record["preprocessing"] | {"size": (size, size)}
-    base = _weights_preprocessing(recipe, size) or _data_preprocessing(recipe)
-    return Preprocessing.from_dict(base.to_dict() | record["preprocessing"])
+def load_inputs(recipe: Recipe, inputs: Inputs) -> Inputs:
+    """The same, with what fits kept in memory, and its targets checked.
+
+    Raises:
+        ValueError: Targets that there are not, a training split without pictures of some class.
+        PictureError: A picture of a set that is kept in memory cannot be decoded.
+    """
+    kept = {name: _kept(recipe, inputs, name) for name in ("train", "validation")}
+    same = inputs.validation is inputs.test
+    kept["test"] = kept["validation"] if same else _kept(recipe, inputs, "test")
+    train = kept["train"]
+    # Folders and CSV files are checked when they are opened; a stream is not read twice.
+    if train.fetch and not train.encoded:
+        targets = [y for _, y in train.pictures.batch(4096).as_numpy_iterator()]
+        whole = tf.nest.map_structure(lambda *each: np.concatenate(each), *targets)
+        inputs.task.check_targets(whole, train, complete=True)
+    return dataclasses.replace(inputs, **kept)
 
 
-def _weights_preprocessing(recipe: Recipe, size: Any) -> Preprocessing | None:
-    from kerazoo.checkpoints.resolve import resolve
-    from kerazoo.registry import get_entry
-    from kerazoo.training.folder import read_run
+def recipe_task(recipe: Recipe) -> Task:
+    """The task of a recipe, by default that of its model."""
+    return get_task(recipe.task or get_entry(recipe.model).task)
 
+
+def start_weights(recipe: Recipe) -> Weights | None:
+    """What a recipe starts from, where it is not random weights."""
     if recipe.weights is None:
         return None
-    if os.path.isfile(recipe.weights):
-        # A file says nothing of its pictures, but the run that left it does.
-        run = read_run(Path(recipe.weights).parent)
-        return Preprocessing.from_dict(run["preprocessing"]) if run else None
+    size = recipe.preprocessing.get("size")
     side = size[0] if isinstance(size, list | tuple) else size
-    return resolve(recipe.weights, get_entry(recipe.model).weights_of, size=side).preprocessing
+    found = resolve(recipe.weights, get_entry(recipe.model).weights_of, size=side)
+    if os.path.isfile(found.id) and found.model is None:
+        # A stranger's file: whatever it was trained on, the pictures to learn from decide.
+        found = dataclasses.replace(found, preprocessing=None)
+    return found
+
+
+def recipe_preprocessing(recipe: Recipe, weights: Weights | None = None) -> Preprocessing:
+    """That of the start weights, else of the data set, with the recipe's own keys on top."""
+    known = [f.name for f in dataclasses.fields(Preprocessing)]
+    for key in recipe.preprocessing:
+        if key not in known:
+            names = [f"preprocessing.{n}" for n in known]
+            raise unknown("recipe key", f"preprocessing.{key}", names)
+    own = dict(recipe.preprocessing)
+    if isinstance(size := own.get("size"), int) and not isinstance(size, bool):
+        own["size"] = (size, size)
+    base = weights.preprocessing if weights else None
+    return Preprocessing.from_dict((base or _data_preprocessing(recipe)).to_dict() | own)
 
 
 def _data_preprocessing(recipe: Recipe) -> Preprocessing:
-    from kerazoo.checkpoints.resolve import default_preprocessing
-    from kerazoo.registry import get_entry
-
     if recipe.data.name.startswith("cifar"):
         return CIFAR
     entry = get_entry(recipe.model)
@@ -158,42 +181,28 @@ def _data_preprocessing(recipe: Recipe) -> Preprocessing:
 def _opened(recipe: Recipe, data_dir: str | os.PathLike | None) -> dict[str, Source]:
     data = recipe.data
     options: dict[str, Any] = {"fractions": data.fractions} if data.fractions else {}
-    is_path = os.sep in data.name or data.name.lower().endswith(".csv")
-    options["data_dir"] = None if is_path else data_dir
     splits = {"train": data.train, "test": data.test, "validation": data.validation}
     return {
-        split: open_source(data.name, text, shards=4 if split == "train" else 1, **options)
-        for split, text in splits.items()
-        if text is not None
+        name: open_source(
+            data.name, split, data_dir=data_dir, shards=4 if name == "train" else 1, **options
+        )
+        for name, split in splits.items()
+        if split is not None
     }
 
 
-def _kept(recipe: Recipe, source: Source, preprocessing: Preprocessing) -> Source:
+def _kept(recipe: Recipe, inputs: Inputs, split: str) -> Source:
     """In memory where the recipe says so, or all pictures are small and of one size."""
-    wanted = recipe.data.memory
+    source, wanted = getattr(inputs, split), recipe.data.memory
     if wanted == "auto":
         wanted = fits_in_memory(source)
-    return in_memory(source, preprocessing.rounding) if wanted else source
-
-
-def _check_train(recipe: Recipe, train: Source) -> None:
-    if recipe.batch_size > train.count:
-        rule = f"at most the number of pictures, {train.count} in {train.name!r} {train.split!r}"
-        raise invalid("batch_size", recipe.batch_size, rule)
-    if train.encoded or not train.fetch:
-        return  # folders and CSV files are checked when they are opened; a stream is not read twice
-    labels = np.concatenate([y.numpy() for _, y in train.pictures.batch(4096)])
-    counts = np.bincount(labels, minlength=len(train.classes))
-    empty = [name for name, count in zip(train.classes, counts, strict=True) if not count]
-    if empty:
-        rule = f"a split with pictures of every class; none of {', '.join(map(repr, empty[:5]))}"
-        raise invalid("data.train", train.split, rule)
+    return in_memory(source, inputs.preprocessing.rounding) if wanted else source
 
 
 def fit_batches(
     recipe: Recipe, inputs: Inputs, epoch: int = 0, step: int = 0, size: int | None = None
 ) -> TrainingData:
-    """Training batches from a step of an epoch on, labels as shares of the classes.
+    """Training batches from a step of an epoch on, targets as the loss takes them.
 
     Args:
         recipe: Batch size, seed, augmentation.
@@ -213,27 +222,19 @@ def fit_batches(
         on_corrupt=recipe.data.on_corrupt,
         cache=recipe.data.cache,
         shuffle_buffer=recipe.data.shuffle_buffer,
+        encode=True,
     )
-    batches = data.batches if data.soft else one_hot(data.batches, len(inputs.classes))
-    if inputs.teacher is not None:
-        batches = inputs.teacher.teach(batches)
-    return dataclasses.replace(data, batches=batches, soft=True)
+    if inputs.teacher is None:
+        return data
+    return dataclasses.replace(data, batches=inputs.teacher.teach(data.batches))
 
 
 def validation_batches(recipe: Recipe, inputs: Inputs) -> tf.data.Dataset:
-    """The validation split exactly as the preprocessing says, labels as shares of the classes."""
-    batches = evaluation_batches(
+    """The validation split exactly as the preprocessing says, targets as the loss takes them."""
+    return evaluation_batches(
         inputs.validation,
         inputs.pictures,
         recipe.batch_size,
         on_corrupt=recipe.data.on_corrupt,
+        encode=True,
     )
-    return one_hot(batches, len(inputs.classes))
-
-
-def one_hot(batches: tf.data.Dataset, classes: int) -> tf.data.Dataset:
-    """Class indices -> shares of the classes, which is what the loss takes."""
-    options = tf.data.Options()
-    options.deterministic = True
-    batches = batches.map(lambda x, y: (x, tf.one_hot(y, classes)), tf.data.AUTOTUNE)
-    return batches.prefetch(tf.data.AUTOTUNE).with_options(options)

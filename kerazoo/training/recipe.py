@@ -1,22 +1,49 @@
 """What a training run is made of: a small TOML file, checked before the first step."""
 
-import dataclasses
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from kerazoo._checks import (
+    Rule,
+    auto_or,
+    choice,
+    either,
+    flag,
+    integer,
+    is_int,
+    number,
+    optional,
+    row,
+    table,
+    text,
+    word,
+)
 from kerazoo._errors import invalid, unknown
+from kerazoo._fields import Record, field, record
 from kerazoo.data.augmentation import CIFAR, Augmentation
-from kerazoo.training._checks import check_recipe, check_section
+from kerazoo.tasks import TASKS
+from kerazoo.training.distribution import STRATEGIES, check_strategy
 
-DTYPES = ("float32", "mixed_float16", "mixed_bfloat16")
+# Names of models, optimizers and schedules are checked where they are looked up.
+_POSITIVE, _NOT_NEGATIVE = number(above=0), number(least=0)
+_SHARE, _FACTOR = number(least=0, below=1), number(above=0, most=1)
+_PATTERN = text("a pattern of layer names")
+_PATTERNS = either(
+    _PATTERN,
+    row(_PATTERN, "a list", least=1),
+    wants='"none", "backbone", a pattern of layer names or a list of these',
+)
+_RESOLUTION = "a list of [until, size], `until` rising: epochs (int) or shares of them (float)"
+_STRATEGY = Rule("text", text().accepts, {"enum": list(STRATEGIES)})  # `check_strategy` says more
+_STAGE = row(_POSITIVE, "[until, size]", count=2)
 
 
 @dataclass(frozen=True)
-class Data:
+class Data(Record, section="data", keys="recipe key"):
     """Where the pictures come from.
 
     Args:
@@ -24,7 +51,7 @@ class Data:
         train: Split to learn from, with or without a slice: `"train[:90%]"`.
         test: Split that the finished network is measured on, once, at the end.
         validation: Split that is watched after every epoch, and chooses the best checkpoint; by
-            default `test`, whose accuracy at the best epoch is then no fair measure.
+            default `test`, whose figure at the best epoch is then no fair measure.
         fractions: Shares of the splits, for folders and CSV files without splits of their own.
         on_corrupt: `"skip"` leaves out pictures that cannot be decoded, and counts them; `"fail"`
             stops at the first.
@@ -34,22 +61,21 @@ class Data:
         shuffle_buffer: Pictures to choose from, for TFDS sets that are not in memory.
     """
 
-    name: str = "cifar10"
-    train: str = "train"
-    test: str = "test"
-    validation: str | None = None
-    fractions: dict[str, float] | None = None
-    on_corrupt: str = "skip"
-    memory: bool | str = "auto"
-    cache: bool = False
-    shuffle_buffer: int = 8192
-
-    def __post_init__(self) -> None:
-        check_section("data", self)
+    name: str = field(text(), "cifar10")
+    train: str = field(text(), "train")
+    test: str = field(text(), "test")
+    validation: str | None = field(optional(text()), None)
+    fractions: dict[str, float] | None = field(
+        optional(table(_NOT_NEGATIVE, "a table of shares")), None
+    )
+    on_corrupt: str = field(word("skip", "fail"), "skip")
+    memory: bool | str = field(auto_or(flag()), "auto")
+    cache: bool = field(flag(), False)
+    shuffle_buffer: int = field(integer(), 8192)
 
 
 @dataclass(frozen=True)
-class Optimizer:
+class Optimizer(Record, section="optimizer", keys="recipe key"):
     """The optimizer, and what else shapes a step.
 
     Args:
@@ -60,7 +86,7 @@ class Optimizer:
         weight_decay: Decoupled: every step shrinks kernels by `learning_rate * weight_decay`.
             Batch-norm scales and biases are left alone, by `l2` as well.
         l2: Added to the loss instead, `l2 / 2 * |kernel|²`, as papers before AdamW have it.
-        label_smoothing: Share of the label that is spread over all classes.
+        label_smoothing: Share of the target that is spread over all classes.
         clipnorm, global_clipnorm, clipvalue: Clipping of gradients as in Keras; at most one.
         accumulate: Batches whose gradients are averaged before a step.
         ema: Momentum of an average of the weights, such as 0.999; 0 is off. The average is what
@@ -68,30 +94,32 @@ class Optimizer:
         arguments: Others of the optimizer: `{rho = 0.9, epsilon = 0.001}`.
     """
 
-    name: str = "sgd"
-    learning_rate: float = 0.1
-    warmup_epochs: float = 1.0
-    momentum: float | None = None
-    weight_decay: float = 0.0
-    l2: float = 0.0
-    label_smoothing: float = 0.0
-    clipnorm: float | None = None
-    global_clipnorm: float | None = None
-    clipvalue: float | None = None
-    accumulate: int = 1
-    ema: float = 0.0
-    arguments: dict[str, Any] = field(default_factory=dict)
+    name: str = field(text(), "sgd")
+    learning_rate: float = field(_POSITIVE, 0.1)
+    warmup_epochs: float = field(_NOT_NEGATIVE, 1.0)
+    momentum: float | None = field(optional(_SHARE), None)
+    weight_decay: float = field(_NOT_NEGATIVE, 0.0)
+    l2: float = field(_NOT_NEGATIVE, 0.0)
+    label_smoothing: float = field(_SHARE, 0.0)
+    clipnorm: float | None = field(optional(_POSITIVE), None)
+    global_clipnorm: float | None = field(optional(_POSITIVE), None)
+    clipvalue: float | None = field(optional(_POSITIVE), None)
+    accumulate: int = field(integer(), 1)
+    ema: float = field(_SHARE, 0.0)
+    arguments: dict[str, Any] = field(table(), {})
 
-    def __post_init__(self) -> None:
-        check_section("optimizer", self)
+    def check_together(self) -> None:
+        clips = [n for n in ("clipnorm", "global_clipnorm", "clipvalue") if getattr(self, n)]
+        if len(clips) > 1:
+            raise invalid(f"optimizer.{clips[1]}", getattr(self, clips[1]), f"without {clips[0]}")
 
 
 @dataclass(frozen=True)
-class Transfer:
+class Transfer(Record, section="transfer", keys="recipe key"):
     """How a network that was trained before goes on learning (`kerazoo.training.transfer.layers`).
 
     Args:
-        freeze: `"none"`, `"backbone"` (all but the classifier: a linear probe), or a pattern of
+        freeze: `"none"`, `"backbone"` (all but the head: a linear probe), or a pattern of
             layer names, such as `"stage[12]_*"`, or a list of these. The beginning of names up to
             an underscore will do: `"stem"`, `"stage3"`, `"stage3_block1"`.
         freeze_until: A pattern; the layers that it fits are frozen, and all that come before them.
@@ -103,44 +131,41 @@ class Transfer:
             where the start weights have such and something of them is trained.
         rates: Pattern of layer names -> factor of the learning rate; the first that fits counts.
         layer_decay: Factor of the learning rate from each block to the one before it: 1 is off,
-            0.75 to 0.9 is usual. The classifier has the whole rate, the stem the lowest.
+            0.75 to 0.9 is usual. The head has the whole rate, the stem the lowest.
     """
 
-    freeze: str | list[str] = "none"
-    freeze_until: str | None = None
-    batch_norm: str = "auto"
-    restore_batch_norm: bool | str = "auto"
-    rates: dict[str, float] = field(default_factory=dict)
-    layer_decay: float = 1.0
-
-    def __post_init__(self) -> None:
-        check_section("transfer", self)
-
-    @property
-    def active(self) -> bool:
-        """Whether anything differs from training all of the network alike."""
-        return self != Transfer()
+    freeze: str | tuple[str, ...] = field(_PATTERNS, "none")
+    freeze_until: str | None = field(optional(_PATTERN), None)
+    batch_norm: str = field(word("auto", "frozen", "train"), "auto")
+    restore_batch_norm: bool | str = field(auto_or(flag()), "auto")
+    rates: dict[str, float] = field(table(_NOT_NEGATIVE, "a table of factors, 0 or more"), {})
+    layer_decay: float = field(_FACTOR, 1.0)
 
 
 @dataclass(frozen=True)
-class Distillation:
+class Distillation(Record, section="distillation", keys="recipe key"):
     """What is learned from a trained network (`kerazoo.training.distillation`).
 
     Args:
-        teacher: A classifier of the same classes in the same order: a registered id,
-            `"hf://user/repo"`, a folder as `weights/*` or that of a run; None for labels alone.
-        weight: Share of its opinion in the labels; label smoothing goes on top.
+        teacher: A network of the same classes in the same order: a registered id,
+            `"hf://user/repo"`, a folder as `weights/*` or that of a run; None for targets alone.
+        weight: Share of its opinion in the targets; smoothing goes on top.
     """
 
-    teacher: str | None = None
-    weight: float = 0.5
+    teacher: str | None = field(optional(text()), None)
+    weight: float = field(_FACTOR, 0.5)
 
-    def __post_init__(self) -> None:
-        check_section("distillation", self)
+
+def _schedule() -> Rule:
+    def accepts(value: Any) -> bool:
+        return table().accepts(value) and text().accepts(value.get("name"))
+
+    schema = {"type": "object", "properties": {"name": dict(text().schema)}}
+    return Rule("a table with a name", accepts, schema, write=table().write)
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(Record, keys="recipe key"):
     """A training run, as `kerazoo/training/recipes/*.toml` writes it.
 
     Args:
@@ -149,7 +174,8 @@ class Recipe:
         batch_size: Pictures in a batch, over all devices.
         seed: For weights, order, augmentation and dropout.
         weights: Where to start: None (random), `"imagenet"`, a registered id, `hf://user/repo` or
-            a file. A classifier of another number of classes starts fresh.
+            a file. A head for another number of classes starts fresh.
+        task: What is learned (`kerazoo.tasks`); by default what the model is for.
         dtype: `"float32"`, `"mixed_float16"` (with loss scaling) or `"mixed_bfloat16"`.
         jit: Whether XLA compiles the step; `"auto"` does so on GPU and TPU alone, for on CPU it is
             several times slower.
@@ -164,44 +190,49 @@ class Recipe:
             of the data set where those say nothing.
         augmentation: How training pictures are varied. A recipe that does not say how to crop
             pads and crops CIFAR (`"pad"`) and crops others at random (`"random"`).
-        optimizer: Optimizer, clipping, label smoothing, average of the weights.
+        optimizer: Optimizer, clipping, smoothing of the targets, average of the weights.
         schedule: `name` of a schedule and its arguments, see `kerazoo.training.optim.optimizers`.
         transfer: Freezing and rates of layers.
-        distillation: A trained network to learn from, beside the labels.
+        distillation: A trained network to learn from, beside the targets.
     """
 
-    model: str
-    epochs: int
-    batch_size: int = 128
-    seed: int = 0
-    weights: str | None = None
-    dtype: str = "float32"
-    jit: bool | str = "auto"
-    strategy: str = "none"
-    resolution: list[list[float]] = field(default_factory=list)
-    arguments: dict[str, Any] = field(default_factory=dict)
-    data: Data = field(default_factory=Data)
-    preprocessing: dict[str, Any] = field(default_factory=dict)
-    augmentation: Augmentation = CIFAR
-    optimizer: Optimizer = field(default_factory=Optimizer)
-    schedule: dict[str, Any] = field(default_factory=lambda: {"name": "cosine"})
-    transfer: Transfer = field(default_factory=Transfer)
-    distillation: Distillation = field(default_factory=Distillation)
+    model: str = field(text("the id of a model"))
+    epochs: int = field(integer())
+    batch_size: int = field(integer(), 128)
+    seed: int = field(integer(0), 0)
+    weights: str | None = field(optional(text()), None)
+    task: str | None = field(optional(choice(*TASKS)), None)
+    dtype: str = field(choice("float32", "mixed_float16", "mixed_bfloat16"), "float32")
+    jit: bool | str = field(auto_or(flag()), "auto")
+    strategy: str = field(_STRATEGY, "none")
+    resolution: tuple[tuple[float, float], ...] = field(row(_STAGE, _RESOLUTION), ())
+    arguments: dict[str, Any] = field(table(), {})
+    data: Data = field(record(Data), Data())
+    preprocessing: dict[str, Any] = field(table(), {})
+    augmentation: Augmentation = field(
+        record(Augmentation, section="augmentation", keys="recipe key"), CIFAR
+    )
+    optimizer: Optimizer = field(record(Optimizer), Optimizer())
+    schedule: dict[str, Any] = field(_schedule(), {"name": "cosine"})
+    transfer: Transfer = field(record(Transfer), Transfer())
+    distillation: Distillation = field(record(Distillation), Distillation())
 
-    def __post_init__(self) -> None:
-        check_recipe(self, DTYPES)
+    def check_together(self) -> None:
+        check_strategy(self.strategy)
+        before = 0.0
+        for until, size in self.resolution:
+            end = until if is_int(until) else until * self.epochs
+            if not before < end <= self.epochs or not is_int(size):
+                raise invalid("resolution", self.resolution, _RESOLUTION)
+            before = end
 
     def stages(self) -> list[tuple[int, int | None]]:
         """`(epochs finished at its end, size of the pictures)` of every stage; None is full."""
         ends = [
-            (until if isinstance(until, int) else round(until * self.epochs), size)
+            (until if is_int(until) else round(until * self.epochs), size)
             for until, size in self.resolution
         ]
         return [*ends, (self.epochs, None)]
-
-    def to_dict(self) -> dict[str, Any]:
-        """This recipe as JSON and TOML can hold it; `load_recipe` takes it back."""
-        return asdict(self) | {"augmentation": self.augmentation.to_dict()}
 
 
 def recipe_names() -> list[str]:
@@ -265,41 +296,15 @@ def _set(values: dict[str, Any], key: str, value: Any) -> None:
 
 
 def _recipe(values: dict[str, Any]) -> Recipe:
-    values = dict(values)
-    sections = {
-        "data": Data,
-        "optimizer": Optimizer,
-        "transfer": Transfer,
-        "distillation": Distillation,
+    """Fills in what a recipe need not say: how to crop, and that the schedule is a cosine."""
+    data = Data.from_dict(values.get("data", {}))
+    defaults = {
+        "augmentation": {"crop": "pad" if data.name.startswith("cifar") else "random"},
+        "schedule": {"name": "cosine"},
     }
-    for key, kind in sections.items():
-        values[key] = _checked(kind, values.get(key, {}), f"{key}.")
-    crop = "pad" if values["data"].name.startswith("cifar") else "random"
-    record = {"crop": crop, **_table("augmentation", values.get("augmentation", {}))}
-    known = [f.name for f in fields(Augmentation)]
-    _only(record, known, "augmentation.")
-    values["augmentation"] = Augmentation.from_dict(record)
-    values["schedule"] = {"name": "cosine", **_table("schedule", values.get("schedule", {}))}
-    return _checked(Recipe, values)
-
-
-def _checked(kind: type, values: Any, prefix: str = "") -> Any:
-    values = _table(prefix.rstrip("."), values)
-    _only(values, [f.name for f in fields(kind)], prefix)
-    for f in fields(kind):
-        needed = f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
-        if needed and f.name not in values:
-            raise invalid("recipe", sorted(values), f"a recipe that says {prefix}{f.name}")
-    return kind(**values)
-
-
-def _only(values: Mapping[str, Any], known: list[str], prefix: str) -> None:
-    for key in values:
-        if key not in known:
-            raise unknown("recipe key", f"{prefix}{key}", [prefix + name for name in known])
-
-
-def _table(name: str, value: Any) -> dict[str, Any]:
-    if not isinstance(value, Mapping):
-        raise invalid(name, value, f"a table, [{name}]")
-    return dict(value)
+    values = dict(values)
+    for section, known in defaults.items():
+        if not isinstance(given := values.get(section, {}), Mapping):
+            raise invalid(section, given, f"a table, [{section}]")
+        values[section] = {**known, **given}
+    return Recipe.from_dict(values)

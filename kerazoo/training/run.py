@@ -13,39 +13,30 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 from kerazoo._errors import invalid
 from kerazoo._files import write_json
-from kerazoo.checkpoints.load import load_weights
 from kerazoo.data.source import Source
 from kerazoo.evaluation import evaluate
 from kerazoo.models import ZooModel
-from kerazoo.preprocessing import Preprocessing
 from kerazoo.registry import create_model
 from kerazoo.report.curves import draw_curves
 from kerazoo.training import distribution
 from kerazoo.training import folder as names
 from kerazoo.training.callbacks import save_weights
-from kerazoo.training.fit import Session, fit
-from kerazoo.training.folder import RunRecord, read_run, teacher_facts, weights_facts
-from kerazoo.training.inputs import CIFAR, Inputs, open_inputs
-from kerazoo.training.optim.optimizers import (
-    add_l2,
-    make_loss,
-    make_optimizer,
-    use_jit,
-    warn_of_bfloat16,
-)
-from kerazoo.training.recipe import Recipe, load_recipe
+from kerazoo.training.distillation import build_teacher, find_teacher
+from kerazoo.training.fit import Fitting, Session
+from kerazoo.training.folder import RunRecord, network_facts, weights_facts
+from kerazoo.training.inputs import Inputs, load_inputs, open_inputs, start_weights
+from kerazoo.training.optim.optimizers import add_l2, make_optimizer, use_jit, warn_of_bfloat16
+from kerazoo.training.recipe import Recipe
 from kerazoo.training.transfer.layers import prepare, scale_rates
 from kerazoo.training.transfer.statistics import restore_statistics, settle_statistics
 
 log = logging.getLogger("kerazoo")
 
-
-# Arguments of the constructor that a run decides itself.
-_DECIDED = ("weights", "classes", "input_shape", "classifier_activation", "include_top")
+# Arguments of the constructor that a run decides itself, beside those of the task.
+_DECIDED = ("weights", "classes", "input_shape", "include_top")
 
 
 def train(
@@ -72,8 +63,9 @@ def train(
     - `model.weights.h5`: the final weights (with EMA: the average), for
       `create_model(weights=...)`; `load_trained(output)` makes the network of them, with class
       names and preprocessing;
-    - `best.weights.h5`: the same of the epoch with the highest validation accuracy;
-    - `result.json`: accuracy on the whole test split; `log.csv`: one line an epoch; `curves.png`;
+    - `best.weights.h5`: the same of the epoch with the best validation;
+    - `result.json`: the task's figure on the whole test split; `log.csv`: one line an epoch;
+      `curves.png`;
     - `recipe.json`: the recipe; `run.json`: that and everything else to run it again: command,
       versions, data, classes, preprocessing, start weights and teacher with their sha256, machine,
       sessions;
@@ -82,11 +74,13 @@ def train(
     What happens, in this order, and where other modules take part:
 
     1. `kerazoo.training.distribution.start(recipe.strategy)`, before anything else;
-    2. data are opened and checked, the output folder is checked, `run.json` is written;
+    2. start weights and data are found and checked, and the output folder is compared with them;
+       then the pictures that fit are read into memory, and the teacher is made;
     3. in `distribution.scope(recipe.strategy)`: the network is made with its start weights,
        `transfer.layers.prepare(model, recipe.transfer)` freezes, the optimizer is made,
        `transfer.scale_rates` and `distribution.adapt` return the one to compile with; statistics
-       of folded batch norms are restored, where `transfer.restores_batch_norm` says so;
+       of folded batch norms are restored, where `transfer.restores_batch_norm` says so, and
+       `run.json` is written;
     4. the backup is restored, and Keras' `fit` runs on `distribution.batches(dataset, strategy)`;
        only where `distribution.is_chief()` are files written;
     5. with EMA, batch norms get the averaged weights' statistics (`settle_batch_norm`), which are
@@ -98,7 +92,7 @@ def train(
         output: Folder of the run; made if needed.
         data_dir: Where TFDS finds prepared data, for recipes that name a TFDS set.
         sources: Data of your own in place of what the recipe names: `"train"`, `"test"` and, if
-            wanted, `"validation"`, as `kerazoo.data.files` makes them.
+            wanted, `"validation"`, as the readers in `kerazoo.data` make them.
         backup_every: Also back up after every so many steps, not only after every epoch.
         force: Throw away what another recipe left in `output`.
         progress: A bar for the steps of an epoch; by default where stdout is a terminal,
@@ -108,8 +102,8 @@ def train(
         callbacks: Further Keras callbacks, called after ours.
 
     Returns:
-        The contents of `result.json`: `test_accuracy` in [0, 1], `test_pictures`, `steps`,
-        `seconds_of_last_session`.
+        The contents of `result.json`: the task's figure as `test_<name>` (a share in [0, 1] where
+        it is read in percent), `test_pictures`, `steps`, `seconds_of_last_session`.
 
     Raises:
         ValueError: Before the first step: a wrong recipe, data, start weights, or an `output`
@@ -121,30 +115,201 @@ def train(
     distribution.start(recipe.strategy)
     _check(backup_every, tensorboard)
     warn_of_bfloat16(recipe)
-    inputs = open_inputs(recipe, data_dir, sources)
-    record = RunRecord(Path(output), run_facts(recipe, inputs), command)
-    distribution.chief_does(lambda: record.check(force))
-    ended = record.result is not None
-    distribution.check_same("output", [ended])
-    if ended:
+    run = Run(recipe, output, data_dir, sources=sources, command=command)
+    run.open(force)
+    if run.ended:
         log.warning("The run in %s has ended already; its result is returned.", output)
-        return record.result
-    with scope(recipe):
-        keras.utils.set_random_seed(recipe.seed)
-        model = build(recipe, inputs)
-        compile_model(model, recipe, inputs.steps)
-        if not (record.output / names.STATE).exists():
-            restore_statistics(model, recipe, inputs)
-    writer = distribution.is_chief()
-    if writer:
-        record.begin()
-        record.note(model=network_facts(model))
+        return run.record.result
+    run.load()
+    run.build()
+    run.compile()
+    run.begin()
     bar = sys.stderr.isatty() if progress is None else progress
-    session = Session(backup_every, bar, tensorboard, writer, callbacks)
-    corrupt = fit(model, recipe, inputs, record, session)
-    if writer and corrupt:
-        record.note(skipped_pictures=corrupt)
-    return finish(model, recipe, inputs, record, writer)
+    run.fit(Session(backup_every, bar, tensorboard, run.writer, callbacks))
+    return run.finish()
+
+
+class Run:
+    """A recipe on its way to a folder with weights.
+
+    The methods are called in the order in which they stand here; `train` is all of them.
+
+    Args:
+        recipe: What to do.
+        output: Folder of the run.
+        data_dir: Where TFDS finds prepared data.
+        sources: Data of your own in place of what the recipe names.
+        command: What the user typed.
+
+    Attributes:
+        inputs: The data, once they are opened.
+        record: The folder.
+        ended: Whether the folder has the result of this very run.
+        writer: Whether this process writes files.
+        model: The network, once it is built; its outputs are those that the loss works on.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        output: str | os.PathLike,
+        data_dir: str | os.PathLike | None = None,
+        *,
+        sources: Mapping[str, Source] | None = None,
+        command: str | None = None,
+    ) -> None:
+        self.recipe, self._output, self._command = recipe, Path(output), command
+        self._data_dir, self._sources = data_dir, sources
+        self.inputs: Inputs
+        self.record: RunRecord
+        self.model: ZooModel
+        self.ended, self.writer = False, distribution.is_chief()
+
+    def open(self, force: bool = False) -> None:
+        """Finds start weights, teacher and data, and compares the folder with them.
+
+        Nothing is built or read into memory yet: what is wrong is told at once.
+
+        Args:
+            force: Throw away another run in the folder instead of refusing.
+
+        Raises:
+            ValueError: A wrong recipe, data or weights, or a folder that holds something else.
+        """
+        teacher = self.recipe.distillation.teacher
+        self._weights = start_weights(self.recipe)
+        self._teacher = find_teacher(teacher) if teacher is not None else None
+        self.inputs = open_inputs(self.recipe, self._data_dir, self._sources, self._weights)
+        self.record = RunRecord(self._output, self.facts(), self._command)
+        distribution.chief_does(lambda: self.record.check(force))
+        self.ended = self.record.result is not None
+        distribution.check_same("output", [self.ended])
+
+    def facts(self) -> dict[str, Any]:
+        """What makes a run what it is; a folder holds one run."""
+        facts = {
+            "recipe": self.recipe.to_dict(),
+            "data": self.inputs.describe(),
+            "classes": list(self.inputs.classes),
+            "preprocessing": self.inputs.preprocessing.to_dict(),
+            "weights": weights_facts(self._weights),
+            "teacher": self._teacher_facts(),
+        }
+        return json.loads(json.dumps(facts))
+
+    def _teacher_facts(self) -> dict[str, Any] | None:
+        if self._teacher is None:
+            return None
+        start, weights = self._teacher
+        return {"model": start.model, **weights_facts(weights)}
+
+    def load(self) -> None:
+        """Reads into memory what fits, and makes the teacher.
+
+        Raises:
+            ValueError: Targets or a teacher that do not fit the classes.
+            PictureError: A picture that is kept in memory cannot be decoded.
+        """
+        self.inputs = inputs = load_inputs(self.recipe, self.inputs)
+        if self._teacher is not None:
+            weight = self.recipe.distillation.weight
+            given = (inputs.task, inputs.pictures, inputs.classes)
+            teacher = build_teacher(*self._teacher, weight, *given)
+            self.inputs = replace(inputs, teacher=teacher)
+
+    def build(self) -> None:
+        """Makes the network with its start weights.
+
+        Raises:
+            ValueError, TypeError: A model, argument or weights that do not exist or fit.
+        """
+        recipe, inputs = self.recipe, self.inputs
+        for name in (*_DECIDED, *inputs.task.learning):
+            if name in recipe.arguments:
+                rule = "left out: the run decides it (start weights are the recipe's `weights`)"
+                raise invalid(f"arguments.{name}", recipe.arguments[name], rule)
+        size = (None, None) if recipe.resolution else inputs.preprocessing.size
+        with _scope(recipe):
+            keras.utils.set_random_seed(recipe.seed)
+            self.model = create_model(
+                recipe.model,
+                weights=self._weights,
+                input_shape=(*size, 3),
+                classes=len(inputs.classes),
+                **inputs.task.learning,
+                **recipe.arguments,
+            )
+        self.model.info = replace(
+            self.model.info, preprocessing=inputs.preprocessing, labels=tuple(inputs.classes)
+        )
+
+    def compile(self) -> None:
+        """Freezes layers, and compiles with the recipe's optimizer and the task's loss."""
+        recipe, task, model = self.recipe, self.inputs.task, self.model
+        with _scope(recipe):
+            optimizer = make_optimizer(recipe, self.inputs.steps)
+            prepare(model, recipe.transfer)
+            optimizer = scale_rates(optimizer, model, recipe.transfer)
+            optimizer = distribution.adapt(model, optimizer, recipe.strategy)
+            add_l2(model, recipe.optimizer.l2)
+            model.compile(
+                optimizer, task.loss(recipe), metrics=task.metrics(), jit_compile=use_jit(recipe)
+            )
+            model.optimizer.build(model.trainable_variables)
+            if not (self.record.output / names.STATE).exists():
+                restore_statistics(model, recipe, self.inputs)
+
+    def begin(self) -> None:
+        """Writes everything that is known before the first step."""
+        if self.writer:
+            self.record.begin()
+            self.record.note(model=network_facts(self.model, self.inputs.task))
+
+    def fit(self, session: Session) -> None:
+        """Goes on from the backup to the last epoch."""
+        corrupt = Fitting(self.model, self.recipe, self.inputs, self.record, session).run()
+        if self.writer and corrupt:
+            self.record.note(skipped_pictures=corrupt)
+
+    def finish(self) -> dict[str, Any]:
+        """Measures on the test split, and leaves weights, curves and `result.json`.
+
+        Returns:
+            The contents of `result.json`.
+        """
+        recipe, inputs, model = self.recipe, self.inputs, self.model
+        optimizer = getattr(model, "optimizer", None)
+        if optimizer is not None:
+            # With EMA the average counts. `fit` left it there, unless the run was killed after it.
+            optimizer.finalize_variable_values(model.trainable_variables)
+        if recipe.strategy == "data_parallel":
+            model = distribution.local_copy(model)
+        if optimizer is not None and recipe.optimizer.ema:
+            settle_statistics(model, recipe, inputs)
+        found = evaluate(
+            model, inputs.test, batch_size=recipe.batch_size, on_corrupt=recipe.data.on_corrupt
+        )
+        monitor = inputs.task.monitor
+        result = {
+            f"test_{monitor.name}": round(found.headline, 6),
+            "test_pictures": found.count,
+            "steps": int(keras.ops.convert_to_numpy(optimizer.iterations)) if optimizer else 0,
+            "seconds_of_last_session": round(self.record.seconds),
+        }
+        if self.writer:
+            self._write(model, result)
+        value = monitor.shown(found.headline)
+        log.info("test %s %s on %d pictures", monitor.name, value, found.count)
+        return result
+
+    def _write(self, model: ZooModel, result: Mapping[str, Any]) -> None:
+        output = self.record.output
+        save_weights(model, output / names.WEIGHTS)
+        if (output / names.LOG).exists():
+            draw_curves(output / names.LOG, output / names.CURVES, self.inputs.task.monitor)
+        self.record.note()
+        write_json(output / names.RESULT, result)
+        shutil.rmtree(output / names.BACKUP, ignore_errors=True)
 
 
 def _check(backup_every: int | None, tensorboard: bool) -> None:
@@ -155,7 +320,7 @@ def _check(backup_every: int | None, tensorboard: bool) -> None:
 
 
 @contextlib.contextmanager
-def scope(recipe: Recipe) -> Iterator[None]:
+def _scope(recipe: Recipe) -> Iterator[None]:
     """Within it, layers are made with the recipe's dtype policy and on its devices."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(recipe.dtype)
@@ -164,147 +329,3 @@ def scope(recipe: Recipe) -> Iterator[None]:
             yield
     finally:
         keras.config.set_dtype_policy(before)
-
-
-def run_facts(recipe: Recipe, inputs: Inputs) -> dict[str, Any]:
-    """What makes a run what it is; a folder holds one run."""
-    facts = {
-        "recipe": recipe.to_dict(),
-        "data": inputs.describe(),
-        "classes": list(inputs.classes),
-        "preprocessing": inputs.preprocessing.to_dict(),
-        "weights": weights_facts(recipe.model, recipe.weights),
-        "teacher": teacher_facts(recipe),
-    }
-    return json.loads(json.dumps(facts))
-
-
-def network_facts(model: ZooModel) -> dict[str, Any]:
-    """What rebuilds the network: start weights bring conventions that no recipe mentions."""
-    arguments = model.info.arguments | {"classifier_activation": "softmax"}
-    return {
-        "architecture": model.info.architecture,
-        "arguments": arguments,
-        "parameters": model.count_params(),
-        "trainable_parameters": sum(int(np.prod(v.shape)) for v in model.trainable_variables),
-    }
-
-
-def build(recipe: Recipe, inputs: Inputs) -> ZooModel:
-    """The network of a recipe with its start weights; its outputs are logits.
-
-    Raises:
-        ValueError, TypeError: A model, argument or weights that do not exist or fit.
-    """
-    for name in _DECIDED:
-        if name in recipe.arguments:
-            rule = "left out: the run decides it (start weights are the recipe's `weights`)"
-            raise invalid(f"arguments.{name}", recipe.arguments[name], rule)
-    size = (None, None) if recipe.resolution else inputs.preprocessing.size
-    model = create_model(
-        recipe.model,
-        weights=recipe.weights,
-        input_shape=(*size, 3),
-        classes=len(inputs.classes),
-        # The loss works on logits; the weights are those of the softmax model.
-        classifier_activation=None,
-        **recipe.arguments,
-    )
-    model.info = replace(
-        model.info, preprocessing=inputs.preprocessing, labels=tuple(inputs.classes)
-    )
-    return model
-
-
-def compile_model(model: ZooModel, recipe: Recipe, steps: int) -> None:
-    """Freezes, and compiles with the recipe's optimizer.
-
-    Args:
-        model: As `build` made it.
-        recipe: What to do.
-        steps: Batches in an epoch.
-    """
-    optimizer = make_optimizer(recipe, steps)
-    prepare(model, recipe.transfer)
-    optimizer = scale_rates(optimizer, model, recipe.transfer)
-    optimizer = distribution.adapt(model, optimizer, recipe.strategy)
-    add_l2(model, recipe.optimizer.l2)
-    model.compile(
-        optimizer,
-        make_loss(recipe),
-        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
-        jit_compile=use_jit(recipe),
-    )
-    model.optimizer.build(model.trainable_variables)
-
-
-def finish(
-    model: ZooModel, recipe: Recipe, inputs: Inputs, record: RunRecord, writer: bool = True
-) -> dict[str, Any]:
-    """Measures on the test split, and leaves weights, curves and `result.json`.
-
-    Args:
-        model: As it is after the last epoch.
-        recipe, inputs, record: Of the run.
-        writer: Whether this process writes files.
-
-    Returns:
-        The contents of `result.json`.
-    """
-    optimizer = getattr(model, "optimizer", None)
-    if optimizer is not None:
-        # With EMA the average counts. `fit` has put it there, unless the run was killed after it.
-        optimizer.finalize_variable_values(model.trainable_variables)
-    if recipe.strategy == "data_parallel":
-        model = distribution.local_copy(model)
-    if optimizer is not None and recipe.optimizer.ema:
-        settle_statistics(model, recipe, inputs)
-    found = evaluate(
-        model, inputs.test, batch_size=recipe.batch_size, on_corrupt=recipe.data.on_corrupt
-    )
-    result = {
-        "test_accuracy": round(found.top1 / 100, 6),
-        "test_pictures": found.count,
-        "steps": int(keras.ops.convert_to_numpy(optimizer.iterations)) if optimizer else 0,
-        "seconds_of_last_session": round(record.seconds),
-    }
-    if writer:
-        output = record.output
-        save_weights(model, output / names.WEIGHTS)
-        if (output / names.LOG).exists():
-            draw_curves(output / names.LOG, output / names.CURVES)
-        record.note()
-        write_json(output / names.RESULT, result)
-        shutil.rmtree(output / names.BACKUP, ignore_errors=True)
-    log.info("test accuracy %.4f on %d pictures", result["test_accuracy"], found.count)
-    return result
-
-
-def load_trained(output: str | os.PathLike, best: bool = False) -> ZooModel:
-    """The network that a run left, with softmax outputs, class names and preprocessing.
-
-    Args:
-        output: Folder of the run.
-        best: Of the epoch with the highest validation accuracy, in place of the last.
-
-    Raises:
-        FileNotFoundError: There are no such weights in the folder.
-    """
-    output = Path(output)
-    path = output / (names.BEST if best else names.WEIGHTS)
-    if not path.is_file():
-        raise FileNotFoundError(f"There is no file `{path}`. Received: `output={str(output)!r}`")
-    run = read_run(output)
-    if run is None:  # of the trainer before 0.2, which knew CIFAR alone
-        recipe = load_recipe(json.loads((output / names.RECIPE).read_text(encoding="utf-8")))
-        facts = {"architecture": recipe.model, "arguments": {"classes": 10, **recipe.arguments}}
-        run = {"model": facts, "classes": None, "preprocessing": CIFAR.to_dict()}
-    preprocessing = Preprocessing.from_dict(run["preprocessing"])
-    facts = run["model"]["arguments"] | {"input_shape": (*preprocessing.size, 3)}
-    model = create_model(run["model"]["architecture"], weights=None, **facts)
-    load_weights(model, path)
-    labels = tuple(run["classes"]) if run["classes"] else None
-    model.info = replace(
-        model.info, preprocessing=preprocessing, labels=labels, checkpoint=str(path)
-    )
-    return model

@@ -3,7 +3,7 @@
 Keras' `BackupAndRestore` comes close, but writes weights and epoch into two files, neither of them
 in one move (a kill between leaves an epoch that does not fit the weights), and goes on at the start
 of the epoch from weights of its middle. This file is replaced as a whole, and knows the step, the
-metrics so far and the best accuracy. The weights are those that training goes on with; an average
+metrics so far and the best of them. The weights are those that training goes on with; an average
 of them (EMA) is among the variables of the optimizer.
 """
 
@@ -28,7 +28,7 @@ class Position:
         epoch: Finished epochs.
         step: Finished steps of the next one.
         logs: Means over these steps, by name, and their `seconds`.
-        best: Highest validation accuracy so far.
+        best: The watched figure of the best validation so far.
     """
 
     epoch: int = 0

@@ -8,7 +8,9 @@ import pytest
 from safetensors.numpy import save
 
 import kerazoo
-from kerazoo.checkpoints.hub import _arrays, _config, from_pretrained, push_to_hub, resolve_hub
+from kerazoo.by_name import from_pretrained
+from kerazoo.checkpoints.hub_config import resolve_hub
+from kerazoo.publish.hub import _arrays, _config, push_to_hub
 from tests.processes import run_python
 from tests.weights_files import folded_mobilenet
 
@@ -135,7 +137,7 @@ def test_foreign_repository(hub, client):
     hub.add("someone/broken", {"config.json": b'{"library": "kerazoo", "architecture": "x"}'})
     hub.add("someone/text", {"config.json": b"hello"})
     code = """
-        from kerazoo.checkpoints.hub import from_pretrained
+        from kerazoo import from_pretrained
         for name in ("net", "broken", "text"):
             try:
                 from_pretrained(f"hf://someone/{name}")
@@ -194,10 +196,17 @@ def test_numbers_that_half_precision_cannot_hold(small):
     bias.assign([0, 0, 0])
 
 
-@pytest.mark.parametrize("source", ["me/small", "hf://small", "hf://a/b/c", "hf://me/small@", 3])
+@pytest.mark.parametrize("source", ["hf://small", "hf://a/b/c", "hf://me/small@"])
 def test_wrong_addresses(source):
     with pytest.raises(ValueError, match="`source` must be `hf://user/repo` or"):
         from_pretrained(source)
+
+
+def test_what_is_no_name_of_a_network():
+    with pytest.raises(FileNotFoundError, match="There is no file or folder `me/small`"):
+        from_pretrained("me/small")
+    with pytest.raises(ValueError, match="`source` must be a model id, a weights id, `hf://user"):
+        from_pretrained(3)
 
 
 def test_weights_are_said_by_the_source():

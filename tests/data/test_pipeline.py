@@ -8,11 +8,12 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from kerazoo.data.arrays import array_source
 from kerazoo.data.augmentation import CIFAR, NONE, Augmentation
 from kerazoo.data.corrupt import find_corrupt
-from kerazoo.data.files import array_source, folder_source
+from kerazoo.data.folder import folder_source
 from kerazoo.data.pipeline import evaluation_batches, training_data
-from kerazoo.data.source import load_source
+from kerazoo.data.tfds import tfds_source
 from kerazoo.evaluation import evaluate
 from kerazoo.pictures import PictureError
 from kerazoo.preprocessing import Preprocessing
@@ -44,7 +45,7 @@ def assert_same(first, second):
 @pytest.fixture(scope="module", params=["stream", "files", "arrays"])
 def source(request, data_dir, tmp_path_factory):
     """Twenty-two pictures, reached in each of the three ways."""
-    stream = load_source("imagenet2012", "validation[:22]", data_dir=data_dir, shards=2)
+    stream = tfds_source("imagenet2012", "validation[:22]", data_dir=data_dir, shards=2)
     if request.param == "stream":
         return stream
     if request.param == "arrays":
@@ -89,7 +90,7 @@ def evaluation_pixels(source):
 
 
 def test_cached_streams_are_the_same(data_dir):
-    source = load_source("cifar10", "train[:40]", data_dir=data_dir)
+    source = tfds_source("cifar10", "train[:40]", data_dir=data_dir)
     make = {"batch_size": 8, "seed": 5}
     plain = Preprocessing(size=(32, 32), crop_fraction=1.0)
     kept = taken(training_data(source, plain, CIFAR, cache=True, **make), 12)
@@ -110,7 +111,7 @@ def test_pixels_of_a_random_jpeg_crop_are_those_of_the_picture():
         seed = tf.constant([7, i], tf.int64)
         shape = Preprocessing(size=(48, 64))
         crops = [
-            cropped(data, encoded, record, shape, seed).numpy()
+            cropped(data, encoded, record, shape, seed)[0].numpy()
             for data, encoded in ((buffer.getvalue(), True), (ramp.astype("uint8"), False))
         ]
         # The same window of the same picture, decoded in part or cut from the whole.
@@ -225,7 +226,7 @@ def test_fit_trains_on_it():
 
 
 def test_evaluation_reads_a_folder_as_pillow_does(data_dir, tmp_path):
-    stream = load_source("imagenet2012", "validation[:3]", data_dir=data_dir)
+    stream = tfds_source("imagenet2012", "validation[:3]", data_dir=data_dir)
     for i, (data, _) in enumerate(stream.pictures):
         path = tmp_path / f"class{i}" / "photo.jpg"
         path.parent.mkdir()

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 import kerazoo
 from kerazoo.data.pipeline import evaluation_batches
-from kerazoo.data.source import load_source
+from kerazoo.data.tfds import tfds_source
 from kerazoo.deploy import Runner, export
 from kerazoo.deploy.exporting import FORMATS, read_record
 from kerazoo.inference import inference_function, picture_preprocessing
@@ -44,8 +44,8 @@ class Case:
 
     def __init__(self, model, data, calibration, evaluation, count, data_dir):
         self.model = model
-        self.calibration = load_source(data, calibration, data_dir=data_dir)
-        source = load_source(data, evaluation, data_dir=data_dir)
+        self.calibration = tfds_source(data, calibration, data_dir=data_dir)
+        source = tfds_source(data, evaluation, data_dir=data_dir)
         self.x, self.y = batches(source, picture_preprocessing(model), count)
         self.expected = in_batches(inference_function(model), self.x)
 

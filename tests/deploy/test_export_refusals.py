@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from kerazoo._files import publish, staging
 from kerazoo.cli import main
 from kerazoo.deploy import Runner, export
 from kerazoo.deploy.exporting import FORMATS, openvino
-from kerazoo.deploy.exporting._files import publish, staging
 from kerazoo.deploy.exporting.calibration import representative_pictures, without_outliers
 from tests.deploy.test_export import RECORD, small
 

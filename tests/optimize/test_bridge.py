@@ -63,10 +63,10 @@ def test_outputs_are_equal(id):
 
 def test_real_weights_on_real_pictures(shared):
     from kerazoo.data.pipeline import evaluation_batches
-    from kerazoo.data.source import load_source
+    from kerazoo.data.tfds import tfds_source
 
     model = kerazoo.MixNetS(weights="cifar10")
-    source = load_source("cifar10", "test[:64]", data_dir=shared / "tfds")
+    source = tfds_source("cifar10", "test[:64]", data_dir=shared / "tfds")
     x, labels = next(iter(evaluation_batches(source, model.info.preprocessing, 64)))
     bridge = to_tf_keras(model)
     assert largest_difference(bridge, x) < 1e-5

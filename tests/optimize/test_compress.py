@@ -112,7 +112,7 @@ def test_the_command(method, small, data_dir, tmp_path, capsys):
     output = tmp_path / "out"
     words = ["optimize", str(small), "--method", method, "--data", "cifar10", "--steps", "2"]
     words += ["--data-dir", str(data_dir), "--train", "train[:200]", "--limit", "40"]
-    words += ["--preprocessing", CIFAR_WEIGHTS, "--batch-size", "16", "--output", str(output)]
+    words += ["--like", CIFAR_WEIGHTS, "--batch-size", "16", "--output", str(output)]
     assert main(words) == 0, capsys.readouterr().err
     assert "40 pictures" in capsys.readouterr().out
     result = json.loads((output / "result.json").read_text())

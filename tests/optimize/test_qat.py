@@ -143,12 +143,12 @@ def test_refusals(tmp_path):
 def test_a_real_network_on_real_pictures(shared, tmp_path):
     """MixNet-S as trained on CIFAR-10: int8 says what the float network says."""
     from kerazoo.data.pipeline import evaluation_batches
-    from kerazoo.data.source import load_source
+    from kerazoo.data.tfds import tfds_source
     from kerazoo.inference import inference_function
     from kerazoo.labels import label_names
 
     model = kerazoo.MixNetS(weights="cifar10")
-    load = lambda split: load_source("cifar10", split, data_dir=shared / "tfds")  # noqa: E731
+    load = lambda split: tfds_source("cifar10", split, data_dir=shared / "tfds")  # noqa: E731
     made = quantize_aware(model, load("train[:64]"))
     path = tmp_path / "mixnet_s.tflite"
     assert made.to_litert(path)["float_layers"] == {}

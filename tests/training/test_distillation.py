@@ -10,12 +10,15 @@ import pytest
 import tensorflow as tf
 
 import kerazoo
-from kerazoo.training.distillation import find_teacher
+from kerazoo.open import find
+from kerazoo.tasks import get_task
+from kerazoo.training.distillation import build_teacher, find_teacher
 from kerazoo.training.inputs import fit_batches, open_inputs
 from kerazoo.training.recipe import load_recipe
-from kerazoo.training.run import run_facts
+from kerazoo.training.run import Run
 
 TEACHER = Path(__file__).parents[2] / "weights/mobilenet_v2_cifar10"
+TASK = get_task("classification")
 SMALL = {"data.train": "train[:200]", "data.test": "test[:40]", "batch_size": 32}
 # Another normalisation than the teacher's.
 OTHER = {"preprocessing.mean": [0.5, 0.5, 0.5], "preprocessing.std": [0.5, 0.5, 0.5]}
@@ -31,10 +34,13 @@ def teacher():
 
 
 @pytest.mark.parametrize(("changes", "size"), [({}, None), (OTHER, None), (OTHER, 24)])
-def test_the_teacher_has_its_share_of_the_labels(data_dir, teacher, changes, size):
+def test_the_teacher_has_its_share_of_the_labels(data_dir, tmp_path, teacher, changes, size):
     settings = {"distillation.teacher": str(TEACHER), "distillation.weight": 0.7}
     recipe = load_recipe("mixnet_s_cifar10", {**SMALL, **changes, **settings})
-    inputs = open_inputs(recipe, data_dir)
+    run = Run(recipe, tmp_path, data_dir)
+    run.open()
+    run.load()
+    inputs = run.inputs
     x, y = next(iter(fit_batches(recipe, inputs, size=size).batches))
     alone = fit_batches(recipe, replace(inputs, teacher=None), size=size)
     pictures, labels = next(iter(alone.batches))
@@ -56,13 +62,13 @@ def test_what_cannot_teach(data_dir, tmp_path):
     record = open_inputs(load_recipe("mixnet_s_cifar10", SMALL), data_dir).preprocessing
     five = [str(i) for i in range(5)]
     with pytest.raises(ValueError, match=r"`distillation\.teacher` must be .* 5 classes"):
-        find_teacher(str(TEACHER), 0.5, record, five)
+        build_teacher(*find_teacher(TEACHER), 0.5, TASK, record, five)
     with pytest.raises(ValueError, match="Did you mean"):
-        find_teacher("mobilenet_v3_smal", 0.5, record, five)
+        find("mobilenet_v3_smal")
     empty = tmp_path / "empty"
     empty.mkdir()
     with pytest.raises(ValueError, match=r"a folder with model\.safetensors"):
-        find_teacher(str(empty), 0.5, record, five)
+        find(empty)
     for key, value in {"weight": 1.5, "teacher": ""}.items():
         with pytest.raises(ValueError, match=rf"distillation\.{key}"):
             load_recipe("mixnet_s_cifar10", {f"distillation.{key}": value})
@@ -70,12 +76,18 @@ def test_what_cannot_teach(data_dir, tmp_path):
         load_recipe("mixnet_s_cifar10", {"distillation.teachers": "x"})
 
 
-def test_the_record_names_the_teachers_weights(data_dir):
+def facts_of(recipe, data_dir, folder):
+    run = Run(recipe, folder, data_dir)
+    run.open()
+    return run.facts()
+
+
+def test_the_record_names_the_teachers_weights(data_dir, tmp_path):
     """A folder's run is not gone on with by another teacher that lies at the same place."""
     recipe = load_recipe("mixnet_s_cifar10", {**SMALL, "distillation.teacher": str(TEACHER)})
-    facts = run_facts(recipe, open_inputs(recipe, data_dir))
+    facts = facts_of(recipe, data_dir, tmp_path)
     file = TEACHER / "model.safetensors"
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     assert facts["teacher"] == {"model": "mobilenet_v2_100", "id": str(file), "sha256": digest}
     alone = load_recipe("mixnet_s_cifar10", SMALL)
-    assert run_facts(alone, open_inputs(alone, data_dir))["teacher"] is None
+    assert facts_of(alone, data_dir, tmp_path)["teacher"] is None

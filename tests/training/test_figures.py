@@ -7,11 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerazoo.data.answers import Answers, collect_answers, pictures_at
-from kerazoo.data.files import array_source, folder_source
-from kerazoo.data.source import load_source
+from kerazoo.data.arrays import array_source
+from kerazoo.data.folder import folder_source
+from kerazoo.data.samples import pictures_at
+from kerazoo.data.tfds import tfds_source
 from kerazoo.preprocessing import Preprocessing
-from kerazoo.report import figures
+from kerazoo.tasks.classification import figures
+from kerazoo.tasks.classification.answers import Answers
+from kerazoo.training import collect_answers, draw_figures
 
 CLASSES = ("red", "green", "blue")
 RAW = Preprocessing(size=(8, 8), crop_fraction=1.0, mean=(0.0,) * 3, std=(1.0,) * 3)
@@ -93,7 +96,7 @@ def test_skipped_pictures_leave_the_others_at_their_places(model, tmp_path):
 
 
 def test_pictures_of_a_stream_come_in_the_order_asked_for(data_dir):
-    source = load_source("cifar10", "test[:20]", data_dir=data_dir)
+    source = tfds_source("cifar10", "test[:20]", data_dir=data_dir)
     found = pictures_at(source, [17, 3])
     assert source.fetch is None
     from kerazoo.pictures import open_picture
@@ -207,7 +210,7 @@ def test_no_mistake_at_all(answers):
 
 def test_figures_in_one_call(model, answers, tmp_path):
     folder = tmp_path / "deep" / "figures"
-    found = figures.draw_figures(model, colours(), folder, preprocessing=RAW)
+    found = draw_figures(model, colours(), folder, preprocessing=RAW)
     np.testing.assert_array_equal(found.scores, answers.scores)
     assert sorted(path.name for path in folder.iterdir()) == ["confusion.png", "mistakes.png"]
 

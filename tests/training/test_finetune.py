@@ -10,10 +10,9 @@ from PIL import Image
 import kerazoo
 from kerazoo.checkpoints.read.tensors import read_tensors
 from kerazoo.cli import main
-from kerazoo.data.files import folder_source
+from kerazoo.data.folder import folder_source
 from kerazoo.data.open import open_source
-from kerazoo.models._stored import load_stored
-from kerazoo.open import find_start
+from kerazoo.open import find, open_model
 from kerazoo.training import finetune, load_trained
 from kerazoo.training.finetuning import run as finetuning
 from kerazoo.training.finetuning.splits import choose_splits
@@ -94,7 +93,7 @@ def test_what_the_folder_holds(run):
 
 
 def test_the_probe_leaves_the_network_as_it_was(run, start):
-    before = load_stored(start)
+    before = open_model(start)
     after = load_trained(run / "1_probe")
     assert after.info.arguments["padding"] == "symmetric"
     changed = {
@@ -122,7 +121,7 @@ def test_the_second_phase_starts_from_the_first_and_keeps_statistics(run):
 
 
 def test_the_figures_and_the_card_tell_the_accuracy_of_the_stored_model(run, fruit):
-    model = load_stored(run / "model.keras")
+    model = open_model(run / "model.keras")
     test = open_source(fruit, "validation", fractions={"train": 0.9, "validation": 0.1})
     assert test.count == 6
     found = kerazoo.evaluate(model, test)
@@ -260,26 +259,26 @@ def test_errors_are_one_line_and_leave_nothing(start, fruit, tmp_path, capsys, o
 
 class TestStart:
     def test_ids_and_their_conventions(self):
-        start = find_start("mixnet_s", "cifar10")
+        start = find("mixnet_s", "cifar10")
         assert (start.model, start.weights) == ("mixnet_s", "kerazoo/mixnet_s_cifar10")
         assert start.arguments["stem_strides"] == 1
         assert start.preprocessing.size == (32, 32)
         assert start.licence == "apache-2.0"
-        start = find_start("timm/tf_mixnet_m.in1k")
+        start = find("timm/tf_mixnet_m.in1k")
         assert (start.model, start.weights) == ("mixnet_m", "timm/tf_mixnet_m.in1k")
         assert start.arguments == {"padding": "same", "batch_norm_epsilon": 1e-3}
-        assert find_start("hf://timm/tf_mixnet_m.in1k").weights == "timm/tf_mixnet_m.in1k"
+        assert find("hf://timm/tf_mixnet_m.in1k").weights == "timm/tf_mixnet_m.in1k"
 
     def test_size_chooses_among_checkpoints(self):
-        assert find_start("mobilenet_v1_025").weights == "keras/mobilenet_v1_0.25_224"
-        start = find_start("mobilenet_v1_025", size=128)
+        assert find("mobilenet_v1_025").weights == "keras/mobilenet_v1_0.25_224"
+        start = find("mobilenet_v1_025", size=128)
         assert start.weights == "keras/mobilenet_v1_0.25_128"
         assert start.preprocessing.size == (128, 128)
-        assert find_start("mobilenet_v1_025", size=100).preprocessing.size == (100, 100)
+        assert find("mobilenet_v1_025", size=100).preprocessing.size == (100, 100)
 
     def test_folders_and_files(self, run, start, tmp_path):
         own = finetuning.Path(__file__).parents[2] / "weights" / "mixnet_s_cifar10"
-        found = find_start(own)
+        found = find(own)
         assert (found.model, found.name, found.licence) == (
             "mixnet_s",
             "mixnet_s_cifar10",
@@ -287,7 +286,7 @@ class TestStart:
         )
         assert found.preprocessing.mean == (0.4914, 0.4822, 0.4465)
         for path in (start, run, run / "model.keras", run / "1_probe/model.weights.h5"):
-            found = find_start(path)
+            found = find(path)
             assert found.model == "mobilenet_v1_025"
             assert found.arguments["padding"] == "symmetric"
             assert found.arguments["stem_strides"] == 1
@@ -310,12 +309,12 @@ class TestStart:
         for name in ("w.h5", "a.keras"):
             (tmp_path / name).write_text("nothing")
         with pytest.raises(ValueError, match=message):
-            find_start(*[a.replace("TMP", str(tmp_path)) for a in arguments])
+            find(*[a.replace("TMP", str(tmp_path)) for a in arguments])
 
     @pytest.mark.parametrize("name", ["gone.keras", "gone.weights.h5"])
     def test_no_such_file(self, name):
         with pytest.raises(FileNotFoundError, match=name):
-            find_start(name)
+            find(name)
 
 
 class TestSplits:

@@ -4,16 +4,15 @@ import json
 from functools import partial
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 
 from kerazoo.cli import main
 from kerazoo.cli._run import change
-from kerazoo.training.inputs import fit_batches, open_inputs
+from kerazoo.training.inputs import fit_batches
 from kerazoo.training.optim.optimizers import warn_of_bfloat16
 from kerazoo.training.recipe import load_recipe, recipe_names
-from kerazoo.training.run import build, compile_model
+from kerazoo.training.run import Run
 
 ROOT = Path(__file__).parents[2]
 PAPERS = {"mixnet_s_imagenet", "mobilenet_v2_imagenet", "espnetv2_imagenet", "resnet18_cifar10"}
@@ -25,6 +24,16 @@ def written(tmp_path, text: str) -> str:
     return str(path)
 
 
+def compiled(recipe, folder, data_dir) -> Run:
+    """A run as it is before its first step."""
+    run = Run(recipe, folder / "run", data_dir)
+    run.open()
+    run.load()
+    run.build()
+    run.compile()
+    return run
+
+
 def test_recipes_that_ship():
     assert {"mixnet_s_cifar10", "flgc_mobilenet_v2_cifar10", *PAPERS} <= set(recipe_names())
     for name in recipe_names():
@@ -33,7 +42,7 @@ def test_recipes_that_ship():
 
 
 @pytest.mark.parametrize("name", recipe_names())
-def test_every_recipe_makes_a_step(data_dir, name):
+def test_every_recipe_makes_a_step(data_dir, tmp_path, name):
     """The network, data, loss and optimizer that it names fit each other."""
     recipe = load_recipe(name)
     small = {"batch_size": 4, "optimizer.warmup_epochs": 0, "weights": None}
@@ -46,14 +55,11 @@ def test_every_recipe_makes_a_step(data_dir, name):
     if recipe.distillation.teacher:  # a registered one, which lies in this repository as well
         folder = ROOT / "weights" / Path(recipe.distillation.teacher).name
         small |= {"distillation.teacher": str(folder)}
-    recipe = load_recipe(name, small)
-    inputs = open_inputs(recipe, data_dir)
-    keras.utils.set_random_seed(0)
-    model = build(recipe, inputs)
-    compile_model(model, recipe, inputs.steps)
+    run = compiled(load_recipe(name, small), tmp_path, data_dir)
+    model = run.model
     model.run_eagerly = True
-    pictures, labels = next(iter(fit_batches(recipe, inputs).batches))
-    assert labels.shape == (4, len(inputs.classes))
+    pictures, labels = next(iter(fit_batches(run.recipe, run.inputs).batches))
+    assert labels.shape == (4, len(run.inputs.classes))
     before = [np.array(v) for v in model.trainable_variables]
     logs = model.train_on_batch(pictures, labels, return_dict=True)
     assert np.isfinite(logs["loss"])
@@ -134,16 +140,12 @@ def test_unknown_recipe_names_the_nearest():
         ({"model": "mixnet_t"}, "Did you mean"),
     ],
 )
-def test_wrong_values_before_the_first_step(data_dir, changes, message):
+def test_wrong_values_before_the_first_step(data_dir, tmp_path, changes, message):
     small = {"data.train": "train[:256]", "data.test": "test[:100]", "batch_size": 32}
     recipe = load_recipe("mixnet_s_cifar10", {**small, "model": "mobilenet_v1_025", **changes})
 
-    def before_the_first_step():
-        inputs = open_inputs(recipe, data_dir)
-        compile_model(build(recipe, inputs), recipe, inputs.steps)
-
     with pytest.raises((ValueError, TypeError), match=message):
-        before_the_first_step()
+        compiled(recipe, tmp_path, data_dir)
 
 
 def test_changes_from_the_command_line():

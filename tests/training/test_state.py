@@ -10,10 +10,13 @@ import pytest
 
 from kerazoo._files import write_file, write_json
 from kerazoo.report.curves import draw_curves
+from kerazoo.tasks import get_task
 from kerazoo.training.callbacks import trim_log
 from kerazoo.training.fit import Leg, legs
 from kerazoo.training.recipe import load_recipe
 from kerazoo.training.state import Position, load_state, save_state
+
+MONITOR = get_task("classification").monitor
 
 
 def network(units=2):
@@ -109,10 +112,10 @@ def test_curves_of_old_and_new_logs(tmp_path):
 
     sizes = {}
     for name, logs in {"new": new, "both": [old, new]}.items():
-        assert draw_curves(logs, tmp_path / f"{name}.png")
+        assert draw_curves(logs, tmp_path / f"{name}.png", MONITOR)
         sizes[name] = Image.open(tmp_path / f"{name}.png").size
     # The rate has a panel of its own where all runs have logged it.
     assert sizes["new"][0] == pytest.approx(1.5 * sizes["both"][0], rel=0.01)
     (tmp_path / "empty.csv").write_text("")
-    assert not draw_curves(tmp_path / "empty.csv", tmp_path / "empty.png")
+    assert not draw_curves(tmp_path / "empty.csv", tmp_path / "empty.png", MONITOR)
     assert not (tmp_path / "empty.png").exists()

@@ -344,13 +344,13 @@ def test_statistics_need_batches_and_batch_norms():
 
 def test_folded_batch_norm_is_restored_on_real_pictures(shared):
     from kerazoo.data.pipeline import evaluation_batches
-    from kerazoo.data.source import load_source
+    from kerazoo.data.tfds import tfds_source
 
     weights = shared / "weights/mobilenet_0.25_128_imagenet_dequant.weights.h5"
     model = kerazoo.create_model(
         "mobilenet_v1_025", weights=str(weights), input_shape=(128, 128, 3), dropout_rate=0.0
     )
-    source = load_source("imagenet2012", data_dir=shared / "tfds")
+    source = tfds_source("imagenet2012", data_dir=shared / "tfds")
     batches = evaluation_batches(source, model.info.preprocessing, 50, 200)
     pictures = np.concatenate([x for x, _ in batches])[:100]
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kerazoo._errors import invalid
+from kerazoo._files import write_text
 from kerazoo.checkpoints.fetch._network import (
     ANSWER,
     DEADLINE,
@@ -111,9 +112,7 @@ def _sidecar(path: Path) -> Path:
 
 def _remember(path: Path, url: str, sha256: str) -> None:
     """Written before the file itself appears: a file without this note is never ours."""
-    note = path.with_name(f".{path.name}.{uuid.uuid4().hex}.json")
-    note.write_text(json.dumps({"url": url, "sha256": sha256}), "utf-8")
-    os.replace(note, _sidecar(path))
+    write_text(_sidecar(path), json.dumps({"url": url, "sha256": sha256}), shared=True)
 
 
 def _cached_fault(path: Path, url: str, digests: Sequence[Digest]) -> str | None:

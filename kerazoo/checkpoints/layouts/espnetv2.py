@@ -79,4 +79,4 @@ def _espnetv2(names: Iterable[str], layers: Iterable[str]) -> Translation:
     return translation
 
 
-LAYOUTS = (Layout("espnetv2", r"(module\.)?level2_0\.eesp\.proj_1x1\.conv\.weight", _espnetv2),)
+LAYOUTS = (Layout(("espnetv2",), r"(module\.)?level2_0\.eesp\.proj_1x1\.conv\.weight", _espnetv2),)

@@ -46,8 +46,11 @@ def _keras_applications(layer_of: Callable[[str, list[str]], str | None]):
 
 
 LAYOUTS = (
-    Layout("keras", r"conv_dw_1/.+", _keras_applications(_keras_v1_layer), torch=False),
+    Layout(("keras",), r"conv_dw_1/.+", _keras_applications(_keras_v1_layer), torch=False),
     Layout(
-        "keras", r"expanded_conv_depthwise_BN/.+", _keras_applications(_keras_v2_layer), torch=False
+        ("keras",),
+        r"expanded_conv_depthwise_BN/.+",
+        _keras_applications(_keras_v2_layer),
+        torch=False,
     ),
 )

@@ -50,7 +50,7 @@ def _keras_mobilenet_v3(names: Iterable[str], layers: Iterable[str]) -> Translat
 
 LAYOUTS = (
     Layout(
-        "keras",
+        ("keras",),
         r"expanded_conv(/|_)project/BatchNorm/\w+|expanded_conv_project_bn/\w+",
         _keras_mobilenet_v3,
         torch=False,

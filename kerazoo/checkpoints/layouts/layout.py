@@ -23,16 +23,22 @@ class Layout:
     """How one publisher names the tensors of some families.
 
     Attributes:
-        name: For messages.
+        libraries: Whose names these are, by the `layout` of registered checkpoints: those of this
+            model say what a file with such names was trained with.
         marker: Regular expression; a file is of this layout if one of its names matches.
         translate: `(names of the file, layers of the model) -> {name: variable or IGNORED}`.
         torch: Whether arrays have PyTorch's axis order.
     """
 
-    name: str
+    libraries: tuple[str, ...]
     marker: str
     translate: Callable[[Iterable[str], Iterable[str]], Translation]
     torch: bool = True
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return " and ".join(self.libraries)
 
 
 _TORCH_NORM = {
@@ -77,7 +83,7 @@ def _identity(names: Iterable[str], layers: Iterable[str]) -> Translation:
     return {name: name for name in names}
 
 
-OWN = Layout("kerazoo", r"", _identity, torch=False)
+OWN = Layout(("kerazoo",), r"", _identity, torch=False)
 
 
 @functools.cache
@@ -89,6 +95,16 @@ def _layouts() -> tuple[Layout, ...]:
     found = sorted(name for name in names if name != __name__.rpartition(".")[2])
     modules = [importlib.import_module(f"{layouts.__name__}.{name}") for name in found]
     return tuple(layout for module in modules for layout in module.LAYOUTS)
+
+
+def unknown_names(source: str, model: str, names: Iterable[str]) -> ValueError:
+    """The error for a file that holds another network, or names of a library that is not known."""
+    names = list(names)
+    first = ", ".join(f"`{name}`" for name in names[:3])
+    return ValueError(
+        f"{source} does not hold weights of `{model}`: of its {len(names)} names ({first}, …) none "
+        "is one that kerazoo knows for this model."
+    )
 
 
 def find_layout(names: Iterable[str]) -> Layout:

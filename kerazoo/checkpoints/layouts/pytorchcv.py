@@ -32,5 +32,7 @@ def _pytorchcv_shufflenet(names: Iterable[str], layers: Iterable[str]) -> Transl
 
 
 LAYOUTS = (
-    Layout("pytorchcv", r"features\.stage1\.unit1\.compress_conv1\.weight", _pytorchcv_shufflenet),
+    Layout(
+        ("pytorchcv",), r"features\.stage1\.unit1\.compress_conv1\.weight", _pytorchcv_shufflenet
+    ),
 )

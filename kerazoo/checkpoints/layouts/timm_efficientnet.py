@@ -63,4 +63,4 @@ def _timm_efficientnet(names: Iterable[str], layers: Iterable[str]) -> Translati
     return translate_modules(names, module_of)
 
 
-LAYOUTS = (Layout("timm", r"conv_stem\.weight", _timm_efficientnet),)
+LAYOUTS = (Layout(("timm",), r"conv_stem\.weight", _timm_efficientnet),)

@@ -24,4 +24,4 @@ def _torch_resnet(names: Iterable[str], layers: Iterable[str]) -> Translation:
     return translate_modules(names, module_of)
 
 
-LAYOUTS = (Layout("timm and torchvision", r"layer1\.0\.conv1\.weight", _torch_resnet),)
+LAYOUTS = (Layout(("timm", "torchvision"), r"layer1\.0\.conv1\.weight", _torch_resnet),)

@@ -43,4 +43,4 @@ def _torchvision_mnasnet(names: Iterable[str], layers: Iterable[str]) -> Transla
     return translate_modules(names, module_of)
 
 
-LAYOUTS = (Layout("torchvision", r"layers\.8\.0\.layers\.0\.weight", _torchvision_mnasnet),)
+LAYOUTS = (Layout(("torchvision",), r"layers\.8\.0\.layers\.0\.weight", _torchvision_mnasnet),)

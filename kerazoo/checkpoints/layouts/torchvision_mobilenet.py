@@ -33,4 +33,4 @@ def _torchvision_mobilenet_v2(names: Iterable[str], layers: Iterable[str]) -> Tr
     return translate_modules(names, module_of)
 
 
-LAYOUTS = (Layout("torchvision", r"features\.1\.conv\.0\.0\.weight", _torchvision_mobilenet_v2),)
+LAYOUTS = (Layout(("torchvision",), r"features\.1\.conv\.0\.0\.weight", _torchvision_mobilenet_v2),)

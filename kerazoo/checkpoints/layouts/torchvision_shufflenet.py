@@ -39,4 +39,4 @@ def _torchvision_shufflenet_v2(names: Iterable[str], layers: Iterable[str]) -> T
     return translate_modules(names, module_of)
 
 
-LAYOUTS = (Layout("torchvision", r"stage2\.0\.branch2\.0\.weight", _torchvision_shufflenet_v2),)
+LAYOUTS = (Layout(("torchvision",), r"stage2\.0\.branch2\.0\.weight", _torchvision_shufflenet_v2),)

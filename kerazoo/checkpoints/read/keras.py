@@ -6,8 +6,9 @@ layers add their name: `<outer>/<inner>/<index>`.
 """
 
 import io
+import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,31 +16,54 @@ import numpy as np
 
 # State of training, kept by Keras in the same files.
 _NOT_WEIGHTS = ("optimizer", "metrics", "compile_metrics", "loss_tracker")
+_H5, _ARCHIVE = "Keras weights file", ".keras archive"
 
 
 def read_h5(path: Path) -> dict[str, np.ndarray]:
     """Names and arrays of a legacy `.h5` or Keras 3 `.weights.h5` file."""
-    return _collect(path, "Keras weights file", lambda: _read_h5(path))
+    return _collect(path, _H5, lambda: _read_h5(path, _array))
+
+
+def h5_names(path: Path) -> tuple[str, ...]:
+    """The names that `read_h5` gives; no array is read."""
+    return tuple(_collect(path, _H5, lambda: _read_h5(path, lambda _: None)))
 
 
 def read_keras_archive(path: Path) -> dict[str, np.ndarray]:
     """Names and arrays of a `.keras` archive. Its configuration is not looked at."""
-
-    def read() -> Iterator[tuple[str, np.ndarray]]:
-        with zipfile.ZipFile(path) as archive:
-            raw = io.BytesIO(archive.read("model.weights.h5"))
-        yield from _read_h5(raw)
-
-    return _collect(path, ".keras archive", read)
+    return _collect(path, _ARCHIVE, lambda: _read_archive(path, _array))
 
 
-def _collect(path: Path, kind: str, read: Any) -> dict[str, np.ndarray]:
-    found: dict[str, np.ndarray] = {}
+def keras_archive_names(path: Path) -> tuple[str, ...]:
+    """The names that `read_keras_archive` gives."""
+    return tuple(_collect(path, _ARCHIVE, lambda: _read_archive(path, lambda _: None)))
+
+
+def stored_config(path: Path) -> dict[str, Any] | None:
+    """The configuration of a whole model in a `.keras` or `.h5` file; None where there is none.
+
+    Nothing of it is built or run.
+    """
     try:
-        for name, array in read():
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                return json.loads(archive.read("config.json"))["config"]
+        import h5py
+
+        with h5py.File(path, "r") as file:
+            text = file.attrs.get("model_config")
+        return None if text is None else json.loads(text)["config"]
+    except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile):
+        return None
+
+
+def _collect(path: Path, kind: str, read: Callable[[], Iterator[tuple[str, Any]]]) -> dict:
+    found: dict[str, Any] = {}
+    try:
+        for name, value in read():
             if name in found:
                 raise ValueError(f"two variables are called {name!r}")
-            found[name] = array
+            found[name] = value
     except FileNotFoundError:
         raise
     except Exception as error:  # h5py and zipfile fail in many ways on a broken file
@@ -49,20 +73,29 @@ def _collect(path: Path, kind: str, read: Any) -> dict[str, np.ndarray]:
     return found
 
 
-def _read_h5(source: Any) -> Iterator[tuple[str, np.ndarray]]:
+def _read_archive(path: Path, value_of: Callable[[Any], Any]) -> Iterator[tuple[str, Any]]:
+    with zipfile.ZipFile(path) as archive:
+        raw = io.BytesIO(archive.read("model.weights.h5"))
+    yield from _read_h5(raw, value_of)
+
+
+def _read_h5(source: Any, value_of: Callable[[Any], Any]) -> Iterator[tuple[str, Any]]:
+    """Names, and what `value_of` makes of the data sets."""
     import h5py
 
     with h5py.File(source, "r") as file:
         root = _group(file, "model_weights") if "model_weights" in file else file
         if "layer_names" in root.attrs or "layer_names0" in root.attrs:
-            yield from _read_legacy(root)
+            found = _read_legacy(root)
         elif any(key not in _NOT_WEIGHTS for key in file):
-            yield from _read_keras3(file, ())
+            found = _read_keras3(file, ())
         else:
             raise ValueError("no layers in it")
+        for name, entry in found:
+            yield name, value_of(entry)
 
 
-def _read_legacy(root: Any) -> Iterator[tuple[str, np.ndarray]]:
+def _read_legacy(root: Any) -> Iterator[tuple[str, Any]]:
     for layer in _names(root, "layer_names"):
         group = _group(root, layer)
         weights = _names(group, "weight_names")
@@ -70,7 +103,7 @@ def _read_legacy(root: Any) -> Iterator[tuple[str, np.ndarray]]:
         if len(set(paths)) < len(paths):  # layers within the layer have variables of equal names
             paths = [weight.partition(":")[0] for weight in weights]
         for weight, path in zip(weights, paths, strict=True):
-            yield f"{layer}/{path}", _array(_entry(group, weight))
+            yield f"{layer}/{path}", _entry(group, weight)
 
 
 def _inside(layer: str, weight: str) -> str:
@@ -94,7 +127,7 @@ def _names(group: Any, attribute: str) -> list[str]:
     return [n.decode() if isinstance(n, bytes) else str(n) for piece in pieces for n in piece]
 
 
-def _read_keras3(group: Any, owner: tuple[str, ...]) -> Iterator[tuple[str, np.ndarray]]:
+def _read_keras3(group: Any, owner: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
     """Walks groups: `vars` holds a layer's variables and its name, others are inner layers."""
     for key in group:
         if not owner and key in _NOT_WEIGHTS:
@@ -102,7 +135,7 @@ def _read_keras3(group: Any, owner: tuple[str, ...]) -> Iterator[tuple[str, np.n
         if key == "vars":
             variables = _group(group, key)
             for index in sorted(variables, key=lambda k: (len(k), k)):
-                yield "/".join((*owner, index)), _array(_entry(variables, index))
+                yield "/".join((*owner, index)), _entry(variables, index)
             continue
         child = _group(group, key)
         if "vars" in child:

@@ -79,6 +79,7 @@ class _RebuildParameter:
 
 _allowed = {
     ("collections", "OrderedDict"): _StateDict,
+    ("torch._utils", "_rebuild_tensor"): _RebuildTensor(),  # torch before 0.4
     ("torch._utils", "_rebuild_tensor_v2"): _RebuildTensor(),
     ("torch._utils", "_rebuild_parameter"): _RebuildParameter(),
     **{("torch", name): _StorageType(dtype) for name, dtype in _STORAGES.items()},

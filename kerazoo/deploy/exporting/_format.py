@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from kerazoo._graph import layers_of
 from kerazoo.deploy.exporting.graph import frozen_graph
 from kerazoo.deploy.exporting.record import ExportRecord
 
@@ -23,24 +24,26 @@ class Job:
         name: Of the file or, for a SavedModel, of the version's folder.
         record: What is written beside it.
         pictures: Inputs to calibrate with, float32; None without int8.
-        options: Those of one format alone: `opset`, `top`.
+        opset: For ONNX.
+        how: Options of the task, for what a server answers.
     """
 
     model: Any
     name: str
     record: ExportRecord
     pictures: np.ndarray | None = None
-    options: dict[str, Any] = field(default_factory=dict)
+    opset: int | None = None
+    how: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
     def graph(self) -> Any:
         """The network as a TensorFlow graph of constants."""
-        return frozen_graph(self.model)
+        return frozen_graph(self.model, tuple(self.record.outputs))
 
     @property
     def layers(self) -> list[str]:
         """Names of the network's layers."""
-        return [layer.name for layer in self.model._flatten_layers(include_self=False)]
+        return [layer.name for layer in layers_of(self.model)]
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ class Format:
         int8_needs: Further ones for int8.
         beside: Suffixes of further files.
         any_size: Whether height and width may be left open.
-        runtime: Which of `kerazoo.deploy.runtimes` opens it.
+        runtime: Name of the library that runs it, for `kerazoo.deploy.Runner`.
     """
 
     name: str

@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 
 from kerazoo._errors import invalid
+from kerazoo.data.pipeline import evaluation_batches
+from kerazoo.data.source import Source
+from kerazoo.pictures import as_picture, find_pictures
 from kerazoo.preprocessing import Preprocessing
 
 LIMIT = 300  # NNCF's default
@@ -59,36 +62,23 @@ def representative_pictures(
 
 
 def _prepared(given: Any, preprocessing: Preprocessing) -> np.ndarray:
-    from kerazoo.data.source import Source
-
     if isinstance(given, Source):
-        from kerazoo.data.pipeline import evaluation_batches
-
         batches = evaluation_batches(given, preprocessing, _BATCH, min(given.count, LIMIT))
         return np.concatenate([x.numpy() for x, _ in batches])
     if isinstance(given, np.ndarray):
         if given.dtype != np.uint8 or given.ndim != 4:
             rule = "float inputs or uint8 pictures, (count, height, width, channels)"
             raise invalid("representative", f"{given.dtype} {given.shape}", rule)
-        return _stack([_from_array(picture, preprocessing) for picture in _spread(given)])
+        return _prepare(_spread(given), preprocessing)
     if not isinstance(given, str | os.PathLike | Sequence):
         raise invalid("representative", given, "paths, an array or a `kerazoo.data` Source")
-    from kerazoo.pictures import find_pictures, open_picture
-
     paths = find_pictures([given] if isinstance(given, str | os.PathLike) else given)
-    return _stack([preprocessing.from_pil(open_picture(path)) for path in _spread(paths)])
+    return _prepare(_spread(paths), preprocessing)
 
 
-def _from_array(picture: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
-    from PIL import Image
-
-    return preprocessing.from_pil(
-        Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture)
-    )
-
-
-def _stack(pictures: list[np.ndarray]) -> np.ndarray:
-    return np.stack(pictures) if pictures else np.zeros((0, 0, 0, 0), "float32")
+def _prepare(pictures: Any, preprocessing: Preprocessing) -> np.ndarray:
+    prepared = [preprocessing.from_pil(as_picture(picture)) for picture in pictures]
+    return np.stack(prepared) if prepared else np.zeros((0, 0, 0, 0), "float32")
 
 
 def _spread(items: Any) -> Any:

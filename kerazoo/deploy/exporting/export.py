@@ -1,4 +1,4 @@
-"""From a Keras classifier to a file that another runtime opens."""
+"""From a Keras network to a file that another runtime opens."""
 
 import logging
 import os
@@ -8,15 +8,17 @@ from typing import Any
 import keras
 
 from kerazoo._errors import invalid, unknown
+from kerazoo._files import check_output, publish, staging
 from kerazoo._machine import require
 from kerazoo.deploy.exporting import keras_file, litert, onnx, openvino, savedmodel
-from kerazoo.deploy.exporting._files import check_output, publish, staging
 from kerazoo.deploy.exporting._format import Format, Job
 from kerazoo.deploy.exporting.calibration import representative_pictures
 from kerazoo.deploy.exporting.record import SIDECAR, describe
 from kerazoo.deploy.fusion import fuse
 from kerazoo.deploy.fusion.forms import TARGETS
 from kerazoo.preprocessing import Preprocessing
+from kerazoo.tasks import task_of
+from kerazoo.tasks.task import Task, check_options
 
 FORMATS = {
     module.FORMAT.name: module.FORMAT for module in (savedmodel, litert, onnx, openvino, keras_file)
@@ -35,32 +37,35 @@ def export(
     representative: Any = None,
     preprocessing: Preprocessing | None = None,
     labels: str | tuple[str, ...] | None = None,
-    top: int = 5,
     version: int = 1,
     opset: int = 17,
     force: bool = False,
+    **how: Any,
 ) -> Path:
-    """Writes a classifier in the format of another runtime, with a record of how to feed it.
+    """Writes a network in the format of another runtime, with a record of how to feed it.
 
     The network is fused first (`kerazoo.deploy.fuse`). Its record (labels, preprocessing, model,
     weights) is a JSON file beside it, `NAME.tflite.json`, and in a SavedModel the file
     `assets.extra/kerazoo.json`: `kerazoo.deploy.Runner` needs the path alone.
 
     All formats take float32 `image` `(batch, height, width, channels)`, prepared as the record
-    says, and give `scores` `(batch, classes)`; the batch is free. LiteRT in int8 takes and gives
-    int8 in its own scale. A SavedModel has three signatures:
+    says, and give the outputs of the network's task by name: of classification `scores` `(batch,
+    classes)`; the batch is free. LiteRT in int8 takes and gives int8 in its own scale. A SavedModel
+    has four signatures:
 
+    * `raw`: `image` and outputs as above.
     * `serving_default`: `image` as above.
     * `pictures`: uint8 `(batch, height, width, channels)` of any one size.
     * `encoded`: strings `(batch,)`, the bytes of JPEG or PNG files of any size. EXIF rotation is
       not applied and transparency is dropped.
 
-    Each gives `probabilities` `(batch, classes)` and, best first, `classes` (indices), `scores`
-    and `names` `(batch, top)`; `logits` too where the network has no softmax.
+    The last three give what the task makes of the outputs: of classification `probabilities`
+    `(batch, classes)` and, best first, `classes` (indices), `scores` and `names` `(batch, top)`;
+    `logits` too where the network has no softmax.
 
     Args:
-        model: A functional model with one float32 input of pictures, channels last, and one
-            output `(batch, classes)`.
+        model: A functional model with one float32 input of pictures, channels last, and the
+            outputs of its task: of classification one, `(batch, classes)`.
         path: File with the format's suffix; for a SavedModel a folder, in which `version` is made.
         format: `"savedmodel"`, `"litert"` (`.tflite`), `"onnx"`, `"openvino"` (`.xml` and `.bin`)
             or `"keras"`.
@@ -72,10 +77,11 @@ def export(
             folder, files, uint8 pictures, float inputs, or a `kerazoo.data.source.Source`.
         preprocessing: In place of the model's own.
         labels: Name of a label set, or the names; in place of the model's own.
-        top: For a SavedModel: how many classes are named.
         version: For a SavedModel: number of the folder; a server takes the highest.
         opset: For ONNX: version of the operations, 13 to 18.
         force: Overwrite what exists.
+        **how: For a SavedModel: options of the task; of classification `top=5`, how many classes
+            are named.
 
     Returns:
         The file, or the SavedModel's folder `path/version`.
@@ -89,13 +95,14 @@ def export(
             is left of them, and what they would have replaced is there.
     """
     kind = check_arguments(format, precision, target, fused, opset)
-    for name, value in (("top", top), ("version", version)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise invalid(name, value, "a positive int")
+    task = task_of(getattr(model, "info", None))
+    check_options(task, how)
+    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
+        raise invalid("version", version, "a positive int")
     path = Path(path)
     outputs = _outputs(kind, path, version)
     check_output(path, outputs, force)
-    _check_model(model, kind)
+    _check_model(model, task, kind)
     require(kind.needs, f"Exporting to {kind.title}")
     if precision == "int8":
         require(kind.int8_needs, f"Exporting to {kind.title} in int8")
@@ -109,9 +116,8 @@ def export(
         facts["calibration"] = len(pictures)
         record = describe(model, preprocessing, labels, **facts)
     network = fuse(model, form) if form else model
-    options = {"opset": opset, "top": top}
     with staging(path) as folder:
-        kind.write(Job(network, outputs[-1].name, record, pictures, options), folder)
+        kind.write(Job(network, outputs[-1].name, record, pictures, opset, how), folder)
         if kind.suffix:
             (folder / f"{path.name}{SIDECAR}").write_text(record.to_json(), "utf-8")
         publish(folder, outputs)
@@ -147,24 +153,20 @@ def check_arguments(format, precision, target, fused, opset) -> Format:
     return kind
 
 
-def _check_model(model: Any, kind: Format) -> None:
+def _check_model(model: Any, task: Task, kind: Format) -> None:
     if not isinstance(model, keras.Model):
-        raise invalid("model", model, "a Keras model (`kerazoo.create_model` makes one of an id)")
-    if not getattr(model, "inputs", None):
-        raise invalid("model", model.name, "functional, or sequential and built")
-    shapes = [tuple(x.shape) for x in (*model.inputs, *model.outputs)]
-    if len(shapes) != 2 or len(shapes[0]) != 4 or len(shapes[1]) != 2 or None in shapes[1][1:]:
-        rule = "a classifier: one input (batch, height, width, channels), one output (batch, n)"
-        raise invalid("model", shapes, rule)
+        raise invalid("model", model, "a Keras model (`kerazoo.open` makes one of a name)")
+    task.check(model)
+    shape = tuple(model.inputs[0].shape)
     if keras.backend.backend() != "tensorflow" and kind.name != "keras":
         rule = f"on the TensorFlow backend for {kind.title} (KERAS_BACKEND=tensorflow)"
         raise invalid("model", keras.backend.backend(), rule)
     if keras.config.image_data_format() != "channels_last":
         raise invalid("model", "channels_first", "of channels last")
-    open_sides = [side for side in shapes[0][1:3] if side is None]
-    if shapes[0][3] is None or (open_sides and not kind.any_size):
+    open_sides = [side for side in shape[1:3] if side is None]
+    if shape[3] is None or (open_sides and not kind.any_size):
         rule = (
             f"of a fixed size for {kind.title}: build it with input_shape=(height, width, "
             "channels), or with --size"
         )
-        raise invalid("model", shapes[0], rule)
+        raise invalid("model", shape, rule)

@@ -1,22 +1,27 @@
-"""A Keras classifier as a TensorFlow graph in which weights are constants."""
+"""A Keras network as a TensorFlow graph in which weights are constants."""
 
 import re
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from kerazoo._errors import invalid
+from kerazoo.inference import named_outputs
 
-INPUT, OUTPUT = "image", "scores"
+INPUT = "image"
 _PLUMBING = {"Const", "Identity", "NoOp", "Placeholder"}
 
 
-def frozen_graph(model: Any) -> Any:
-    """`image (batch, height, width, channels) -> [scores (batch, classes)]`, a concrete function.
+def frozen_graph(model: Any, outputs: Sequence[str]) -> Any:
+    """`image (batch, height, width, channels) -> [output, …]`, a concrete function.
 
     Converters fold constants; weights that are still variables they read at every run, which has
     made LiteRT and OpenVINO files several times slower.
+
+    Args:
+        model: The network.
+        outputs: Names of its outputs, in order; so are their nodes called in the graph.
     """
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import (
@@ -24,7 +29,9 @@ def frozen_graph(model: Any) -> Any:
     )
 
     def call(image):
-        return tf.identity(tf.cast(model(image, training=False), tf.float32), name=OUTPUT)
+        found = named_outputs(model(image, training=False), outputs, model.name)
+        # A list, since TensorFlow puts the keys of a dict into an order of its own.
+        return [tf.identity(tf.cast(y, tf.float32), name=name) for name, y in found.items()]
 
     spec = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name=INPUT)
     # Keras' own code is written for tracing: rewriting it with autograph only takes time.
@@ -32,14 +39,14 @@ def frozen_graph(model: Any) -> Any:
     return convert_variables_to_constants_v2(traced)
 
 
-def scores_of(graph: Any, image: Any) -> Any:
-    """The graph's only result."""
+def outputs_of(graph: Any, image: Any, outputs: Sequence[str]) -> dict[str, Any]:
+    """The graph's results by name."""
     import tensorflow as tf
 
-    return tf.nest.flatten(graph(image))[0]
+    return dict(zip(outputs, tf.nest.flatten(graph(image)), strict=True))
 
 
-def saved_graph(graph: Any) -> tempfile.TemporaryDirectory:
+def saved_graph(graph: Any, outputs: Sequence[str]) -> tempfile.TemporaryDirectory:
     """The graph alone as a SavedModel, for LiteRT's converter, in a folder that goes when unused.
 
     Given concrete functions, that converter would lose the names of inputs and outputs. What
@@ -54,7 +61,7 @@ def saved_graph(graph: Any) -> tempfile.TemporaryDirectory:
     folder = tempfile.TemporaryDirectory()
     module = tf.Module()
     module.run = tf.function(
-        lambda image: {OUTPUT: scores_of(graph, image)},
+        lambda image: outputs_of(graph, image, outputs),
         input_signature=[tf.TensorSpec(shape, tf.float32, name=INPUT)],
         autograph=False,
     )

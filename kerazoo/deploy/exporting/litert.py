@@ -1,6 +1,6 @@
 """LiteRT (TensorFlow Lite), in four precisions."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,20 +23,28 @@ def _write(job: Job, folder: Path) -> None:
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
             in_int8(converter)
 
-    (folder / job.name).write_bytes(converted(job.graph, job.layers, prepare))
+    (folder / job.name).write_bytes(
+        converted(job.graph, tuple(job.record.outputs), job.layers, prepare)
+    )
 
 
-def converted(graph: Any, layers: Iterable[str], prepare: Callable[[Any], None]) -> bytes:
+def converted(
+    graph: Any,
+    outputs: Sequence[str],
+    layers: Iterable[str],
+    prepare: Callable[[Any], None],
+) -> bytes:
     """A LiteRT file.
 
     Args:
         graph: Of `frozen_graph`.
+        outputs: Names of its outputs.
         layers: Names of the network's layers, for complaints.
         prepare: Is given the converter, to set it up.
     """
     import tensorflow as tf
 
-    with quiet("absl"), saved_graph(graph) as source:
+    with quiet("absl"), saved_graph(graph, outputs) as source:
         converter = tf.lite.TFLiteConverter.from_saved_model(source)
         prepare(converter)
         try:

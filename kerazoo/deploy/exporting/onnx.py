@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo.deploy.exporting._format import Format, Job, quiet
-from kerazoo.deploy.exporting.graph import INPUT, OUTPUT, cannot_lower
+from kerazoo.deploy.exporting.graph import INPUT, cannot_lower
 
 OPSETS = range(13, 19)  # both ends are tried in tests/deploy/test_export.py
 
@@ -12,19 +12,20 @@ OPSETS = range(13, 19)  # both ends are tried in tests/deploy/test_export.py
 def _write(job: Job, folder: Path) -> None:
     import tf2onnx
 
-    graph, opset = job.graph, job.options["opset"]
+    graph, opset = job.graph, job.opset
+    nodes = {f"{name}:0": name for name in job.record.outputs}
     try:
         with quiet("tf2onnx", "tensorflow"):
             network, _ = tf2onnx.convert.from_graph_def(
                 graph.graph.as_graph_def(),
                 job.record.model,
                 [graph.inputs[0].name],
-                [f"{OUTPUT}:0"],
+                list(nodes),
                 opset=opset,
             )
     except Exception as error:  # of many kinds
         raise cannot_lower(graph, job.layers, "ONNX", str(error)) from error
-    _rename(network.graph, {graph.inputs[0].name: INPUT, f"{OUTPUT}:0": OUTPUT})
+    _rename(network.graph, {graph.inputs[0].name: INPUT, **nodes})
     _check(network, job)
     network.producer_name = f"kerazoo {job.record.kerazoo}"
     (folder / job.name).write_bytes(network.SerializeToString())

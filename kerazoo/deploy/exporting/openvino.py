@@ -3,11 +3,12 @@
 import contextlib
 import logging
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from kerazoo.deploy.exporting._format import Format, Job
-from kerazoo.deploy.exporting.graph import INPUT, OUTPUT, cannot_lower
+from kerazoo.deploy.exporting.graph import INPUT, cannot_lower
 
 
 def _write(job: Job, folder: Path) -> None:
@@ -18,11 +19,22 @@ def _write(job: Job, folder: Path) -> None:
     except Exception as error:
         raise cannot_lower(job.graph, job.layers, "OpenVINO", str(error)) from error
     network.inputs[0].tensor.set_names({INPUT})
-    network.outputs[0].tensor.set_names({OUTPUT})
+    for name, output in _outputs(network, job.record.outputs).items():
+        output.tensor.set_names({name})
     _join_padding(network)
     if job.record.precision == "int8":
         network = _quantised(network, job.pictures)
     openvino.save_model(network, folder / job.name, compress_to_fp16=False)
+
+
+def _outputs(network: Any, names: Iterable[str]) -> dict[str, Any]:
+    """The network's outputs by the names of the graph's nodes, whatever order they are in."""
+    if len(network.outputs) == 1:
+        return dict(zip(names, network.outputs, strict=True))
+    by_node = {
+        name.partition(":")[0]: output for output in network.outputs for name in output.get_names()
+    }
+    return {name: by_node[name] for name in names}
 
 
 def _join_padding(network: Any) -> None:

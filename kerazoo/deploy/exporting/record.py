@@ -8,8 +8,10 @@ from typing import Any
 
 from kerazoo import __version__
 from kerazoo._errors import invalid
-from kerazoo.labels import LABEL_SETS, label_names
+from kerazoo._files import public_name
+from kerazoo.inference import picture_preprocessing
 from kerazoo.preprocessing import Preprocessing
+from kerazoo.tasks import task_of
 
 SIDECAR = ".json"  # model.tflite.json beside model.tflite
 ASSET = Path("assets.extra") / "kerazoo.json"  # TensorFlow leaves that folder to others
@@ -28,7 +30,8 @@ class ExportRecord:
             unknown.
         target: What the network was fused for; None if it is as it was built.
         input_shape: `(height, width, channels)`; None where any size is taken.
-        outputs: `"probabilities"` or `"logits"`.
+        task: `"classification"`, …
+        outputs: Name -> what it holds, in the task's order: `{"scores": "probabilities"}`.
         labels: Names of the classes, in order.
         preprocessing: How a picture becomes the network's input; None where unknown.
         calibration: Pictures that int8 ranges were found with.
@@ -42,7 +45,8 @@ class ExportRecord:
     checkpoint: str | None
     target: str | None
     input_shape: tuple[int | None, ...]
-    outputs: str
+    task: str
+    outputs: dict[str, str]
     labels: tuple[str, ...]
     preprocessing: Preprocessing | None = None
     calibration: int | None = None
@@ -87,57 +91,27 @@ def read_record(path: Path) -> ExportRecord | None:
 
 
 def describe(model: Any, preprocessing: Preprocessing | None, labels: Any, **facts) -> ExportRecord:
-    """The record of a Keras classifier.
+    """The record of a Keras model.
 
     Args:
         model: The network before fusion.
         preprocessing: In place of the model's own.
-        labels: Name of a label set or the names; by default the model's own, otherwise (as in
-            `decode_predictions`) ImageNet's for 1000 classes and CIFAR-10's for 10, otherwise
-            the numbers of the classes.
+        labels: Name of a label set or the names; by default the model's own, otherwise what the
+            task makes of it.
         **facts: Further fields.
     """
     info = getattr(model, "info", None)
+    task = task_of(info)
     known = preprocessing or getattr(info, "preprocessing", None)
-    if known is not None:
-        from kerazoo.inference import picture_preprocessing
-
-        known = picture_preprocessing(model, known)
+    checkpoint = getattr(info, "checkpoint", None)
     return ExportRecord(
         model=model.name,
         architecture=getattr(info, "architecture", None),
-        checkpoint=_public_name(getattr(info, "checkpoint", None)),
+        # Folders of this machine are nobody's business where the network is sent to.
+        checkpoint=checkpoint and public_name(checkpoint),
         input_shape=tuple(model.input_shape[1:]),
-        outputs="probabilities" if _gives_probabilities(model) else "logits",
-        labels=_names(model.output_shape[-1], labels or getattr(info, "labels", None)),
-        preprocessing=known,
+        task=task.name,
+        preprocessing=known and picture_preprocessing(model, known),
+        **task.facts(model, labels or getattr(info, "labels", None)),
         **facts,
     )
-
-
-def _public_name(checkpoint: str | None) -> str | None:
-    """Folders of this machine are nobody's business where the network is sent to."""
-    if checkpoint is None:
-        return None
-    path = Path(checkpoint)
-    return path.name if path.is_absolute() or path.is_file() else checkpoint
-
-
-def _names(classes: int, labels: Any) -> tuple[str, ...]:
-    if labels is None:
-        labels = next((name for name, count in LABEL_SETS.items() if count == classes), None)
-    if labels is None:
-        return tuple(map(str, range(classes)))
-    names = label_names(labels) if isinstance(labels, str) else tuple(labels)
-    if len(names) != classes:
-        raise invalid("labels", f"{len(names)} names", f"as many names as classes, {classes}")
-    return names
-
-
-def _gives_probabilities(model: Any) -> bool:
-    """Whether the last layer is a softmax or sigmoid, or has one as its activation."""
-    last = model.outputs[0]._keras_history.operation
-    if last.__class__.__name__ in ("Softmax", "Sigmoid"):
-        return True
-    name = getattr(getattr(last, "activation", None), "__name__", "")
-    return name in ("softmax", "sigmoid")

@@ -1,12 +1,15 @@
-"""SavedModel for TensorFlow Serving: pictures or their bytes in, names of classes out."""
+"""SavedModel for TensorFlow Serving: pictures or their bytes in, what was found in them out."""
 
 from pathlib import Path
 from typing import Any
 
 from kerazoo._errors import invalid
 from kerazoo.deploy.exporting._format import Format, Job
-from kerazoo.deploy.exporting.graph import save_module, scores_of
+from kerazoo.deploy.exporting.graph import INPUT, outputs_of, save_module
 from kerazoo.deploy.exporting.record import ASSET
+from kerazoo.tasks import task_of
+
+RAW = "raw"  # the signature that gives the network's outputs as they are, by name
 
 
 def _write(job: Job, folder: Path) -> None:
@@ -22,6 +25,7 @@ def _write(job: Job, folder: Path) -> None:
         )
     graph = job.graph  # made here: inside a signature that is being traced it cannot be frozen
     *_, channels = job.record.input_shape
+    images = tf.TensorSpec(graph.inputs[0].shape, tf.float32, name=INPUT)
 
     def prepared(prepare: Any) -> Any:
         # Picture by picture: encoded ones differ in size.
@@ -35,7 +39,12 @@ def _write(job: Job, folder: Path) -> None:
     module = tf.Module()
     module.serving_default = tf.function(
         lambda image: _answer(job, graph, image),
-        input_signature=[tf.TensorSpec(graph.inputs[0].shape, tf.float32, name="image")],
+        input_signature=[images],
+        autograph=False,
+    )
+    module.raw = tf.function(
+        lambda image: outputs_of(graph, image, tuple(job.record.outputs)),
+        input_signature=[images],
         autograph=False,
     )
     module.pictures = tf.function(
@@ -43,7 +52,11 @@ def _write(job: Job, folder: Path) -> None:
         input_signature=[tf.TensorSpec((None, None, None, channels), tf.uint8, name="pictures")],
         autograph=False,
     )
-    signatures = {"serving_default": module.serving_default, "pictures": module.pictures}
+    signatures = {
+        "serving_default": module.serving_default,
+        RAW: module.raw,
+        "pictures": module.pictures,
+    }
     if channels in (1, 3):  # what a decoder gives
         module.encoded = tf.function(
             prepared(decode),
@@ -59,21 +72,8 @@ def _write(job: Job, folder: Path) -> None:
 
 
 def _answer(job: Job, graph: Any, image: Any) -> dict[str, Any]:
-    import tensorflow as tf
-
-    scores = scores_of(graph, image)
-    answer = {}
-    if job.record.outputs == "logits":
-        answer["logits"] = scores
-        scores = tf.nn.softmax(scores)
-    names = tf.constant(job.record.labels)
-    best = tf.math.top_k(scores, min(job.options["top"], len(job.record.labels)))
-    return answer | {
-        "probabilities": scores,
-        "classes": best.indices,
-        "scores": best.values,
-        "names": tf.gather(names, best.indices),
-    }
+    outputs = outputs_of(graph, image, tuple(job.record.outputs))
+    return task_of(job.record).answer(outputs, job.record, **job.how)
 
 
 FORMAT = Format("savedmodel", "SavedModel", "", "tensorflow", _write)

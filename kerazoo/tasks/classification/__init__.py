@@ -1,10 +1,12 @@
 """One class for a picture.
 
 This module is light, so that a listing can ask it: what needs Keras or TensorFlow is in the modules
-beside it (`head`, `training`, `meter`, `predictions`), imported where it is called.
+beside it (`head`, `training`, `meter`, …), imported where it is called.
 """
 
-from kerazoo.tasks.task import Card, Figure
+from types import MappingProxyType
+
+from kerazoo.tasks.task import Card, Figure, Option
 
 
 class Classification:
@@ -12,12 +14,24 @@ class Classification:
 
     name = "classification"
     monitor = Figure("accuracy", "top-1", "top1")
+    figures = (monitor, Figure("top5_accuracy", "top-5", "top5"))
     outputs = ("scores",)
+    mixes = True
+    placed = False
+    drawings = MappingProxyType(
+        {"confusion.png": "confusion matrix", "mistakes.png": "the most confident mistakes"}
+    )
+    learning = MappingProxyType({"classifier_activation": None})
+    learned = MappingProxyType({"classifier_activation": "softmax"})
+    shapes = ("(batch, classes)",)
     columns = ("score (%)", "class")
+    fields = ("index", "name", "score")
+    options = (Option("top", 5, "classes a picture"),)
     card = Card(
         pipeline_tag="image-classification",
         features_tag="image-feature-extraction",
-        usage="scores = model.predict(x)\nprint(kerazoo.decode_predictions(scores, model=model))\n",
+        usage="scores = model.predict(x)\n",
+        decode="print(kerazoo.decode_predictions(scores, model=model))\n",
     )
 
     def head(self, trunk, arguments):
@@ -30,7 +44,12 @@ class Classification:
 
         check(model, source)
 
-    def move(self, target, placement, flip):
+    def check_targets(self, targets, source, complete=False):
+        from kerazoo.tasks.classification.targets import check_targets
+
+        check_targets(targets, source, complete)
+
+    def move(self, target, placement):
         return target  # a class stays what it is, wherever it is in the picture
 
     def encode(self, targets, classes):
@@ -53,6 +72,26 @@ class Classification:
 
         return ClassificationMeter(source)
 
+    def gather(self, batches, source, indices):
+        from kerazoo.tasks.classification.answers import gather
+
+        return gather(batches, source, indices)
+
+    def draw_figures(self, answers, folder, count):
+        from kerazoo.tasks.classification.figures import draw
+
+        draw(answers, folder, count)
+
+    def facts(self, model, labels):
+        from kerazoo.tasks.classification.serving import facts
+
+        return facts(model, labels)
+
+    def answer(self, outputs, record, **how):
+        from kerazoo.tasks.classification.serving import answer
+
+        return answer(outputs, record, **how)
+
     def decode(self, outputs, record, placements=(), **how):
         from kerazoo.tasks.classification.predictions import decode
 
@@ -68,10 +107,11 @@ class Classification:
 
         return as_json(prediction)
 
-    def draw(self, picture, prediction):
-        from kerazoo.tasks.classification.predictions import draw
+    def captions(self, prediction):
+        return [(each.name, each.score) for each in prediction]
 
-        return draw(picture, prediction)
+    def draw(self, picture, prediction):
+        return picture  # a class is nowhere in particular
 
 
 TASK = Classification()

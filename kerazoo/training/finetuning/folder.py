@@ -11,23 +11,24 @@ from typing import Any
 
 from kerazoo import __version__
 from kerazoo._errors import invalid
-from kerazoo._files import write_file, write_json
-from kerazoo.checkpoints.hub import CARD, CONFIG, WEIGHTS, hub_files
-from kerazoo.data.answers import Answers
+from kerazoo._files import write_bytes, write_file, write_json
+from kerazoo.checkpoints.hub_config import CARD, CONFIG, WEIGHTS
+from kerazoo.checkpoints.run_record import read_run
 from kerazoo.data.source import Source
 from kerazoo.open import Start
+from kerazoo.publish.hub import hub_files
 from kerazoo.report.curves import draw_curves
-from kerazoo.report.figures import draw_figures
+from kerazoo.tasks.task import Answers, Task
 from kerazoo.training import folder as names
-from kerazoo.training.folder import read_run
-from kerazoo.training.inputs import open_inputs
+from kerazoo.training.figures import draw_figures
+from kerazoo.training.inputs import open_inputs, recipe_task
 from kerazoo.training.recipe import Recipe
-from kerazoo.training.run import load_trained
+from kerazoo.training.trained import load_trained
 
 log = logging.getLogger("kerazoo")
 
-MODEL, CONFUSION, MISTAKES = "model.keras", "confusion.png", "mistakes.png"
-RESULTS = (MODEL, WEIGHTS, CONFIG, CARD, names.CURVES, CONFUSION, MISTAKES)
+MODEL = "model.keras"
+RESULTS = (MODEL, WEIGHTS, CONFIG, CARD, names.CURVES)
 
 
 class FinetuneFolder:
@@ -51,6 +52,7 @@ class FinetuneFolder:
     ) -> None:
         self.path, self._start, self._recipes = path, start, recipes
         self._settings, self._command = settings, command
+        self._task: Task = recipe_task(next(iter(recipes.values())))
 
     def check(self, force: bool) -> None:
         """Makes sure that the folder is that of this run, or free.
@@ -65,7 +67,8 @@ class FinetuneFolder:
             raise invalid("output", str(self.path), "a folder, or a path where there is nothing")
         if self._found is not None:
             return
-        here = [name for name in (names.RUN, *RESULTS, *self._recipes) if self._at(name).exists()]
+        ours = (names.RUN, *RESULTS, *self._task.drawings, *self._recipes)
+        here = [name for name in ours if self._at(name).exists()]
         if here and not force:
             rule = f"the folder of this very run, or one without {', '.join(here)}"
             raise invalid("output", str(self.path), f"{rule} (--force throws those away)")
@@ -118,17 +121,18 @@ class FinetuneFolder:
             batch_size=recipe.batch_size,
             on_corrupt=recipe.data.on_corrupt,
         )
-        draw_curves([self._at(each) / names.LOG for each in self._recipes], self._at(names.CURVES))
+        logs = [self._at(each) / names.LOG for each in self._recipes]
+        draw_curves(logs, self._at(names.CURVES), self._task.monitor)
         write_file(self._at(MODEL), model.save)
-        for file, content in self._published(model, recipe, answers).items():
-            write_file(self._at(file), lambda path, content=content: path.write_bytes(content))
+        for file, content in self._published(model, recipe, test, answers).items():
+            write_bytes(self._at(file), content)
         return self._end(name, test, answers)
 
     def _end(self, last: str, test: Source, answers: Answers) -> dict[str, Any]:
         run = read_run(self._at(last)) or {}
         result = {
-            "accuracy": round(answers.accuracy, 6),
-            "pictures": len(answers.labels),
+            self._task.monitor.name: round(answers.headline, 6),
+            "pictures": answers.count,
             "split": test.split,
             "classes": len(test.classes),
             "phases": {name: self._measured(name) for name in self._recipes},
@@ -140,20 +144,22 @@ class FinetuneFolder:
         write_json(self._at(names.RUN), {**begun, **kept, "result": result})
         return result
 
-    def _published(self, model: Any, recipe: Recipe, answers: Answers) -> dict[str, bytes]:
+    def _published(
+        self, model: Any, recipe: Recipe, test: Source, answers: Answers
+    ) -> dict[str, bytes]:
         """`model.safetensors`, `config.json`, and the card with a section on this run."""
         title = re.sub(r"[^\w.-]+", "_", self.path.resolve().name) or recipe.model
         files = hub_files(
             model,
             f"user/{title}",
             licence=self._settings["licence"] or self._start.licence,
-            metrics={"accuracy": answers.accuracy},
+            metrics={self._task.monitor.name: answers.headline},
             dataset=Path(recipe.data.name).name,
         )
-        return files | {CARD: files[CARD] + self._section(recipe, answers).encode()}
+        return files | {CARD: files[CARD] + self._section(recipe, test, answers).encode()}
 
-    def _section(self, recipe: Recipe, answers: Answers) -> str:
-        data, source = recipe.data, answers.source
+    def _section(self, recipe: Recipe, source: Source, answers: Answers) -> str:
+        data, figure = recipe.data, self._task.monitor.name.replace("_", " ")
         lines = ["## Fine-tuning", ""]
         lines += [
             f"{_phase(each)}; rate {each.optimizer.learning_rate:g}, batch {each.batch_size}."
@@ -162,12 +168,11 @@ class FinetuneFolder:
         lines += [
             "",
             f"Learned from `{data.train}` of {source.name}, watched on `{data.validation}`; the "
-            f"accuracy is that on {len(answers.labels)} pictures of `{source.split}`"
+            f"{figure} is that on {answers.count} pictures of `{source.split}`"
             + (", which are the watched ones." if data.validation == data.test else "."),
             "",
-            "![accuracy and loss by epoch](curves.png)",
-            "![confusion matrix](confusion.png)",
-            "![the most confident mistakes](mistakes.png)",
+            f"![{figure} and loss by epoch]({names.CURVES})",
+            *(f"![{caption}]({name})" for name, caption in self._task.drawings.items()),
         ]
         return "\n".join(["", *lines, ""])
 
@@ -182,7 +187,7 @@ class FinetuneFolder:
 
     def _measured(self, phase: str) -> float:
         text = (self._at(phase) / names.RESULT).read_text(encoding="utf-8")
-        return json.loads(text)["test_accuracy"]
+        return json.loads(text)[f"test_{self._task.monitor.name}"]
 
     def _kept_weights(self) -> str:
         return names.BEST if self._settings["keep"] == "best" else names.WEIGHTS
@@ -192,6 +197,6 @@ class FinetuneFolder:
 
 
 def _phase(recipe: Recipe) -> str:
-    what = "the classifier alone" if recipe.transfer.freeze == "backbone" else "all layers"
+    what = "the head alone" if recipe.transfer.freeze == "backbone" else "all layers"
     epochs = f"{recipe.epochs} epoch{'s' if recipe.epochs > 1 else ''}"
     return f"- {epochs} of {what}, {recipe.optimizer.name}"

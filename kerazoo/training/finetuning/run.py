@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo._errors import invalid
+from kerazoo.checkpoints.weights import tell
 from kerazoo.data.source import Source
-from kerazoo.open import Start, find_start
+from kerazoo.open import Start, find
+from kerazoo.publish.hub import check_licence
+from kerazoo.report.figure import check_matplotlib
 from kerazoo.training import distribution
 from kerazoo.training.finetuning.folder import FinetuneFolder
 from kerazoo.training.finetuning.splits import choose_splits
@@ -45,6 +48,7 @@ def finetune(
     unfreeze_rate: float | None = None,
     batch_size: int = 32,
     size: int | None = None,
+    like: str | None = None,
     seed: int = 0,
     changes: Mapping[str, Any] | None = None,
     keep: str = "last",
@@ -56,19 +60,19 @@ def finetune(
 ) -> dict[str, Any]:
     """Teach a trained network the classes of other pictures.
 
-    First a linear probe: a new classifier learns on top of the network, which stays as it is, its
+    First a linear probe: a new head learns on top of the network, which stays as it is, its
     batch-norm statistics included. With `unfreeze_epochs` all of it then goes on learning at a
     lower rate, batch-norm statistics still frozen. Both are runs of `kerazoo.training.run.train`
     (Adam under a cosine, moderate random crops and flips), in folders of their own, and go on
     where they were killed when `finetune` is called again.
 
     `output` ends with `model.keras`; `model.safetensors`, `config.json` and `README.md`, which
-    `kerazoo push` publishes; `curves.png`, `confusion.png` and `mistakes.png`, of the test split;
-    and `run.json` with all that was decided. The class names are in all of them.
+    `kerazoo push` publishes; `curves.png` and the task's figures of the test split; and `run.json`
+    with all that was decided. The class names are in all of them.
 
     Args:
         model: Model id, registered weights, `hf://user/repo`, a `.keras` file, or the folder of a
-            run: see `kerazoo.open.find_start`.
+            run: see `kerazoo.open.find`.
         data: A TFDS name with `data_dir`, the path of a folder or CSV file, or sources of your
             own by split: `"train"`, `"validation"` and, if there is one, `"test"`.
         output: Folder for the results; made if needed.
@@ -81,10 +85,12 @@ def finetune(
         unfreeze_rate: Learning rate of these; a tenth of `learning_rate` by default.
         batch_size: Pictures in a batch.
         size: Side of the pictures in pixels; by default that of the weights.
-        seed: Of the classifier, order, augmentation and dropout.
+        like: For weights in a file that does not say how it was trained: the id of registered
+            weights with the same conventions.
+        seed: Of the head, order, augmentation and dropout.
         changes: Other keys of the recipe, `{"augmentation.flip": False}`, for both phases; those
             of `[transfer]` for the last one.
-        keep: `"last"`, or `"best"` for the weights of the epoch with the best validation accuracy.
+        keep: `"last"`, or `"best"` for the weights of the epoch with the best validation.
         licence: Of the result, as an id such as `"apache-2.0"`; by default that of the weights.
         mistakes: How many of them the contact sheet shows.
         force: Throw away another run in `output`.
@@ -92,8 +98,8 @@ def finetune(
         **session: For `train`: `progress`, `backup_every`, `tensorboard`, `callbacks`.
 
     Returns:
-        `accuracy` in [0, 1] on `pictures` pictures of `split`, `classes`, and `phases`: the test
-        accuracy at the end of each. Of several processes only the first gets more than `{}`.
+        The task's figure by its name, on `pictures` pictures of `split`, `classes`, and `phases`:
+        the same figure at the end of each. Of several processes only the first gets more than `{}`.
 
     Raises:
         ValueError: Before the first step: a wrong argument, no such model, weights or data, or an
@@ -104,7 +110,8 @@ def finetune(
     >>> finetune("mixnet_s", "pets/", "runs/pets", unfreeze_epochs=3)  # doctest: +SKIP
     """
     _check(epochs, unfreeze_epochs, keep, mistakes, licence, changes or {})
-    start = find_start(model, weights, size)
+    start = find(model, weights, size=size, like=like)
+    tell(start.doubt)
     sources = None
     if isinstance(data, Mapping):
         sources, record = _own_sources(data, splits)
@@ -143,11 +150,7 @@ def _check(epochs, unfreeze_epochs, keep, mistakes, licence, changes) -> None:
         if key in _DECIDED:
             raise invalid(f"changes[{key!r}]", changes[key], f"the argument `{_DECIDED[key]}`")
     if licence is not None:
-        from kerazoo.checkpoints.hub import check_licence
-
         check_licence(licence)
-    from kerazoo.report.figures import check_matplotlib
-
     check_matplotlib()  # now, not after an hour of training
 
 

@@ -5,11 +5,7 @@ from typing import Any
 
 from kerazoo._errors import invalid, unknown
 from kerazoo.data.open import open_source, split_names
-from kerazoo.data.splits import cut, split_name
-
-# How data sets call the part that is watched, and the one that counts at the end.
-VALIDATION = ("validation", "valid", "val", "dev")
-TEST = ("test", "testing")
+from kerazoo.data.splits import TEST, VALIDATION, cut, split_name
 
 
 def choose_splits(

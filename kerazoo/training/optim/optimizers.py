@@ -1,4 +1,4 @@
-"""The optimizer, rate and loss that a recipe asks for."""
+"""The optimizer and rate that a recipe asks for."""
 
 import inspect
 import logging
@@ -136,13 +136,6 @@ def _own_arguments(
             raise invalid("optimizer.momentum", momentum, rule)
         values["momentum"] = float(momentum)
     return values
-
-
-def make_loss(recipe: Recipe) -> keras.losses.Loss:
-    """Cross-entropy of logits and shares of the classes, with label smoothing."""
-    return keras.losses.CategoricalCrossentropy(
-        from_logits=True, label_smoothing=recipe.optimizer.label_smoothing
-    )
 
 
 def add_l2(model: Any, factor: float) -> None:

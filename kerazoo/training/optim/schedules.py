@@ -15,6 +15,7 @@ import numpy as np
 from keras import ops
 
 from kerazoo._errors import invalid, unknown
+from kerazoo._files import write_bytes
 from kerazoo.training.optim import rates
 
 log = logging.getLogger("kerazoo")
@@ -236,7 +237,7 @@ def plot_schedule(
     # Drawn in memory first: a failure leaves no half-written file.
     buffer = io.BytesIO()
     figure.savefig(buffer, format=path.suffix.lower().lstrip("."))
-    path.write_bytes(buffer.getvalue())
+    write_bytes(path, buffer.getvalue())
     log.info("Wrote %s.", path)
     return path
 

@@ -14,6 +14,8 @@ from typing import Any
 import keras
 
 from kerazoo._errors import invalid, unknown
+from kerazoo._graph import feeds, is_graph, maker
+from kerazoo.tasks import get_task
 from kerazoo.training.optim.layer_rates import scale_variables
 from kerazoo.training.recipe import Transfer
 from kerazoo.training.transfer.batch_norm import batch_norms, has_folded_batch_norm
@@ -94,11 +96,11 @@ def scale_rates(
 
 
 def rate_factors(model: keras.Model, transfer: Transfer) -> dict[str, float]:
-    """Name of every layer with weights -> factor of the learning rate, from stem to classifier.
+    """Name of every layer with weights -> factor of the learning rate, from stem to head.
 
     Args:
         model: A model.
-        transfer: `rates`: the first pattern that fits a layer counts. `layer_decay`: the classifier
+        transfer: `rates`: the first pattern that fits a layer counts. `layer_decay`: the head
             has 1, the block before it `layer_decay`, the one before that `layer_decay` squared, …
 
     Raises:
@@ -124,12 +126,12 @@ def rate_factors(model: keras.Model, transfer: Transfer) -> dict[str, float]:
 
 
 def blocks(model: keras.Model) -> list[list[keras.layers.Layer]]:
-    """The layers with weights, those of a block together, from stem to classifier.
+    """The layers with weights, those of a block together, from stem to head.
 
-    A block is what names share up to `block<number>`, or the first word (`stem`, `head`); the
-    classifier is a block of its own, the last.
+    A block is what names share up to `block<number>`, or the first word (`stem`, `stage1`); the
+    head is a block of its own, the last.
     """
-    last = classifier(model)
+    last = head(model)
     found: dict[str, list[keras.layers.Layer]] = {}
     for layer in units(model):
         if layer not in last:
@@ -139,23 +141,35 @@ def blocks(model: keras.Model) -> list[list[keras.layers.Layer]]:
     return [*sorted(found.values(), key=lambda block: position[id(block[-1])]), last]
 
 
-def classifier(model: keras.Model) -> list[keras.layers.Layer]:
-    """The last layers with weights on the way to the outputs: what a linear probe trains."""
-    if not _is_graph(model):
+def head(model: keras.Model) -> list[keras.layers.Layer]:
+    """The layers with weights that belong to the task: what a linear probe trains.
+
+    Of networks that say where something is, all of the head that they name (`ModelInfo.head`); of
+    others the last layers on the way to the outputs, so that the probe is linear. MobileNetV3's
+    head has a hidden layer, which came with the weights.
+    """
+    info = getattr(model, "info", None)
+    if info is not None and info.head and get_task(info.task).placed:
+        return [layer for layer in units(model) if layer.name.startswith(info.head)]
+    return _last_layers(model)
+
+
+def _last_layers(model: keras.Model) -> list[keras.layers.Layer]:
+    if not is_graph(model):
         return units(model)[-1:]
-    feeds, found, seen = _feeds(model), [], set()
-    waiting = [x._keras_history.operation for x in model.outputs]
+    sources, found, seen = feeds(model), [], set()
+    waiting = [maker(x) for x in model.outputs]
     while waiting:
         operation = waiting.pop()
         if id(operation) in seen:
             continue
         seen.add(id(operation))
         if isinstance(operation, keras.Model):
-            found += classifier(operation)
+            found += head(operation)
         elif getattr(operation, "weights", None):
             found.append(operation)
         else:
-            waiting += feeds.get(id(operation), ())
+            waiting += sources.get(id(operation), ())
     return found
 
 
@@ -194,7 +208,7 @@ def fits(name: str, pattern: str) -> bool:
 def _frozen(model: keras.Model, freeze: str | Sequence[str]) -> Iterator[keras.layers.Layer]:
     for pattern in [freeze] if isinstance(freeze, str) else freeze:
         if pattern == "backbone":
-            last = classifier(model)
+            last = head(model)
             yield from (layer for layer in units(model) if layer not in last)
         elif pattern != "none":
             yield from matching(model, pattern, "freeze")
@@ -211,17 +225,17 @@ def _frozen_until(model: keras.Model, pattern: str | None) -> Iterable[keras.lay
 
 def _ancestors(model: keras.Model, chosen: set[int]) -> set[int]:
     """Ids of `chosen` layers and of those before them, those of models inside too."""
-    if not _is_graph(model):
+    if not is_graph(model):
         order = [id(layer) for layer in units(model)]
         last = max((i for i, each in enumerate(order) if each in chosen), default=-1)
         return set(order[: last + 1])
-    feeds, found = _feeds(model), set(chosen)
+    sources, found = feeds(model), set(chosen)
     operations = {id(layer): layer for layer in model.layers}
     waiting: list[Any] = [operations[each] for each in chosen if each in operations]
     for layer in model.layers:
         if isinstance(layer, keras.Model) and chosen & {id(each) for each in units(layer)}:
             found |= _ancestors(layer, chosen)
-            waiting += feeds.get(id(layer), ())
+            waiting += sources.get(id(layer), ())
     seen: set[int] = set()
     while waiting:
         operation = waiting.pop()
@@ -230,22 +244,8 @@ def _ancestors(model: keras.Model, chosen: set[int]) -> set[int]:
         seen.add(id(operation))
         inside = units(operation) if isinstance(operation, keras.Model) else [operation]
         found |= {id(each) for each in inside}
-        waiting += feeds.get(id(operation), ())
+        waiting += sources.get(id(operation), ())
     return found
-
-
-def _feeds(model: keras.Model) -> dict[int, list[Any]]:
-    """Id of an operation -> the operations whose results it takes, within one functional model."""
-    feeds: dict[int, list[Any]] = {}
-    for level in model._nodes_by_depth.values():
-        for node in level:
-            sources = [x._keras_history.operation for x in node.input_tensors]
-            feeds.setdefault(id(node.operation), []).extend(sources)
-    return feeds
-
-
-def _is_graph(model: keras.Model) -> bool:
-    return hasattr(model, "_nodes_by_depth")
 
 
 def _block(name: str) -> str:

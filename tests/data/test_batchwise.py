@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from kerazoo.data.arrays import array_source
 from kerazoo.data.augmentation import CIFAR, NONE, Augmentation
 from kerazoo.data.batchwise import is_small
-from kerazoo.data.files import array_source, folder_source
+from kerazoo.data.folder import folder_source
 from kerazoo.data.memory import fits_in_memory, in_memory
 from kerazoo.data.pipeline import training_data
-from kerazoo.data.source import load_source
+from kerazoo.data.tfds import tfds_source
 from kerazoo.preprocessing import Preprocessing
 from tests.data.test_pipeline import assert_same, taken
 from tests.data.test_sources import picture, raises
@@ -95,7 +96,7 @@ def test_goes_on_at_any_step(arrays, data_dir, kind):
     elif kind == "mixed":
         record = Augmentation(crop="pad", mixup=0.2, cutmix=1.0)
     elif kind == "stream":
-        source = load_source("imagenet2012", "validation[:20]", data_dir=data_dir, shards=2)
+        source = tfds_source("imagenet2012", "validation[:20]", data_dir=data_dir, shards=2)
         shape, record = Preprocessing(size=(16, 16)), Augmentation()
     make = {"batch_size": 5, "seed": 3, "shuffle_buffer": 8}
     whole = taken(training_data(source, shape, record, **make), 9)
@@ -120,7 +121,7 @@ def test_smaller_pictures_are_the_same_crops_scaled_down(arrays, pixels, crop):
 
 
 def test_cifar_in_memory_is_what_the_stream_decodes(data_dir):
-    stream = load_source("cifar10", "train[:50]", data_dir=data_dir)
+    stream = tfds_source("cifar10", "train[:50]", data_dir=data_dir)
     assert stream.shape == (32, 32, 3)
     assert fits_in_memory(stream)
     kept = in_memory(stream)
@@ -136,7 +137,7 @@ def test_cifar_in_memory_is_what_the_stream_decodes(data_dir):
 
 
 def test_memory_complaints(data_dir, tmp_path):
-    photographs = load_source("imagenet2012", "validation[:4]", data_dir=data_dir)
+    photographs = tfds_source("imagenet2012", "validation[:4]", data_dir=data_dir)
     assert not fits_in_memory(photographs)
     with raises("source", "pictures of one size"):
         in_memory(photographs)

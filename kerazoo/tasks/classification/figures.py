@@ -1,54 +1,36 @@
 """Pictures of how well a classifier does: its confusion matrix, and what it is surely wrong about.
 
-For any classifier and any source of pictures:
-
->>> source = kerazoo.data.open.open_source("cifar10", "test", data_dir="~/tensorflow_datasets")
->>> draw_figures(model, source, "figures")  # confusion.png and mistakes.png
+`kerazoo.training.draw_figures` draws both for a model and a source of pictures.
 """
 
-import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from kerazoo._checks import check_int
 from kerazoo._errors import invalid
-from kerazoo._files import write_file
-
-if TYPE_CHECKING:
-    from kerazoo.data.answers import Answers
-    from kerazoo.data.source import Source
+from kerazoo.data.samples import pictures_at
+from kerazoo.report import contact_sheet as sheets
+from kerazoo.report.figure import new_figure, save_figure
+from kerazoo.tasks.classification.answers import Answers
 
 NUMBERED, NAMED = 25, 120  # classes up to which cells hold numbers, and axes hold names
 _BAR, _INK = "#4f8fd0", "#1c2430"
 
 
-def draw_figures(
-    model: Any, source: "Source", folder: str | os.PathLike, *, count: int = 12, **options: Any
-) -> "Answers":
-    """Runs `model` over `source` and leaves `confusion.png` and `mistakes.png` in `folder`.
+def draw(answers: Answers, folder: Path, count: int) -> None:
+    """Leaves `confusion.png` and `mistakes.png` in a folder.
 
     Args:
-        model: A kerazoo model, or any Keras classifier together with `preprocessing=`.
-        source: Pictures and their classes.
-        folder: Where to; made if needed, and older figures are replaced.
+        answers: What `gather` made.
+        folder: Where to.
         count: How many mistakes to show.
-        **options: For `kerazoo.data.answers.collect_answers`: `preprocessing`, `batch_size`,
-            `limit`, `on_corrupt`, `progress`.
-
-    Returns:
-        All the scores, with `accuracy` among their properties.
     """
-    from kerazoo.data.answers import collect_answers
-
-    answers = collect_answers(model, source, **options)
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    draw_confusion(answers.confusion(), source.classes, folder / "confusion.png")
+    draw_confusion(answers.confusion(), answers.source.classes, folder / "confusion.png")
     draw_mistakes(answers, folder / "mistakes.png", count=count)
-    return answers
 
 
 def draw_confusion(
@@ -79,12 +61,12 @@ def draw_confusion(
     names = [name.partition(",")[0] for name in classes]
     if len(names) > NUMBERED:
         side = min(4 + 0.1 * len(names), 12.0) if len(names) > NAMED else 4 + 0.1 * len(names)
-        figure = _figure((side + 5.5, side))
+        figure = new_figure((side + 5.5, side))
         cells, pairs = figure.subplots(1, 2, width_ratios=(side, 5.0))
         _draw_pairs(pairs, matrix, names, count=round(2.4 * side))
     else:
         side = 2.2 + 0.45 * len(names)
-        figure = _figure((max(side, 4.5), max(side, 4.0)))
+        figure = new_figure((max(side, 4.5), max(side, 4.0)))
         cells = figure.subplots()
     (_draw_dots if len(names) > NAMED else _draw_cells)(cells, matrix, names)
     cells.set(xlabel="predicted", ylabel="true")
@@ -97,25 +79,21 @@ def draw_confusion(
 
 
 def draw_mistakes(
-    answers: "Answers", path: str | os.PathLike | None = None, *, count: int = 12
+    answers: Answers, path: str | os.PathLike | None = None, *, count: int = 12
 ) -> Any:
     """A contact sheet of the wrong answers with the highest scores.
 
     Under each picture stand the class that was predicted and the true one, with the score of each.
 
     Args:
-        answers: What `collect_answers` gathered.
+        answers: What `gather` made.
         path: PNG to write; None to write nothing.
         count: How many pictures at most.
 
     Returns:
         The sheet, a `PIL.Image.Image`; only its title where nothing is wrong.
     """
-    from kerazoo.data.answers import pictures_at
-    from kerazoo.report.contact_sheet import contact_sheet, framed, save_sheet
-
-    if not isinstance(count, int) or count < 1:
-        raise invalid("count", count, "a positive int")
+    check_int("count", count)
     wrong = answers.mistakes()
     rows, names = wrong[:count], answers.source.classes
     captions = [
@@ -127,12 +105,12 @@ def draw_mistakes(
             rows, answers.predicted[rows], answers.labels[rows], strict=True
         )
     ]
-    pictures = map(framed, pictures_at(answers.source, answers.indices[rows]))
+    pictures = map(sheets.framed, pictures_at(answers.source, answers.indices[rows]))
     title = f"{len(wrong)} of {len(answers.labels)} pictures wrong"
     title += ", the most confident first" if len(wrong) > 1 else ""
-    sheet = contact_sheet(title, list(pictures), captions)
+    sheet = sheets.contact_sheet(title, list(pictures), captions)
     if path is not None:
-        save_sheet(sheet, path)
+        sheets.save_sheet(sheet, path)
     return sheet
 
 
@@ -142,28 +120,6 @@ def most_confused(matrix: np.ndarray, count: int = 15) -> list[tuple[int, int, i
     order = np.argsort(-wrong, axis=None, kind="stable")[:count]
     pairs = (divmod(int(i), len(matrix)) for i in order)
     return [(true, which, int(wrong[true, which])) for true, which in pairs if wrong[true, which]]
-
-
-def save_figure(figure: Any, path: str | os.PathLike) -> None:
-    """A Matplotlib figure as PNG, replacing an older file only once the new one is whole."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=100)
-    write_file(Path(path), lambda partial: partial.write_bytes(buffer.getvalue()))
-
-
-def check_matplotlib() -> None:
-    """Raises `ImportError` where the confusion matrix could not be drawn."""
-    try:
-        import matplotlib.figure  # noqa: F401
-    except ImportError as error:
-        raise ImportError('figures need Matplotlib: pip install "kerazoo[plot]"') from error
-
-
-def _figure(size: tuple[float, float]) -> Any:
-    check_matplotlib()
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=size, layout="constrained")
 
 
 def _draw_cells(axes: Any, matrix: np.ndarray, names: Sequence[str]) -> None:

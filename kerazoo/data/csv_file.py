@@ -1,0 +1,120 @@
+"""A CSV file that lists pictures and their classes."""
+
+import csv
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kerazoo._errors import invalid, unknown
+from kerazoo.data.labelled import check_all_classes, choose, file_source
+from kerazoo.data.source import Source
+from kerazoo.data.splits import split_name
+
+COLUMNS = {"path": "path", "label": "label", "split": "split"}
+
+
+def csv_source(
+    path: str | os.PathLike,
+    split: str = "all",
+    *,
+    classes: Sequence[str] | None = None,
+    root: str | os.PathLike | None = None,
+    columns: Mapping[str, str] | None = None,
+    fractions: Mapping[str, float] | None = None,
+    seed: int = 0,
+) -> Source:
+    """Pictures that a CSV file lists, with a header line.
+
+    Args:
+        path: The CSV file, in UTF-8.
+        split: With or without a slice. Its name is one of the file's column `split`, where there
+            is one, or of `fractions`; otherwise `"all"`.
+        classes: Names of the classes; labels are then names or indices of these. By default the
+            labels that occur, sorted (as numbers where all of them are).
+        root: Folder that relative paths start from, by default that of the CSV file.
+        columns: Where the columns are not called `path`, `label` and `split`: their names, as
+            `{"path": "file", "label": "breed"}`.
+        fractions: As for `folder_source`.
+        seed: As for `folder_source`.
+
+    Raises:
+        ValueError: No such file, column or split; a label out of range; a class without pictures;
+            a picture that is not there. Lines are named.
+    """
+    rows = _read_rows(Path(path), columns)
+    texts = [row["label"] for row in rows]
+    classes = tuple(classes) if classes is not None else _distinct(path, texts)
+    labels = _labels(path, texts, classes)
+    check_all_classes("path", path, labels, classes)
+    base = Path(root) if root is not None else Path(path).parent
+    files = [str(base / row["path"]) for row in rows]
+    missing = [file for file in files if not os.path.isfile(file)]
+    if missing:
+        rule = f"a list of files that exist; {len(missing)} do not, the first is {missing[0]!r}"
+        raise invalid("path", str(path), rule)
+    name, within = split_name(split), np.arange(len(rows))
+    parts = {row["split"] for row in rows} if rows[0]["split"] is not None else None
+    if parts and fractions:
+        raise invalid("fractions", dict(fractions), "None: the file has a column for splits")
+    if parts or not fractions:
+        if name not in (parts or {"all"}):
+            raise unknown("split", split, parts or {"all"})
+        within = np.array([i for i in within if not parts or rows[i]["split"] == name])
+    names = [rows[i]["path"] for i in within]
+    keep = within[choose(split, labels[within], names, fractions, seed)]
+    return file_source(Path(path).name, split, classes, [files[i] for i in keep], labels[keep])
+
+
+def csv_splits(path: str | os.PathLike) -> tuple[str, ...]:
+    """What the column `split` of a CSV file holds; empty where there is no such column."""
+    rows = _read_rows(Path(path), None)
+    return tuple(sorted({row["split"] for row in rows if row["split"] is not None}))
+
+
+def _read_rows(path: Path, columns: Mapping[str, str] | None) -> list[dict[str, Any]]:
+    for key in columns or {}:
+        if key not in COLUMNS:
+            raise unknown("columns", key, COLUMNS)
+    if not path.is_file():
+        raise invalid("path", str(path), "an existing CSV file")
+    wanted = COLUMNS | dict(columns or {})
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        header = reader.fieldnames or []
+        for key in ("path", "label", *(columns or {})):
+            if wanted[key] not in header:
+                raise unknown("columns", wanted[key], header)
+        rows = [{key: row.get(name) for key, name in wanted.items()} for row in reader]
+    if not rows:
+        raise invalid("path", str(path), "a CSV file with at least one line below its header")
+    for line, row in enumerate(rows, start=2):
+        if not row["path"] or row["label"] in (None, ""):
+            raise invalid("path", str(path), f"a CSV file with path and label; see row {line}")
+    return rows
+
+
+def _distinct(path: Any, texts: Sequence[str]) -> tuple[str, ...]:
+    names = set(texts)
+    if all(name.isdecimal() for name in names):
+        # Numbers are class indices: one that never occurs still has its place, and is reported.
+        highest = max(map(int, names))
+        if highest >= len(texts):
+            rule = f"a file whose labels count classes from 0; {highest} needs as many pictures"
+            raise invalid("path", str(path), rule)
+        return tuple(map(str, range(highest + 1)))
+    return tuple(sorted(names))
+
+
+def _labels(path: Any, texts: Sequence[str], classes: tuple[str, ...]) -> np.ndarray:
+    index = {name: i for i, name in enumerate(classes)}
+    if len(index) != len(classes):
+        raise invalid("classes", classes, "names that differ from each other")
+    numbers = {str(i): i for i in range(len(classes))} | index
+    for row, text in enumerate(texts, start=2):
+        if text not in numbers:
+            rule = f"a file of labels among its {len(classes)} classes (row {row}: {text!r})"
+            raise invalid("path", str(path), rule)
+    return np.array([numbers[text] for text in texts], "int64")

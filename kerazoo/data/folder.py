@@ -1,0 +1,93 @@
+"""A folder with one sub-folder of pictures for each class."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from kerazoo._errors import invalid, unknown
+from kerazoo.data.labelled import choose, file_source
+from kerazoo.data.source import Source
+from kerazoo.data.splits import split_name
+
+# What TensorFlow's own decoder reads; other formats need Python, which no tf.data map waits for.
+SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp")
+
+
+def folder_source(
+    folder: str | os.PathLike,
+    split: str = "all",
+    *,
+    fractions: Mapping[str, float] | None = None,
+    seed: int = 0,
+) -> Source:
+    """Pictures in one sub-folder for each class, whose names are the classes.
+
+    Either the class folders are in `folder` (its one split is then called `"all"`, or `fractions`
+    divides it), or they are in a folder for each split (`train/cat/…`, `validation/cat/…`). Their
+    order is that of a hash of their paths: always the same, and a slice holds all classes.
+
+    Args:
+        folder: Where to look. Hidden files and files that do not end in `SUFFIXES` are left out.
+        split: With or without a slice: `"train"`, `"all[:90%]"`.
+        fractions: Shares of each class, as `{"train": 0.9, "validation": 0.1}`.
+        seed: Chooses another order, and other pictures for each of the `fractions`.
+
+    Raises:
+        ValueError: No such folder or split, or a class without pictures.
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        raise invalid("folder", str(folder), "an existing folder")
+    name = split_name(split)
+    if _has_split_folders(root):
+        if fractions:
+            raise invalid("fractions", dict(fractions), "None: the folder has splits of its own")
+        if name not in (parts := [path.name for path in _folders(root)]):
+            raise unknown("split", split, parts)
+        root = root / name
+    elif not fractions and name != "all":
+        raise unknown("split", split, ["all"])
+    classes = tuple(path.name for path in _folders(root))
+    if not classes:
+        raise invalid("folder", str(folder), "one that holds a sub-folder for each class")
+    found = [_pictures(root / each) for each in classes]
+    for each, paths in zip(classes, found, strict=True):
+        if not paths:
+            rule = f"a folder without empty classes: no picture ({', '.join(SUFFIXES)}) in {each!r}"
+            raise invalid("folder", str(folder), rule)
+    files = [path for paths in found for path in paths]
+    labels = np.repeat(np.arange(len(classes)), [len(paths) for paths in found])
+    names = [Path(path).relative_to(root).as_posix() for path in files]
+    keep = choose(split, labels, names, fractions, seed)
+    return file_source(Path(folder).name, split, classes, [files[i] for i in keep], labels[keep])
+
+
+def folder_splits(folder: str | os.PathLike) -> tuple[str, ...]:
+    """Names of the folders for splits in `folder`; empty where it holds the classes themselves."""
+    root = Path(folder)
+    if not root.is_dir():
+        raise invalid("folder", str(folder), "an existing folder")
+    return tuple(path.name for path in _folders(root)) if _has_split_folders(root) else ()
+
+
+def _folders(root: Path) -> list[Path]:
+    return sorted(path for path in root.iterdir() if path.is_dir() and path.name[0] != ".")
+
+
+def _pictures(folder: Path) -> list[str]:
+    return sorted(
+        str(path)
+        for path in folder.rglob("*")
+        if path.suffix.lower() in SUFFIXES and path.name[0] != "." and path.is_file()
+    )
+
+
+def _has_split_folders(root: Path) -> bool:
+    """Whether the sub-folders are splits: they hold folders, and no picture themselves."""
+    inside = _folders(root)
+    return bool(inside) and all(
+        _folders(path) and not any(p.suffix.lower() in SUFFIXES for p in path.iterdir())
+        for path in inside
+    )

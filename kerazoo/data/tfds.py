@@ -1,0 +1,89 @@
+"""Data sets that TFDS has prepared on disk."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from kerazoo._errors import invalid, unknown
+from kerazoo.data.labelled import TASK
+from kerazoo.data.source import Source
+from kerazoo.data.splits import default_split
+
+
+def tfds_source(
+    name: str, split: str | None = None, *, data_dir: str | os.PathLike, shards: int = 1
+) -> Source:
+    """Opens a split that TFDS has prepared under `data_dir`; nothing is ever downloaded.
+
+    The pictures stay encoded, so that each model decodes and resizes them in its own way.
+
+    Args:
+        name: TFDS name, for instance `"imagenet2012"` or `"cifar10"`.
+        split: For instance `"validation"` or `"test[:1000]"`. By default the data set's
+            `"validation"`, or `"test"` where it has none.
+        data_dir: The TFDS folder that holds `<name>/<version>`.
+        shards: Files read at once, their pictures interleaved. With 1 the first pictures are the
+            same however many are asked for; training reads several, to mix them better.
+
+    Raises:
+        ValueError: No such folder, data set or split, or not pictures with one label each.
+    """
+    builder = _builder(name, Path(data_dir))
+    if split is None:
+        split = default_split(tuple(builder.info.splits), "evaluate")
+    import tensorflow_datasets as tfds
+
+    features = dict(builder.info.features)
+    if not isinstance(features.get("image"), tfds.features.Image) or not isinstance(
+        features.get("label"), tfds.features.ClassLabel
+    ):
+        raise invalid("name", name, "a data set with the features `image` and `label`")
+    pictures = builder.as_dataset(
+        split=_checked_split(builder, split),
+        shuffle_files=False,
+        read_config=tfds.ReadConfig(interleave_cycle_length=shards, try_autocache=False),
+        decoders={"image": tfds.decode.SkipDecoding()},
+    ).map(lambda row: (row["image"], row["label"]))
+    count = builder.info.splits[split].num_examples
+    shape = features["image"].shape
+    shape = shape if all(shape) else None
+    classes = tuple(features["label"].names)
+    return Source(name, split, TASK, classes, count, pictures, shape=shape)
+
+
+def tfds_splits(name: str, data_dir: str | os.PathLike) -> list[str]:
+    """Names of the splits of a set that TFDS has prepared under `data_dir`; raises as above."""
+    return list(_builder(name, Path(data_dir)).info.splits)
+
+
+def _builder(name: str, data_dir: Path) -> Any:
+    if not data_dir.is_dir():
+        raise invalid("data_dir", str(data_dir), "an existing folder with TFDS data sets")
+    here = [folder.name for folder in data_dir.iterdir() if any(folder.glob("*/features.json"))]
+    if name not in here:
+        if not here:
+            raise invalid("data_dir", str(data_dir), "a folder that holds <data set>/<version>")
+        raise unknown("name", name, here)
+    try:
+        import tensorflow_datasets as tfds
+    except ImportError as error:
+        raise ImportError(
+            "Reading data sets needs the package tensorflow-datasets, which is not installed."
+        ) from error
+    # Read from the files' own description: the version at hand need not be the newest TFDS knows.
+    versions = [v for v in (data_dir / name).iterdir() if (v / "features.json").exists()]
+    newest = max(versions, key=lambda folder: [int(n) for n in folder.name.split(".")])
+    return tfds.builder_from_directory(newest)
+
+
+def _checked_split(builder: Any, split: str) -> str:
+    splits = builder.info.splits
+    if split.partition("[")[0] not in splits:
+        raise unknown("split", split, splits)
+    try:
+        empty = not splits[split].num_examples
+    except ValueError as error:  # a slice that TFDS cannot parse, or out of bounds
+        raise invalid("split", split, f"a split or a slice of one: {error}") from error
+    if empty:
+        raise invalid("split", split, "a slice that holds at least one picture")
+    return split

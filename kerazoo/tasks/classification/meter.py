@@ -1,0 +1,73 @@
+"""How many pictures a classifier names rightly."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from kerazoo._errors import invalid
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Accuracy on a data set: `top1` and `top5` in percent, `count` pictures, wall `seconds`."""
+
+    top1: float
+    top5: float
+    count: int
+    seconds: float
+
+    @property
+    def headline(self) -> float:
+        """Top-1 as a share of 1."""
+        return self.top1 / 100
+
+    def to_dict(self) -> dict[str, float]:
+        """As plain numbers, for JSON."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        return (
+            f"top-1 {self.top1:.2f} %, top-5 {self.top5:.2f} %, "
+            f"{self.count} pictures in {self.seconds:.1f} s"
+        )
+
+
+class ClassificationMeter:
+    """Counts classes that are the best, and among the best five.
+
+    Scores that tie are ranked by class index, so equal scores earn nothing.
+
+    Args:
+        source: Its `classes` are those of the scores.
+    """
+
+    def __init__(self, source: Any):
+        self._source, self._hits, self._count = source, np.zeros(2, "int64"), 0
+
+    def update(self, outputs: Mapping[str, Any], targets: Any) -> None:
+        """Takes in a batch.
+
+        Args:
+            outputs: `scores`, `(batch, classes)`.
+            targets: Classes, int64 `(batch,)`.
+
+        Raises:
+            ValueError: Scores of other classes than the source's.
+        """
+        scores, labels = np.asarray(outputs["scores"]), np.asarray(targets)
+        classes = len(self._source.classes)
+        if scores.ndim != 2 or scores.shape[1] != classes:
+            rule = f"a classifier of the {classes} classes of {self._source.name!r}"
+            raise invalid("model", f"scores of shape {scores.shape}", rule)
+        best = np.argsort(-scores, axis=1, kind="stable")[:, :5] == labels[:, None]
+        self._hits += best[:, :1].sum(), best.sum()
+        self._count += len(labels)
+
+    def result(self, seconds: float) -> Accuracy:
+        """Top-1 and top-5 of all pictures so far."""
+        if not self._count:
+            raise ValueError("No picture was measured.")
+        top1, top5 = (100 * self._hits / self._count).tolist()
+        return Accuracy(top1, top5, self._count, seconds)
