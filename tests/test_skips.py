@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import ROOT
 from tests.skips import allowed, unexpected
-
-ROOT = Path(__file__).parents[1]
 
 OTHER = """
 import pytest

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -12,10 +11,11 @@ from PIL import Image
 from kerazoo.checkpoints.hub_config import CARD, CONFIG, WEIGHTS
 from kerazoo.cli import main
 from kerazoo.publish.folder import folder_files, push_folder
+from tests import ROOT
 from tests.hub_server import HubServer
 from tests.processes import run_python
 
-OWN = Path(__file__).parents[1] / "weights" / "mixnet_s_cifar10"
+OWN = ROOT / "weights" / "mixnet_s_cifar10"
 REPO = "kerazoo/mixnet_s_cifar10"
 
 

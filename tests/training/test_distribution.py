@@ -13,9 +13,9 @@ import pytest
 
 from kerazoo.checkpoints.read.tensors import read_tensors
 from kerazoo.training import distribution
+from tests import ROOT
 from tests.weights_files import folded_mobilenet
 
-ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = dict(zip(distribution.ENVIRONMENT, ("127.0.0.1:1234", "2", "1"), strict=True))
 
 

@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from concurrent import futures
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -16,6 +15,7 @@ from kerazoo.data.tfds import tfds_source
 from kerazoo.deploy import Runner, export
 from kerazoo.deploy.exporting import FORMATS, read_record
 from kerazoo.inference import inference_function, picture_preprocessing
+from tests import ROOT
 from tests.pictures import photographs
 
 # Keras, TensorFlow: always there. The others are extras.
@@ -303,7 +303,7 @@ class TestSavedModel:
         port = server.add_insecure_port("localhost:0")
         server.start()
         try:
-            text = (Path(__file__).parents[2] / "docs/serving.md").read_text()
+            text = (ROOT / "docs/serving.md").read_text()
             client = text.split("## gRPC")[1].split("```python")[1].split("```")[0]
             client = client.replace("localhost:8500", f"localhost:{port}")
             found = {}

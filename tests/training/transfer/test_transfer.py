@@ -1,7 +1,6 @@
 """Freezing, rates by layer and batch-norm statistics, on networks that train for a few steps."""
 
 import json
-import os
 
 import keras
 import numpy as np
@@ -17,6 +16,7 @@ from kerazoo.training.transfer.batch_norm import (
     settle_batch_norm,
 )
 from kerazoo.training.transfer.layers import blocks, fits, prepare, rate_factors, scale_rates
+from tests import ROOT
 from tests.processes import run_jax
 
 RNG = np.random.default_rng(0)
@@ -386,7 +386,7 @@ JAX = """
 import json, sys
 import keras, numpy as np
 sys.path.insert(0, sys.argv[1])
-from tests.training.test_transfer import LABELS, PICTURES, batch_norms, compiled, steps
+from tests.training.transfer.test_transfer import LABELS, PICTURES, batch_norms, compiled, steps
 from kerazoo.training.transfer.batch_norm import settle_batch_norm
 
 model = steps(compiled(), 4)
@@ -399,8 +399,7 @@ print(json.dumps([keras.backend.backend(), found]))
 
 def test_jax_agrees():
     pytest.importorskip("jax")
-    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    done = run_jax(JAX, root)
+    done = run_jax(JAX, ROOT)
     assert done.returncode == 0, done.stderr[-2000:]
     backend, found = json.loads(done.stdout.splitlines()[-1])
     assert backend == "jax"
