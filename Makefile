@@ -16,9 +16,11 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-# What `kerazoo list` shows and README.md's table, written anew from the family files.
+# What `kerazoo list` shows, the stubs of public names and README.md's table, written anew from the
+# family files and the packages' faces.
 catalogue: $(VENV)/.dev
 	$(BIN)/python -m kerazoo.models._catalogue
+	$(BIN)/python tools/stubs.py
 	$(BIN)/python tools/readme_table.py
 
 # notebooks/*.py -> *.ipynb with outputs. Data sets: KERAZOO_DATA_DIR, or ~/tensorflow_datasets.

@@ -85,6 +85,10 @@ def constructor(
             return _create(build, family, Arguments(**values, extras=extras))
 
         create.__signature__ = signature
+        del create.__wrapped__  # the builder gives a trunk: hints and editors would find that
+        create.__annotations__ = {
+            name: parameter.annotation for name, parameter in signature.parameters.items()
+        } | {"return": ZooModel}
         create.__doc__ = documented(build, family)
         create.family = family
         return create
