@@ -47,12 +47,13 @@ def _loading(model: str):
 
 def _inference(engine: str, model: str, batch: int):
     import numpy as np
-    from kerazoo.benchmark.runtimes import RUNTIMES
+
+    from kerazoo.benchmark.candidates import CANDIDATES
 
     shape = (batch, SIZE, SIZE, 3)
     network, folder = _network(model, engine.startswith("keras_applications"))
-    official = engine.endswith(("litert", "official")) and engine not in RUNTIMES
-    runtime = RUNTIMES["litert" if official else engine if engine in RUNTIMES else "tensorflow"]
+    official = engine.endswith(("litert", "official")) and engine not in CANDIDATES
+    runtime = CANDIDATES["litert" if official else engine if engine in CANDIDATES else "tensorflow"]
     path = _official(network, folder) if official else runtime.prepare(network, folder)
     run = runtime.load(path, shape, THREADS)
     x = np.random.default_rng(0).normal(size=shape).astype("float32")

@@ -55,9 +55,9 @@ def forms(id: str, size: int, groups: int) -> dict:
 def runner(model, runtime: str, x) -> Callable:
     """A function that runs the model once on `x`: as `kerazoo benchmark` does, but not fused."""
     from kerazoo._machine import cores
-    from kerazoo.benchmark.runtimes import RUNTIMES
+    from kerazoo.benchmark.candidates import CANDIDATES
 
-    chosen = replace(RUNTIMES[runtime], fused=False)
+    chosen = replace(CANDIDATES[runtime], fused=False)
     with tempfile.TemporaryDirectory() as folder:
         run = chosen.load(chosen.prepare(model, Path(folder)), x.shape, cores())
         run(x)

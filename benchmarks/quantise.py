@@ -15,6 +15,7 @@ import json
 import os
 import tempfile
 import warnings
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -34,11 +35,21 @@ from kerazoo.open import find
 from kerazoo.optimize import cluster, fine_tune, prune, quantize_aware
 from kerazoo.optimize.bridge import copied_model
 from kerazoo.optimize.run import PACKAGES, SETTLING, tuning_recipe
-from kerazoo.optimize.training import top1
-from kerazoo.training.inputs import fit_batches, open_inputs
+from kerazoo.training.inputs import fit_batches, load_inputs, open_inputs
 
 BATCH = 50
 HEADER = ("form", "MB", "MB in gzip", "top-1 (%)", "ms", "remark")
+
+
+def top1(run: Callable[[np.ndarray], np.ndarray], batches: Iterable) -> float:
+    """Percent of the pictures whose best score is the right one.
+
+    Args:
+        run: `(batch, height, width, channels)` to scores `(batch, classes)`.
+        batches: Of `(pictures, class numbers)`.
+    """
+    right = [np.asarray(run(np.asarray(x))).argmax(-1) == np.asarray(y) for x, y in batches]
+    return 100 * float(np.mean(np.concatenate(right)))
 
 
 class Forms:
@@ -55,7 +66,7 @@ class Forms:
         recipe = tuning_recipe(
             model, "cifar10", "train", "test", batch_size=args.batch_size, epochs=1
         )
-        self.inputs = open_inputs(recipe, args.shared / "tfds")
+        self.inputs = load_inputs(recipe, open_inputs(recipe, args.shared / "tfds"))
         self.batches = fit_batches(recipe, self.inputs).batches
         # Shuffled pictures of the training set, as the network is given them.
         pictures = evaluation_batches(self.inputs.train, picture_preprocessing(model), 300, 300)

@@ -17,6 +17,7 @@ _PUBLIC = {
     "push_to_hub": "kerazoo.publish.hub",
     "DownloadError": "kerazoo.checkpoints.fetch.checkpoint",
     "profile": "kerazoo.profiling",
+    "predict": "kerazoo.prediction",
     "evaluate": "kerazoo.evaluation",
     "open_picture": "kerazoo.pictures",
     "PictureError": "kerazoo.pictures",

@@ -1,4 +1,8 @@
-"""A functional model as a list of calls that can be rewritten, and back again."""
+"""A functional model as a list of calls that can be rewritten, and back again.
+
+Keras records the calls of a functional model in attributes that are not public. They are named in
+this module alone (`calls`, `maker`, `replay`, …).
+"""
 
 import inspect
 from collections.abc import Callable, Iterator
@@ -77,7 +81,7 @@ class Graph:
     @classmethod
     def read(cls, model: keras.Model) -> "Graph":
         """The calls of a built functional model."""
-        inputs = [Node(x._keras_history.operation, (), {}, [x]) for x in model.inputs]
+        inputs = [Node(maker(x), (), {}, [x]) for x in model.inputs]
         refs = {id(x): Ref(node) for x, node in zip(model.inputs, inputs, strict=True)}
 
         def refer(value):
@@ -85,20 +89,22 @@ class Graph:
             return refs[id(value)] if is_tensor else value
 
         nodes = []
-        levels = sorted(model._nodes_by_depth.items(), reverse=True)
-        for call in (node for _, level in levels for node in level):
-            if call.is_input:
-                continue
+        for call in calls(model):
             args, kwargs = keras.tree.map_structure(
                 refer, (call.arguments.args, call.arguments.kwargs)
             )
             node = Node(call.operation, tuple(args), dict(kwargs), list(call.outputs))
             refs |= {id(x): Ref(node, i) for i, x in enumerate(call.outputs)}
             nodes.append(node)
-        calls = [id(node.operation) for node in nodes]
+        called = [id(node.operation) for node in nodes]
         for node in nodes:
-            node.shared = calls.count(id(node.operation)) > 1
-        graph = cls(model, inputs, nodes, keras.tree.map_structure(refer, model._outputs_struct))
+            node.shared = called.count(id(node.operation)) > 1
+        graph = cls(
+            model,
+            inputs,
+            nodes,
+            keras.tree.map_structure(refer, _functional(model)._outputs_struct),
+        )
         graph.recount()
         return graph
 
@@ -170,7 +176,7 @@ class Graph:
             called = self._call(node, args, kwargs, nested if inside else None)
             outputs = keras.tree.flatten(called)
             made |= {Ref(node, i): y for i, y in enumerate(outputs)}
-        inputs = keras.tree.map_structure(lambda x: tensors[id(x)], self.model._inputs_struct)
+        inputs = keras.tree.map_structure(lambda x: tensors[id(x)], input_structure(self.model))
         outputs = keras.tree.map_structure(put, self.outputs)
         return _class(self.model)(inputs, outputs, name=self.model.name)
 
@@ -210,6 +216,52 @@ def is_graph(layer) -> bool:
     """Whether the layer is a model whose calls Keras has recorded."""
     functional = isinstance(layer, keras.Model) and hasattr(layer, "_nodes_by_depth")
     return functional or (isinstance(layer, keras.Sequential) and layer.built)
+
+
+def _functional(model: keras.Model) -> Any:
+    """Keras keeps the graph of a sequential model in a model inside of it."""
+    return model._functional if isinstance(model, keras.Sequential) else model
+
+
+def calls(model: keras.Model) -> Iterator[Any]:
+    """Keras' records of a functional model's calls, none before those that it needs.
+
+    Each has `operation`, `arguments`, `input_tensors` and `outputs`.
+    """
+    for _, level in sorted(_functional(model)._nodes_by_depth.items(), reverse=True):
+        yield from (node for node in level if not node.is_input)
+
+
+def maker(tensor: Any) -> Any:
+    """The operation whose call gave a Keras tensor."""
+    return tensor._keras_history.operation
+
+
+def feeds(model: keras.Model) -> dict[int, list[Any]]:
+    """Id of an operation -> the operations whose results it takes, within one functional model."""
+    found: dict[int, list[Any]] = {}
+    for call in calls(model):
+        found.setdefault(id(call.operation), []).extend(map(maker, call.input_tensors))
+    return found
+
+
+def input_structure(model: keras.Model) -> Any:
+    """The inputs as the model was made of them: a tensor, or a list or dict of tensors."""
+    return _functional(model)._inputs_struct
+
+
+def replay(model: keras.Model, tensors: list, operation_fn: Callable[[Any], Callable]) -> Any:
+    """Goes through all calls of a functional model again.
+
+    Args:
+        model: The model.
+        tensors: In place of its inputs.
+        operation_fn: Operation -> what is called in its place, with the tensors of this time.
+
+    Returns:
+        What the calls of the outputs gave.
+    """
+    return _functional(model)._run_through_graph(tensors, operation_fn=operation_fn)
 
 
 def copied(layer):

@@ -1,24 +1,13 @@
-"""Running a network: on batches, compiled once; and on pictures, from files to predictions."""
+"""Running a model on batches, compiled once."""
 
-import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
-from types import SimpleNamespace
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
 from kerazoo._errors import invalid
-from kerazoo._machine import cores
-from kerazoo.pictures import PictureError, as_picture, find_pictures, is_one_path
 from kerazoo.preprocessing import Preprocessing
-from kerazoo.tasks import task_of
-from kerazoo.tasks.task import Task, check_options
-
-_AHEAD = 2  # batches that are decoded while one is computed
 
 
 def inference_function(model: Any, batch: int | None = None) -> Callable[[Any], Any]:
@@ -65,164 +54,7 @@ def picture_preprocessing(model: Any, record: Preprocessing | None = None) -> Pr
     return record.without_normalisation() if inside else record
 
 
-class Predictor:
-    """From pictures to predictions, through whatever runs the network.
-
-    `Predictor.of_model` makes one of a Keras model as it is built; `kerazoo.deploy.Runner` is one
-    on another runtime.
-
-    Args:
-        run: float32 `(batch, height, width, channels)` -> outputs by name, NumPy arrays.
-        task: Of the network.
-        name: Of the network, for messages.
-        record: What it carries (`ModelInfo`, `ExportRecord`); None for nothing.
-        preprocessing: How pictures are prepared; None where that is unknown, so that only prepared
-            arrays can be taken.
-        labels: Label set or names, in place of those of `record`.
-        input_shape: `(height, width, channels)`, None where any will do.
-        batch_size: Pictures at a time.
-    """
-
-    def __init__(
-        self,
-        run: Callable[[np.ndarray], Mapping[str, np.ndarray]],
-        task: Task,
-        *,
-        name: str,
-        record: Any = None,
-        preprocessing: Preprocessing | None = None,
-        labels: str | Sequence[str] | None = None,
-        input_shape: Sequence[int | None] = (None, None, None),
-        batch_size: int = 32,
-    ):
-        self.task, self.name, self.record = task, name, record
-        self.preprocessing, self.batch_size = preprocessing, batch_size
-        self.input_shape = tuple(input_shape)
-        self._run = run
-        self._labelled = _labelled(record, labels)
-
-    @classmethod
-    def of_model(
-        cls,
-        model: Any,
-        *,
-        preprocessing: Preprocessing | None = None,
-        labels: str | Sequence[str] | None = None,
-        batch_size: int = 32,
-    ) -> "Predictor":
-        """A Keras model as it is built.
-
-        Raises:
-            ValueError: It is not of the task that it says, or does not carry its preprocessing.
-        """
-        info = getattr(model, "info", None)
-        task = task_of(info)
-        task.check(model)
-        run = inference_function(model)
-        return cls(
-            lambda array: by_name(run(array), task.outputs, model.name),
-            task,
-            name=model.name,
-            record=info,
-            preprocessing=picture_preprocessing(model, preprocessing),
-            labels=labels,
-            input_shape=model.input_shape[1:],
-            batch_size=batch_size,
-        )
-
-    def outputs(self, array: Any) -> dict[str, np.ndarray]:
-        """Outputs by name of inputs that are prepared already, in one batch.
-
-        Args:
-            array: float32 `(batch, height, width, channels)`, normalised.
-        """
-        array = np.ascontiguousarray(array, "float32")
-        if array.ndim != 4 or any(
-            wanted not in (None, found)
-            for wanted, found in zip(self.input_shape, array.shape[1:], strict=True)
-        ):
-            raise invalid("array", array.shape, f"of shape (batch, {str(self.input_shape)[1:]}")
-        return dict(self._run(array))
-
-    def __call__(self, array: Any) -> Any:
-        """`outputs`; of a network with a single one, that array alone."""
-        return _single(self.outputs(array))
-
-    def stream(
-        self, pictures: Any, skip: Callable[[PictureError], None] | None = None
-    ) -> Iterator[tuple[Any, Any]]:
-        """`(picture, outputs)` one after the other; threads decode while the network computes.
-
-        Outputs are as a call gives them, without the axis of the batch.
-
-        Args:
-            pictures: As for `predict`.
-            skip: Called with the error of a picture that cannot be read, which is then left out;
-                by default the error is raised.
-        """
-        for items, outputs in self._batches(pictures, skip):
-            for i, item in enumerate(items):
-                yield item, _single({name: y[i] for name, y in outputs.items()})
-
-    def predictions(
-        self, pictures: Any, skip: Callable[[PictureError], None] | None = None, **how: Any
-    ) -> Iterator[tuple[Any, Any]]:
-        """`(picture, prediction)` one after the other; arguments as for `stream` and `predict`."""
-        check_options(self.task, how)
-        for items, outputs in self._batches(pictures, skip):
-            yield from zip(items, self.task.decode(outputs, self._labelled, **how), strict=True)
-
-    def predict(self, pictures: Any, **how: Any) -> list[Any]:
-        """The prediction for each picture; of a classifier its best classes, best first.
-
-        Args:
-            pictures: A file, folder or glob, or several; PIL pictures; or uint8 arrays `(height,
-                width, 3)` of 0 to 255, of any size, in a list or as one array `(count, height,
-                width, 3)`.
-            **how: Options of the task; of classification `top=5`, how many classes.
-
-        Raises:
-            PictureError: A file cannot be read.
-        """
-        return [prediction for _, prediction in self.predictions(pictures, **how)]
-
-    def _batches(
-        self, pictures: Any, skip: Callable[[PictureError], None] | None
-    ) -> Iterator[tuple[Sequence[Any], dict[str, np.ndarray]]]:
-        if self.preprocessing is None:
-            rule = f"given to {type(self).__name__}: the network does not carry its own"
-            raise invalid("preprocessing", None, rule)
-        for batch in self._decoded(listed(pictures)):
-            read = []
-            for item, future in batch:
-                try:
-                    read.append((item, future.result()))
-                except PictureError as error:
-                    if skip is None:
-                        raise
-                    skip(error)
-            if read:
-                items, arrays = zip(*read, strict=True)
-                yield items, self.outputs(np.stack(arrays))
-
-    def _decoded(self, items: Sequence[Any]) -> Iterator[list[tuple[Any, Future]]]:
-        waiting: deque[list[tuple[Any, Future]]] = deque()
-        pool = ThreadPoolExecutor(cores())
-        try:
-            for start in range(0, len(items), self.batch_size):
-                batch = items[start : start + self.batch_size]
-                waiting.append([(item, pool.submit(self._read, item)) for item in batch])
-                if len(waiting) > _AHEAD:
-                    yield waiting.popleft()
-            yield from waiting
-        finally:  # also where the caller stops early: what has not begun is not begun
-            pool.shutdown(cancel_futures=True)
-
-    def _read(self, item: Any) -> np.ndarray:
-        return self.preprocessing.from_pil(as_picture(item))
-
-
-def by_name(outputs: Any, names: Sequence[str], network: str) -> dict[str, Any]:
+def named_outputs(outputs: Any, names: Sequence[str], network: str) -> dict[str, Any]:
     """A network's outputs under the names, and in the order, of its task.
 
     Args:
@@ -244,52 +76,3 @@ def by_name(outputs: Any, names: Sequence[str], network: str) -> dict[str, Any]:
         rule = f"one with the outputs {', '.join(names)}"
         raise invalid("model", f"{network} with {len(outputs)} outputs", rule)
     return dict(zip(names, outputs, strict=True))
-
-
-def is_one_picture(pictures: Any) -> bool:
-    """Whether that is a picture, rather than what may hold several (a list, folder or glob)."""
-    if isinstance(pictures, np.ndarray):
-        return pictures.ndim < 4
-    if isinstance(pictures, str | os.PathLike):
-        return is_one_path(pictures)
-    from PIL import Image
-
-    return isinstance(pictures, bytes | Image.Image)
-
-
-def listed(pictures: Any) -> list[Any]:
-    """Pictures as a list of paths, uint8 arrays and PIL pictures; see `Predictor.predict`."""
-    from PIL import Image
-
-    if isinstance(pictures, str | os.PathLike):
-        return find_pictures([pictures])
-    if isinstance(pictures, bytes | Image.Image) or not isinstance(pictures, Iterable):
-        raise invalid("pictures", pictures, "paths, PIL pictures or uint8 arrays, in a list")
-    items = list(pictures)
-    if all(isinstance(item, str | os.PathLike) for item in items):
-        return find_pictures(items)
-    return [path for item in items for path in _listed(item)]
-
-
-def _listed(item: Any) -> list[Any]:
-    from PIL import Image
-
-    if isinstance(item, str | os.PathLike):
-        return find_pictures([item])
-    picture = isinstance(item, np.ndarray) and item.dtype == np.uint8 and item.ndim in (2, 3)
-    if picture or isinstance(item, bytes | Image.Image):
-        return [item]
-    shown = f"{item.dtype} {item.shape}" if isinstance(item, np.ndarray) else item
-    rule = "paths, PIL pictures or uint8 arrays (height, width, channels), 0 to 255"
-    raise invalid("pictures", shown, rule)
-
-
-def _single(outputs: Mapping[str, Any]) -> Any:
-    return next(iter(outputs.values())) if len(outputs) == 1 else outputs
-
-
-def _labelled(record: Any, labels: str | Sequence[str] | None) -> Any:
-    """What `Task.decode` takes for the record, with `labels` in place of its own."""
-    if labels is None:
-        return record
-    return SimpleNamespace(labels=labels) if record is None else replace(record, labels=labels)

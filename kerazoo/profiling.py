@@ -64,7 +64,7 @@ def profile(model, input_shape: tuple[int, int, int] | None = None) -> Profile:
         )
     shapes = _output_shapes(model, (1, *shape))
     rows = []
-    for layer in model._flatten_layers(include_self=False, recursive=False):
+    for layer in model.layers:
         params = sum(math.prod(v.shape) for v in layer.trainable_variables)
         macs = sum(multiply_adds(layer, s) for s in shapes.get(layer.name, ()))
         if params or macs:
@@ -76,11 +76,12 @@ def profile(model, input_shape: tuple[int, int, int] | None = None) -> Profile:
 def _output_shapes(model, input_shape) -> dict[str, list[tuple]]:
     """Layer name -> output shape of each of its calls, for pictures of `input_shape`."""
     if tuple(model.inputs[0].shape[1:]) == input_shape[1:]:
-        nodes = [node for level in model._nodes_by_depth.values() for node in level]
+        from kerazoo._graph import calls
+
         shapes: dict[str, list[tuple]] = {}
-        for node in nodes:
-            output = node.outputs[0]
-            shapes.setdefault(node.operation.name, []).append((1, *output.shape[1:]))
+        for call in calls(model):
+            output = call.outputs[0]
+            shapes.setdefault(call.operation.name, []).append((1, *output.shape[1:]))
         return shapes
     return _traced_shapes(model, input_shape)
 
@@ -88,6 +89,8 @@ def _output_shapes(model, input_shape) -> dict[str, list[tuple]]:
 def _traced_shapes(model, input_shape) -> dict[str, list[tuple]]:
     """The same for another input size: shape inference through the graph, nothing computed."""
     import keras
+
+    from kerazoo._graph import replay
 
     shapes: dict[str, list[tuple]] = {}
 
@@ -101,5 +104,5 @@ def _traced_shapes(model, input_shape) -> dict[str, list[tuple]]:
         return infer
 
     tensor = keras.KerasTensor(input_shape, dtype=model.inputs[0].dtype)
-    model._run_through_graph([tensor], operation_fn=watch)
+    replay(model, [tensor], watch)
     return shapes

@@ -29,7 +29,7 @@ from kerazoo.publish.hub import hub_files
 from kerazoo.report.curves import draw_curves
 from kerazoo.tasks import get_task
 from kerazoo.training.inputs import CIFAR
-from kerazoo.training.run import load_trained
+from kerazoo.training.trained import load_trained
 
 ROOT = Path(__file__).parents[1]
 KEPT = ("command.txt", "log.csv", "recipe.json", "result.json", "run.json")

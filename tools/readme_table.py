@@ -9,6 +9,7 @@ from kerazoo import list_models
 from kerazoo._files import write_text
 from kerazoo.checkpoints.records import checkpoints_for
 from kerazoo.registry import get_entry
+from kerazoo.tasks import TASKS, get_task, task_of
 
 README = Path(__file__).parents[1] / "README.md"
 START, END = "<!-- models: make catalogue -->", "<!-- /models -->"
@@ -16,8 +17,9 @@ START, END = "<!-- models: make catalogue -->", "<!-- /models -->"
 
 def table() -> str:
     """One line a model: size, cost, the accuracy published for its default weights, licence."""
+    label = get_task(TASKS[0]).monitor.label
     lines = [
-        "| model | parameters (M) | multiply-adds (M) | top-1 (%) | weights | licence |",
+        f"| model | parameters (M) | multiply-adds (M) | {label} (%) | weights | licence |",
         "|---|---:|---:|---:|---|---|",
     ]
     for id in list_models():
@@ -25,10 +27,10 @@ def table() -> str:
         known = [c for c in checkpoints_for(entry.weights_of) if c.dataset == "imagenet"]
         known.sort(key=lambda c: (not c.default, c.size != entry.input_size))
         best = known[0] if known else None
-        top1 = best.metrics.get("top1") if best else None
+        figure = best.metrics.get(task_of(entry).monitor.metric) if best else None
         lines.append(
             f"| `{id}` | {entry.params / 1e6:.2f} | {entry.macs / 1e6:.1f} "
-            f"| {'–' if top1 is None else f'{top1:.1f}'} "
+            f"| {'–' if figure is None else f'{figure:.1f}'} "
             f"| {f'`{best.id}`' if best else '–'} | {best.licence if best else '–'} |"
         )
     return "\n".join(lines)

@@ -7,21 +7,23 @@ from typing import Any
 import numpy as np
 
 from kerazoo._machine import require
-from kerazoo.deploy.runtimes import RUNTIMES as OPENERS
-from kerazoo.deploy.runtimes import open_runtime
+from kerazoo.deploy.runtimes import OPENERS, open_runtime
 
 _CALIBRATION = 4  # pictures
 
 
 @dataclass(frozen=True)
-class Runtime:
-    """One way to run a network.
+class Candidate:
+    """One way to run a network: a format, how the network is put into it, how it is opened.
+
+    "tensorflow" is the network as it was built and "fused" the fused one, both from a `.keras` file
+    that TensorFlow runs; the others are fused.
 
     Attributes:
         name: What `--runtimes` takes.
         title: Heading in tables.
-        format: Of the file, a name both in `kerazoo.deploy.export.FORMATS` and in
-            `kerazoo.deploy.runtimes.RUNTIMES`.
+        format: Of the file, a name both in `kerazoo.deploy.exporting.FORMATS` and in
+            `kerazoo.deploy.runtimes.OPENERS`.
         fused: Whether the network is fused for that format; otherwise it is left as built.
         precision: Of the file, as `kerazoo.deploy.export` takes it.
         options: Of the runtime.
@@ -35,7 +37,7 @@ class Runtime:
     options: tuple[tuple[str, Any], ...] = ()
 
     def prepare(self, model, folder: Path) -> Path:
-        """The network's file in this runtime's format, written into `folder` if not there yet.
+        """The network's file in this format, written into `folder` if not there yet.
 
         Raises:
             ImportError: Something is not installed; the extra that brings it is named.
@@ -43,7 +45,7 @@ class Runtime:
         from kerazoo.deploy import export
         from kerazoo.deploy.exporting import FORMATS
 
-        require(OPENERS[self.format][1], f"Runtime {self.name!r}")
+        require(OPENERS[self.format].needs, f"Runtime {self.name!r}")
         form = "fused" if self.fused else "built"
         path = Path(folder) / f"{form}_{self.precision}{FORMATS[self.format].suffix}"
         if not path.exists():
@@ -68,22 +70,22 @@ def _noise(model) -> np.ndarray:
 
 
 _STREAMS = (("streams", True),)
-RUNTIMES = {
-    runtime.name: runtime
-    for runtime in (
-        Runtime("tensorflow", "TensorFlow", "keras", fused=False),
-        Runtime("fused", "TensorFlow, fused", "keras"),
-        Runtime("openvino", "OpenVINO", "openvino"),
-        Runtime("openvino_streams", "OpenVINO, streams", "openvino", options=_STREAMS),
-        Runtime(
+CANDIDATES = {
+    candidate.name: candidate
+    for candidate in (
+        Candidate("tensorflow", "TensorFlow", "keras", fused=False),
+        Candidate("fused", "TensorFlow, fused", "keras"),
+        Candidate("openvino", "OpenVINO", "openvino"),
+        Candidate("openvino_streams", "OpenVINO, streams", "openvino", options=_STREAMS),
+        Candidate(
             *("openvino_bf16", "OpenVINO, bfloat16", "openvino"),
             options=(("precision", "bf16"), *_STREAMS),
         ),
-        Runtime(
+        Candidate(
             *("openvino_int8", "OpenVINO, int8", "openvino"), precision="int8", options=_STREAMS
         ),
-        Runtime("onnx", "ONNX Runtime", "onnx"),
-        Runtime("litert", "LiteRT", "litert"),
-        Runtime("litert_int8", "LiteRT, int8", "litert", precision="int8"),
+        Candidate("onnx", "ONNX Runtime", "onnx"),
+        Candidate("litert", "LiteRT", "litert"),
+        Candidate("litert_int8", "LiteRT, int8", "litert", precision="int8"),
     )
 }

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from kerazoo.benchmark.candidates import RUNTIMES
+from kerazoo.benchmark.candidates import CANDIDATES
 
 
 def footprint(runtime: str, file: Path, shape: tuple[int, ...], threads: int) -> dict[str, Any]:
@@ -48,10 +48,10 @@ def _measure(runtime: str, file: str, threads: str, sizes: str) -> dict[str, Any
 
     shape = tuple(int(n) for n in sizes.split(","))
     start = time.perf_counter()
-    _import(RUNTIMES[runtime].format)
+    _import(CANDIDATES[runtime].format)
     imported, before = time.perf_counter(), _peak_memory_mb()
     x = np.zeros(shape, "float32")
-    RUNTIMES[runtime].load(Path(file), shape, int(threads))(x)
+    CANDIDATES[runtime].load(Path(file), shape, int(threads))(x)
     loaded = time.perf_counter()
     return {
         "imports_s": round(imported - start, 3),

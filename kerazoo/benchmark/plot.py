@@ -7,12 +7,15 @@ from typing import Any
 
 from kerazoo._files import write_file
 from kerazoo.benchmark.report import _title
+from kerazoo.registry import Entry, catalogue, get_entry
+from kerazoo.tasks import task_of
+from kerazoo.tasks.task import Figure as Judged
 
 HEADS = {"latency": "accuracy_latency.png", "macs": "accuracy_macs.png"}
 
 
 def save_plots(report: Mapping[str, Any], folder: Path) -> list[Path]:
-    """Draws published top-1 against measured latency and against multiply-adds.
+    """Draws what models are judged by, as published, against latency and multiply-adds.
 
     Latency is that of the smallest batch; models whose accuracy is not published for the picture
     size are left out.
@@ -25,7 +28,7 @@ def save_plots(report: Mapping[str, Any], folder: Path) -> list[Path]:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError('Plots need matplotlib: pip install "kerazoo[plot]"') from error
-    models = {m["id"]: m for m in report["models"] if m.get("top1") is not None}
+    models = {m["id"]: m for m in report["models"] if _published(m) is not None}
     if not models:
         raise ValueError(
             "No plot: none of the models has a published accuracy at its picture size: "
@@ -52,14 +55,15 @@ def save_plots(report: Mapping[str, Any], folder: Path) -> list[Path]:
 
 
 def _draw(axes, lines, models, label: str) -> None:
+    labels = " / ".join(dict.fromkeys(_figure(model).label for model in models.values()))
     for title, points in lines.items():
         by_family: dict[str, list] = {}
         for cost, id in sorted(points):
-            by_family.setdefault(_family(id), []).append((cost, id))
+            by_family.setdefault(_entry(models[id]).family, []).append((cost, id))
         colour = None
         for family in by_family.values():
             costs = [cost for cost, _ in family]
-            accuracies = [models[id]["top1"] for _, id in family]
+            accuracies = [_published(models[id]) for _, id in family]
             kept = {} if colour is None or not title else {"color": colour}
             (line,) = axes.plot(costs, accuracies, "o-", **kept)
             colour = line.get_color()
@@ -68,13 +72,20 @@ def _draw(axes, lines, models, label: str) -> None:
                 if not title or title == next(iter(lines)):
                     axes.annotate(id, (cost, accuracy), (4, -10), textcoords="offset points")
     axes.set_xlabel(label)
-    axes.set_ylabel("top-1 on ImageNet, as published (%)")
+    axes.set_ylabel(f"{labels} on ImageNet, as published (%)")
     axes.grid(alpha=0.3)
     if any(lines):
         axes.legend()
 
 
-def _family(id: str) -> str:
-    from kerazoo.registry import get_entry
+def _entry(model: Mapping[str, Any]) -> Entry:
+    return get_entry(model.get("architecture") or model["id"])
 
-    return get_entry(id).family
+
+def _figure(model: Mapping[str, Any]) -> Judged:
+    return task_of(_entry(model)).monitor
+
+
+def _published(model: Mapping[str, Any]) -> float | None:
+    """What the model is judged by, if that is published for its picture size: only ids have it."""
+    return model.get(_figure(model).metric) if model["id"] in catalogue() else None

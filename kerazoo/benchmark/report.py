@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from kerazoo.benchmark.candidates import RUNTIMES
+from kerazoo.benchmark.candidates import CANDIDATES
 
 
 def markdown(report: Mapping[str, Any]) -> str:
@@ -38,7 +38,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], left: int = 2) -
 
 
 def _title(runtime: str) -> str:
-    return RUNTIMES[runtime].title if runtime in RUNTIMES else runtime
+    return CANDIDATES[runtime].title if runtime in CANDIDATES else runtime
 
 
 def _speed(report, batch: int) -> str:

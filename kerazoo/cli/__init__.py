@@ -5,10 +5,12 @@ usage or an error, told in one line on stderr; 130 interrupted.
 """
 
 import argparse
+import contextlib
 import importlib
+import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from kerazoo.cli._output import complain
 
@@ -54,7 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(words)
     args.words = words  # for commands that record how they were called
     try:
-        return args.run(args)
+        with _warnings_told():
+            return args.run(args)
     except KeyboardInterrupt:
         complain("interrupted")
         return 130
@@ -68,6 +71,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
         complain(f"error: {kind}{error}")
         return 2
+
+
+class _Complaints(logging.Handler):
+    """What the library warns of, as lines of the command."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        complain(record.getMessage())
+
+
+@contextlib.contextmanager
+def _warnings_told() -> Iterator[None]:
+    handler, log = _Complaints(logging.WARNING), logging.getLogger("kerazoo")
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -44,62 +44,20 @@ def add_weights_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def load_model(args: argparse.Namespace) -> Any:
-    """The network that the options describe, or an `Exported`; Keras is imported here."""
-    from kerazoo.open import find_exported, is_stored, open_model
-
-    exported = find_exported(args.model)
-    if exported is None:
-        import_keras()
-    # Such a network is there already: `--like` can but say how its pictures are prepared.
-    made = exported is not None or is_stored(args.model)
-    return open_model(
-        args.model,
-        args.weights,
-        size=args.size,
-        like=None if made else args.like,
-        **dict(args.settings),
-    )
-
-
 def load_network(args: argparse.Namespace) -> Any:
-    """The same for what cannot do with an exported one."""
-    from kerazoo.open import Exported, not_buildable
+    """The Keras network that the options describe; Keras is imported here.
 
-    model = load_model(args)
-    if isinstance(model, Exported):
-        raise not_buildable(model)
-    return model
+    Raises:
+        ValueError: There is none, or an exported one, of which nothing can be made.
+    """
+    from kerazoo.open import find_exported, is_stored, not_buildable, open_model
 
-
-def is_exported(name: str) -> bool:
-    """Whether MODEL is what `kerazoo export` writes for another runtime."""
-    from kerazoo.open import find_exported
-
-    return find_exported(name) is not None
-
-
-def load_runner(args: argparse.Namespace) -> Any:
-    """The `kerazoo.deploy.Runner` that the options and `--runtime` describe."""
-    from kerazoo.open import Exported
-
-    model = load_model(args)
+    if (exported := find_exported(args.model)) is not None:
+        raise not_buildable(exported)
     import_keras()
-    from kerazoo.deploy import Runner
-
-    return Runner(
-        model.path if isinstance(model, Exported) else model,
-        args.runtime or "auto",
-        batch_size=args.batch_size,
-        preprocessing=named_preprocessing(args),
-    )
-
-
-def load_preprocessing(args: argparse.Namespace, model: Any) -> Any:
-    """How pictures are prepared for `model`, `--like` and `--size` considered."""
-    from kerazoo.inference import picture_preprocessing
-
-    return picture_preprocessing(model, named_preprocessing(args))
+    # A stored model is built already: `--like` can but say how its pictures are prepared.
+    like = None if is_stored(args.model) else args.like
+    return open_model(args.model, args.weights, size=args.size, like=like, **dict(args.settings))
 
 
 def named_preprocessing(args: argparse.Namespace) -> Any:

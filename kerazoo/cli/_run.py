@@ -11,7 +11,7 @@ DATA = "TFDS name, folder or .csv file"
 _NUMBERS = {"epochs": positive, "batch_size": positive, "learning_rate": float, "seed": int}
 
 
-def add_data_dir(parser: argparse.ArgumentParser) -> None:
+def add_data_dir(parser: argparse._ActionsContainer) -> None:
     """`--data-dir`, beside a data set that may be TFDS'."""
     parser.add_argument("--data-dir", help="for TFDS sets: folder that holds <name>/<version>")
 

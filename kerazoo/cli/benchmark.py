@@ -24,7 +24,9 @@ FILES = ("benchmark.json", "benchmark.md")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("models", metavar="MODEL", nargs="+", help="ids or patterns")
+    parser.add_argument(
+        "models", metavar="MODEL", nargs="+", help="as elsewhere, or a pattern of ids"
+    )
     parser.add_argument("--runtimes", nargs="+", metavar="NAME", help="default: all")
     parser.add_argument(
         "--batch", nargs="+", type=positive, default=[1, 16], help="pictures at a time (1 16)"
@@ -45,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from kerazoo._errors import invalid
-    from kerazoo.benchmark.candidates import RUNTIMES
+    from kerazoo.benchmark.candidates import CANDIDATES
 
     models = _models(args.models)
     folder = Path(args.output) if args.output else None
@@ -59,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
 
     report = benchmark(
         models,
-        tuple(args.runtimes or RUNTIMES),
+        tuple(args.runtimes or CANDIDATES),
         args.batch,
         args.rounds,
         args.threads,
@@ -80,7 +82,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _models(patterns: list[str]) -> list[str]:
-    """The ids that the patterns mean, in the order given, each once."""
+    """What is measured, in the order given, each once: patterns stand for ids."""
+    from kerazoo.benchmark.models import check_model
     from kerazoo.registry import get_entry, list_models
 
     found: dict[str, None] = {}
@@ -88,7 +91,9 @@ def _models(patterns: list[str]) -> list[str]:
         ids = list_models(pattern) if set(pattern) & set("*?[") else [pattern]
         if not ids:
             get_entry(pattern)  # raises, and names what there is
-        found |= dict.fromkeys(get_entry(id).id for id in ids)
+        for id in ids:
+            check_model(id)
+        found |= dict.fromkeys(ids)
     return list(found)
 
 

@@ -39,20 +39,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     import_keras()
-    from kerazoo.cli.predict import predict_files, print_predictions
-    from kerazoo.inference import picture_preprocessing
+    from kerazoo.cli.predict import print_predictions
     from kerazoo.pictures import open_picture
+    from kerazoo.prediction import open_predictor
     from kerazoo.report.contact_sheet import contact_sheet, save_sheet
 
     paths = _photographs()
     model = _model(args.weights)
-    results = predict_files(model, picture_preprocessing(model), paths, top=3, batch=len(paths))
-    named = [(Path(path.name), predictions) for path, predictions in results]
-    print_predictions(named)
+    predictor = open_predictor(model)
+    results = list(predictor.predictions(paths, top=3))
+    task = predictor.task
+    print_predictions(task, [(Path(path.name), prediction) for path, prediction in results])
     sheet = contact_sheet(
         f"{model.name}, weights {model.info.checkpoint}",
-        [open_picture(path) for path, _ in results],
-        [[(each.name, each.score) for each in predictions] for _, predictions in results],
+        [task.draw(open_picture(path), prediction) for path, prediction in results],
+        [task.captions(prediction) for _, prediction in results],
     )
     save_sheet(sheet, args.output)
     print(f"\nContact sheet: {args.output}")

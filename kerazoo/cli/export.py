@@ -7,8 +7,10 @@ from typing import Any
 from kerazoo._errors import invalid
 from kerazoo.cli._model import add_model_options, load_network, named_preprocessing, positive
 from kerazoo.cli._quiet import import_keras
+from kerazoo.cli._run import DATA, add_data_dir
+from kerazoo.cli._task import add_task_options, task_options
 
-SUMMARY = "write a classifier for TF Serving, LiteRT, ONNX, OpenVINO or Keras"
+SUMMARY = "write a network for TF Serving, LiteRT, ONNX, OpenVINO or Keras"
 EPILOG = """\
 The network is fused for the format first. Labels and preprocessing go into a JSON file beside the
 output (in a SavedModel: assets.extra/kerazoo.json), so that `kerazoo predict OUTPUT` needs nothing
@@ -19,7 +21,7 @@ examples:
   kerazoo export mixnet_s --format litert --precision float16
   kerazoo export mobilenet_v2 --format openvino --precision int8 --representative photographs/
   kerazoo export mixnet_s --weights cifar10 --format litert --precision int8 \\
-      --data cifar10 --split train[:300] --data-dir ~/tensorflow_datasets
+      --data cifar10 --data-dir ~/tensorflow_datasets
 """
 
 
@@ -44,14 +46,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--no-fuse", action="store_true", help="keep the network as it was built")
     parser.add_argument("--labels", help="imagenet, cifar10, or a text file with a name a line")
-    parser.add_argument("--top", type=positive, default=5, help="savedmodel: classes named (5)")
+    add_task_options(parser, "savedmodel: ")
     parser.add_argument("--version", type=positive, default=1, help="savedmodel: its number (1)")
     parser.add_argument("--opset", type=positive, default=17, help="onnx: operations (17)")
     data = parser.add_argument_group("pictures for int8")
     data.add_argument("--representative", metavar="IMAGE", nargs="+", help="files, folders, globs")
-    data.add_argument("--data", help="TFDS data set in --data-dir")
-    data.add_argument("--data-dir", help="TFDS folder; nothing is downloaded")
-    data.add_argument("--split", default="train[:300]", help="of --data (default: train[:300])")
+    data.add_argument("--data", help=DATA)
+    add_data_dir(data)
+    data.add_argument("--split", help="of --data (default: train, or all where there are none)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -62,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
     from kerazoo.deploy.exporting.export import check_arguments
 
     check_arguments(args.format, args.precision, args.target, not args.no_fuse, args.opset)
+    pictures = representative() if representative else None  # a typo should not cost a model
     path = export(
         load_network(args),
         args.output or _default_output(args, FORMATS[args.format].suffix),
@@ -69,13 +72,13 @@ def run(args: argparse.Namespace) -> int:
         precision=args.precision,
         fused=not args.no_fuse,
         target=args.target,
-        representative=representative() if representative else None,
+        representative=pictures,
         preprocessing=named_preprocessing(args),
         labels=_labels(args.labels),
-        top=args.top,
         version=args.version,
         opset=args.opset,
         force=args.force,
+        **task_options(args),
     )
     print(path)
     return 0
@@ -94,13 +97,11 @@ def _representative(args: argparse.Namespace) -> Any:
         return lambda: args.representative
     if not args.data:
         return None
-    if not args.data_dir:
-        raise invalid("data_dir", None, "given with --data")
 
     def load() -> Any:
-        from kerazoo.data.tfds import tfds_source
+        from kerazoo.data.open import open_source
 
-        return tfds_source(args.data, args.split, data_dir=args.data_dir)
+        return open_source(args.data, args.split, data_dir=args.data_dir)
 
     return load
 

@@ -1,43 +1,76 @@
-"""`kerazoo info`: one model and its weights, or one set of weights."""
+"""`kerazoo info`: one model and its weights, one set of weights, or what a name stands for."""
 
 import argparse
 import dataclasses
+import json
+from collections.abc import Sequence
 from typing import Any
 
+from kerazoo.cli._model import MODEL, add_weights_options
 from kerazoo.cli._output import millions, percent, print_json, print_table
 
-SUMMARY = "describe a model and its weights"
+SUMMARY = "describe a model and its weights, or any trained network"
 EPILOG = """\
 examples:
   kerazoo info mixnet_m
   kerazoo info timm/tf_mixnet_m.in1k
   kerazoo info mobilenet_v2_100 --json
+  kerazoo info runs/pets
+  kerazoo info mobilenet_v3_small --weights mine.weights.h5
+  kerazoo info mixnet_s.tflite
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", metavar="MODEL", help="model id, or id of weights")
+    parser.add_argument("model", metavar="MODEL", help=f"{MODEL}, or an exported file")
+    add_weights_options(parser)
     parser.add_argument("--json", action="store_true", help="JSON instead of text")
 
 
 def run(args: argparse.Namespace) -> int:
     from kerazoo.checkpoints.records import all_checkpoints, get_checkpoint
+    from kerazoo.open import find, find_exported
+    from kerazoo.registry import catalogue
 
-    if "/" in args.model or any(c.id == args.model for c in all_checkpoints()):
+    if args.model in catalogue() and args.weights is None:
+        return _show_model(args.model, args.json)
+    if any(c.id == args.model for c in all_checkpoints()):
         facts = _plain(get_checkpoint(args.model))
-        if args.json:
-            print_json(facts)
-        else:
-            _print_facts(facts)
-        return 0
-    return _show_model(args.model, args.json)
+    elif (exported := find_exported(args.model)) is not None:
+        facts = _exported(exported)
+    else:
+        facts = _found(find(args.model, args.weights, like=args.like))
+    if args.json:
+        print_json(facts)
+    else:
+        _print_facts(facts)
+    return 0
+
+
+def _found(start: Any) -> dict[str, Any]:
+    """What is known of a network, by the name in which `open_model` would open it."""
+    facts = dataclasses.asdict(start)
+    return {**facts, "preprocessing": start.preprocessing.to_dict()}
+
+
+def _exported(exported: Any) -> dict[str, Any]:
+    """What an exported network carries beside it."""
+    from kerazoo.deploy.exporting import read_record
+    from kerazoo.deploy.runner import located
+
+    path, _ = located(exported.path)
+    record = read_record(path)
+    facts = {"path": str(exported.path), "format": exported.format}
+    return {**facts, **(json.loads(record.to_json()) if record else {})}
 
 
 def _show_model(id: str, as_json: bool) -> int:
     from kerazoo.checkpoints.records import checkpoints_for
     from kerazoo.registry import get_entry
+    from kerazoo.tasks import task_of
 
     entry = get_entry(id)
+    figures = task_of(entry).figures
     checkpoints = checkpoints_for(entry.weights_of)
     facts = {
         "id": entry.id,
@@ -61,21 +94,20 @@ def _show_model(id: str, as_json: bool) -> int:
         print("No pretrained weights.")
         return 0
     print_table(
-        ("weights", "data set", "size", "top-1", "top-5", "licence", "default"),
-        [_row(c) for c in checkpoints],
-        right=(2, 3, 4),
+        ("weights", "data set", "size", *(f.label for f in figures), "licence", "default"),
+        [_row(c, figures) for c in checkpoints],
+        right=range(2, 3 + len(figures)),
     )
     return 0
 
 
-def _row(checkpoint: Any) -> tuple[str, ...]:
+def _row(checkpoint: Any, figures: Sequence[Any]) -> tuple[str, ...]:
     height, width = checkpoint.size
     return (
         checkpoint.id,
         checkpoint.dataset,
         str(height) if height == width else f"{height}x{width}",
-        percent(checkpoint.metrics.get("top1")),
-        percent(checkpoint.metrics.get("top5")),
+        *(percent(checkpoint.metrics.get(figure.metric)) for figure in figures),
         checkpoint.licence + (", non-commercial" if checkpoint.non_commercial else ""),
         "yes" if checkpoint.default else "",
     )

@@ -8,8 +8,9 @@ from kerazoo.cli._output import complain, millions, percent, print_json, print_t
 
 SUMMARY = "list the models"
 EPILOG = """\
-Parameters and multiply-adds are in millions, for one picture of the default size. Top-1 is what
-the publisher of the default weights states for ImageNet. (+n): n more weights, see `kerazoo info`.
+Parameters and multiply-adds are in millions, for one picture of the default size. The share in
+percent is what the publisher of the default weights states. (+n): n more weights, see
+`kerazoo info`. A column says what models are for where that differs.
 
 examples:
   kerazoo list
@@ -39,22 +40,33 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json(models)
     elif models:
-        print_table(
-            ("model", "params (M)", "mult-adds (M)", "top-1 (%)", "weights"),
-            [_row(model) for model in models],
-            right=(1, 2, 3),
-        )
+        _print(models)
     else:
         complain("no model matches; `kerazoo list` shows all")
     return 0
+
+
+def _print(models: list[dict[str, Any]]) -> None:
+    from kerazoo.tasks import get_task
+
+    tasks = dict.fromkeys(model["task"] for model in models)
+    label = " / ".join(get_task(task).monitor.label for task in tasks)
+    header = ("model", "params (M)", "mult-adds (M)", f"{label} (%)", "weights")
+    rows = [_row(model) for model in models]
+    if len(tasks) > 1:
+        header = (*header, "task")
+        rows = [(*row, model["task"]) for row, model in zip(rows, models, strict=True)]
+    print_table(header, rows, right=(1, 2, 3))
 
 
 def _describe(id: str, pattern: str | None) -> dict[str, Any] | None:
     """One model as plain values, or None where no weights of it match."""
     from kerazoo.checkpoints.records import checkpoints_for
     from kerazoo.registry import get_entry
+    from kerazoo.tasks import task_of
 
     entry = get_entry(id)
+    metric = task_of(entry).monitor.metric
     found = [c for c in checkpoints_for(entry.weights_of) if _matches(c, pattern)]
     if pattern and not found:
         return None
@@ -67,7 +79,7 @@ def _describe(id: str, pattern: str | None) -> dict[str, Any] | None:
         "params": entry.params,
         "multiply_adds": entry.macs,
         "input_size": list(entry.input_size),
-        "top1": found[0].metrics.get("top1") if found else None,
+        metric: found[0].metrics.get(metric) if found else None,
         "weights": [c.id for c in found],
     }
 
@@ -78,12 +90,14 @@ def _matches(checkpoint: Any, pattern: str | None) -> bool:
 
 
 def _row(model: dict[str, Any]) -> tuple[str, ...]:
+    from kerazoo.tasks import get_task
+
     weights = model["weights"]
     more = f" (+{len(weights) - 1})" if len(weights) > 1 else ""
     return (
         model["id"],
         millions(model["params"]),
         millions(model["multiply_adds"]),
-        percent(model["top1"]),
+        percent(model[get_task(model["task"]).monitor.metric]),
         f"{weights[0]}{more}" if weights else "–",
     )

@@ -3,18 +3,13 @@
 import argparse
 import csv
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from kerazoo.cli._model import (
-    add_model_options,
-    is_exported,
-    load_model,
-    load_preprocessing,
-    load_runner,
-    positive,
-)
+from kerazoo.cli._model import add_model_options
 from kerazoo.cli._output import Progress, complain, print_json, print_table
+from kerazoo.cli._task import add_runtime, add_task_options, load_predictor, task_options
 
 SUMMARY = "name what is on pictures"
 EPILOG = """\
@@ -36,12 +31,8 @@ examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model_options(parser)
     parser.add_argument("pictures", metavar="IMAGE", nargs="+", help="file, folder or glob")
-    parser.add_argument("--top", type=positive, default=5, help="classes a picture (default: 5)")
-    parser.add_argument(
-        "--runtime",
-        help="auto, tensorflow, openvino, onnx or litert: the network is fused and exported for it "
-        "first (default: Keras as it is built; for an exported MODEL its own)",
-    )
+    add_task_options(parser)
+    add_runtime(parser)
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="JSON instead of a table")
     form.add_argument("--csv", action="store_true", help="CSV instead of a table")
@@ -51,89 +42,50 @@ def run(args: argparse.Namespace) -> int:
     from kerazoo.pictures import find_pictures
 
     paths = find_pictures(args.pictures)  # before the model: a typo should not cost its loading
-    if args.runtime or is_exported(args.model):
-        results = _through_runtime(args, paths)
-    else:
-        model = load_model(args)
-        preprocessing, top, batch = load_preprocessing(args, model), args.top, args.batch_size
-        with Progress(len(paths), "picture") as progress:
-            results = predict_files(model, preprocessing, paths, top, batch, progress.at)
-    show = _print_json if args.json else _print_csv if args.csv else print_predictions
-    show(results)
-    return 0 if len(results) == len(paths) else 1
-
-
-def _through_runtime(args: argparse.Namespace, paths: list[Path]) -> list[tuple[Path, list[Any]]]:
-    runner, results, skipped = load_runner(args), [], []
+    predictor = load_predictor(args)
+    results, skipped = [], []
 
     def skip(error: Exception) -> None:
         skipped.append(error)
         complain(error)
 
     with Progress(len(paths), "picture") as progress:
-        for path, scores in runner.stream(paths, skip):
-            results.append((path, runner.decode(scores[None], args.top)[0]))
+        for found in predictor.predictions(paths, skip, **task_options(args)):
+            results.append(found)
             progress.at(len(results) + len(skipped), len(paths))
-    return results
+    show = _print_json if args.json else _print_csv if args.csv else print_predictions
+    show(predictor.task, results)
+    return 0 if len(results) == len(paths) else 1
 
 
-def predict_files(
-    model: Any, preprocessing: Any, paths: list[Path], top: int, batch: int, progress: Any = None
-) -> list[tuple[Path, list[Any]]]:
-    """`(path, predictions)` of every picture that can be read; the others are complained of."""
-    import numpy as np
+def print_predictions(task: Any, results: Sequence[tuple[Path, Any]]) -> None:
+    """A table with a line for each thing that was found, the picture's name on the first of them.
 
-    from kerazoo.inference import inference_function
-    from kerazoo.labels import decode_predictions
-
-    run_batch, results = inference_function(model), []
-    # A model with random or fresh weights carries no labels: the number of classes decides.
-    labelled = {"model": model} if getattr(getattr(model, "info", None), "labels", None) else {}
-    for start in range(0, len(paths), batch):
-        read = _read(paths[start : start + batch], preprocessing)
-        if read:
-            scores = run_batch(np.stack(list(read.values())))
-            results += zip(read, decode_predictions(scores, top, **labelled), strict=True)
-        if progress:
-            progress(min(start + batch, len(paths)), len(paths))
-    return results
-
-
-def print_predictions(results: list[tuple[Path, list[Any]]]) -> None:
-    """A table with a line for each class, the picture's name on the first of them."""
+    Args:
+        task: Of the network.
+        results: Pictures with their predictions.
+    """
     rows = [
-        ("" if rank else str(path), f"{100 * each.score:.1f}", each.name)
-        for path, predictions in results
-        for rank, each in enumerate(predictions)
+        ("" if rank else str(path), *row)
+        for path, prediction in results
+        for rank, row in enumerate(task.rows(prediction))
     ]
     if rows:
-        print_table(("picture", "score (%)", "class"), rows, right=(1,))
+        print_table(("picture", *task.columns), rows, right=(1,))
 
 
-def _read(paths: list[Path], preprocessing: Any) -> dict[Path, Any]:
-    from kerazoo.pictures import PictureError, open_picture
-
-    read = {}
-    for path in paths:
-        try:
-            read[path] = preprocessing.from_pil(open_picture(path))
-        except PictureError as error:
-            complain(error)
-    return read
-
-
-def _print_json(results: list[tuple[Path, list[Any]]]) -> None:
+def _print_json(task: Any, results: Sequence[tuple[Path, Any]]) -> None:
     print_json(
         [
-            {"picture": str(path), "predictions": [each._asdict() for each in predictions]}
-            for path, predictions in results
+            {"picture": str(path), "predictions": task.json(prediction)}
+            for path, prediction in results
         ]
     )
 
 
-def _print_csv(results: list[tuple[Path, list[Any]]]) -> None:
+def _print_csv(task: Any, results: Sequence[tuple[Path, Any]]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(("picture", "rank", "index", "name", "score"))
-    for path, predictions in results:
-        for rank, each in enumerate(predictions, start=1):
-            writer.writerow((path, rank, *each))
+    writer.writerow(("picture", "rank", *task.fields))
+    for path, prediction in results:
+        for rank, found in enumerate(task.json(prediction), start=1):
+            writer.writerow((path, rank, *(found[name] for name in task.fields)))

@@ -79,8 +79,6 @@ def _check(model, allow_untrained: bool) -> None:
 
 
 def _freeze(model):
-    if isinstance(model, keras.Sequential):
-        model = keras.Model(model.inputs, model.outputs, name=model.name)
     graph = Graph.read(model)
     _Freezing(graph).run()
     frozen = graph.build(_freeze, in_training=True)

@@ -13,12 +13,13 @@ from kerazoo.deploy.exporting import FORMATS, export, read_record
 from kerazoo.deploy.exporting._format import Format
 from kerazoo.deploy.exporting.record import record_path
 from kerazoo.deploy.runtimes import OPENERS, open_runtime
-from kerazoo.inference import Predictor, by_name
+from kerazoo.inference import named_outputs
 from kerazoo.open import Exported, open_model
+from kerazoo.predictor import Predictor
 from kerazoo.preprocessing import Preprocessing
 from kerazoo.tasks import task_of
 
-# Runtime -> the format that it runs. What a model is exported to where a runtime is named: a SavedModel would want preprocessing.
+# Runtime -> the format that a model is exported to for it: a SavedModel would want preprocessing.
 _FORMATS = {"tensorflow": "keras", "openvino": "openvino", "onnx": "onnx", "litert": "litert"}
 # What `runtime="auto"` takes for a model: the first of these that is installed, TensorFlow at the
 # latest. Measured by `kerazoo benchmark mixnet_s mobilenet_v2 espnetv2 --batch 1 16` on two cores
@@ -81,14 +82,14 @@ class Runner(Predictor):
         if isinstance(what, str | os.PathLike):
             opened = Exported(Path(what), "keras") if has_record(what) else open_model(what)
         if isinstance(opened, Exported):
-            network = self._open(opened.path, runtime, threads, options)
+            network = self._open(opened, runtime, threads, options)
         else:
             network = self._open_model(opened, runtime, threads, options, preprocessing)
         record, name = self.record, Path(what).name if opened is not what else opened.name
         task = task_of(record)
         names = tuple(record.outputs) if record else task.outputs
         super().__init__(
-            lambda array: by_name(network(array), names, name),
+            lambda array: named_outputs(network(array), names, name),
             task,
             name=name,
             record=record,
@@ -98,8 +99,8 @@ class Runner(Predictor):
             batch_size=batch_size,
         )
 
-    def _open(self, path: Path, runtime: str, threads: int | None, options: dict) -> Any:
-        path, kind = located(path)
+    def _open(self, exported: Exported, runtime: str, threads: int | None, options: dict) -> Any:
+        path, kind = located(exported)
         own = kind.runtime
         if runtime not in ("auto", own):
             raise invalid(
@@ -120,7 +121,7 @@ class Runner(Predictor):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"network{kind.suffix}"
             export(model, path, kind.name, preprocessing=preprocessing)
-            return self._open(path, runtime, threads, options)
+            return self._open(Exported(path, kind.name), runtime, threads, options)
 
 
 def has_record(what: str | os.PathLike) -> bool:
@@ -154,22 +155,16 @@ def _fitting(given: Preprocessing | None, record: Any) -> Preprocessing | None:
     return given.without_normalisation() if inside else given
 
 
-def located(path: Path) -> tuple[Path, Format]:
-    """The file, or the version's folder of a SavedModel, that a path means, and its format.
+def located(exported: Exported) -> tuple[Path, Format]:
+    """The file, or the version's folder of a SavedModel (the highest), and its format.
 
     Raises:
-        ValueError: There is none.
+        ValueError: A file that belongs to it is missing.
     """
-    if path.is_dir():
+    path, kind = exported.path, FORMATS[exported.format]
+    if not kind.suffix:
         versions = [p for p in path.iterdir() if p.name.isdecimal() and _is_saved_model(p)]
-        folder = max(versions, key=lambda p: int(p.name), default=path)
-        if _is_saved_model(folder):
-            return folder, FORMATS["savedmodel"]
-        raise invalid("path", str(path), "a SavedModel's folder: no saved_model.pb in it")
-    kind = next((kind for kind in FORMATS.values() if kind.suffix == path.suffix), None)
-    if kind is None or not kind.suffix:
-        suffixes = ", ".join(kind.suffix for kind in FORMATS.values() if kind.suffix)
-        raise invalid("path", str(path), f"a file in one of {suffixes}, or a SavedModel's folder")
+        return max(versions, key=lambda p: int(p.name), default=path), kind
     for file in (path, *(path.with_suffix(suffix) for suffix in kind.beside)):
         if not file.is_file():
             raise invalid("path", str(path), f"an existing file: there is no {str(file)!r}")

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from kerazoo._errors import invalid
-from kerazoo._graph import Graph, is_graph, layers_of
+from kerazoo._graph import Graph, input_structure, is_graph, layers_of
 from kerazoo.deploy.learned_groups import freeze_groups
 from kerazoo.layers import FLGCConv2D
 from kerazoo.optimize._tfmot import Legacy, legacy
@@ -83,7 +83,7 @@ def to_tf_keras(model: keras.Model) -> Bridge:
     ]
     outputs = lowering.run(graph, inputs, "")
     of_input = {id(n.outputs[0]): x for n, x in zip(graph.inputs, inputs, strict=True)}
-    struct = keras.tree.map_structure(lambda x: of_input[id(x)], origin._inputs_struct)
+    struct = keras.tree.map_structure(lambda x: of_input[id(x)], input_structure(origin))
     rebuilt = packages.keras.Model(struct, outputs, name=model.name)
     _check_homes(origin, lowering.homes)
     return Bridge(rebuilt, origin, tuple(lowering.homes.values()))
@@ -91,8 +91,6 @@ def to_tf_keras(model: keras.Model) -> Bridge:
 
 def copied_model(model: keras.Model) -> keras.Model:
     """A copy with layers and weights of its own; of the same class where that is possible."""
-    if isinstance(model, keras.Sequential):
-        model = keras.Model(model.inputs, model.outputs[0], name=model.name)
     copy = Graph.read(model).build(copied_model)
     if hasattr(model, "info"):
         copy.info = model.info

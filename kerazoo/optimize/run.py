@@ -12,19 +12,16 @@ from kerazoo._errors import invalid, unknown
 from kerazoo._files import publish, staging, write_json
 from kerazoo._machine import installed_versions, require
 from kerazoo.data.open import open_source
-from kerazoo.data.pipeline import evaluation_batches
 from kerazoo.deploy.exporting import export
 from kerazoo.deploy.exporting.record import SIDECAR
-from kerazoo.deploy.runner import Runner
 from kerazoo.deploy.runtimes import OPENERS
 from kerazoo.evaluation import evaluate
-from kerazoo.inference import picture_preprocessing
 from kerazoo.optimize._tfmot import legacy
 from kerazoo.optimize.compress import cluster, prune
 from kerazoo.optimize.qat import QuantizeAware, quantize_aware
-from kerazoo.optimize.training import check_training, fine_tune, top1
+from kerazoo.optimize.training import check_training, fine_tune
 from kerazoo.preprocessing import Preprocessing
-from kerazoo.training.inputs import fit_batches, open_inputs
+from kerazoo.training.inputs import fit_batches, load_inputs, open_inputs
 from kerazoo.training.recipe import Recipe, load_recipe
 
 METHODS = ("qat", "prune", "cluster")
@@ -104,9 +101,8 @@ def optimize(
     options = {"batch_size": batch_size, "seed": seed, "epochs": epochs}
     recipe = tuning_recipe(model, data, train, test, preprocessing=preprocessing, **options)
     inputs = open_inputs(recipe, data_dir)
-    if len(inputs.classes) != model.output_shape[-1]:
-        rule = f"a classifier of the {len(inputs.classes)} classes of {inputs.train.name!r}"
-        raise invalid("model", f"{model.name} with {model.output_shape[-1]} classes", rule)
+    inputs.task.check(model, inputs.train)
+    inputs = load_inputs(recipe, inputs)
     steps = epochs * inputs.steps if steps is None else steps
     packages.keras.utils.set_random_seed(seed)
     settings: dict[str, Any] = {}
@@ -121,8 +117,8 @@ def optimize(
     else:
         settings["clusters"] = clusters
         made = cluster(model, clusters)
-    shown = {"preprocessing": preprocessing, "batch_size": batch_size, "limit": limit}
-    before = evaluate(model, inputs.test, **shown)
+    measured = {"batch_size": batch_size, "limit": limit}
+    before = evaluate(model, inputs.test, preprocessing=preprocessing, **measured)
     batches = fit_batches(recipe, inputs).batches
     training = fine_tune(
         made.model,
@@ -137,8 +133,6 @@ def optimize(
         results = folder / output.name
         results.mkdir()
         write_json(results / REPORT, _write(made, results, preprocessing, batches.take(SETTLING)))
-        pictures = picture_preprocessing(model, preprocessing)
-        test_batches = evaluation_batches(inputs.test, pictures, batch_size, before.count)
         content = (results / LITERT).read_bytes()
         result = {
             "kerazoo": __version__,
@@ -146,7 +140,7 @@ def optimize(
             "model": model.name,
             "method": method,
             "float_top1": round(before.top1, 4),
-            "top1": round(top1(Runner(results / LITERT), test_batches), 4),
+            "top1": round(evaluate(results / LITERT, inputs.test, **measured).top1, 4),
             "pictures": before.count,
             "file_size": len(content),
             "gzip_size": len(gzip.compress(content, mtime=0)),

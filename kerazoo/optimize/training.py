@@ -1,7 +1,7 @@
 """A short training of a tf_keras classifier that ends in logits."""
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -71,14 +71,3 @@ def check_training(steps: Any, learning_rate: Any) -> None:
         raise invalid("learning_rate", learning_rate, "a number above 0")
     if not 0 < learning_rate < float("inf"):
         raise invalid("learning_rate", learning_rate, "a number above 0")
-
-
-def top1(run: Callable[[np.ndarray], np.ndarray], batches: Iterable) -> float:
-    """Percent of the pictures whose best score is the right one.
-
-    Args:
-        run: `(batch, height, width, channels)` to scores `(batch, classes)`.
-        batches: Of `(pictures, class numbers)`.
-    """
-    right = [np.asarray(run(np.asarray(x))).argmax(-1) == np.asarray(y) for x, y in batches]
-    return 100 * float(np.mean(np.concatenate(right)))

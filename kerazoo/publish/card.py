@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from kerazoo.registry import get_entry
+from kerazoo.tasks import task_of
+
 SHOWN = 200  # names of classes in a card
 
 _BODY = """
@@ -17,8 +20,7 @@ import kerazoo
 
 model = kerazoo.from_pretrained("hf://{repo}")
 x = kerazoo.preprocess_input(pictures, model)  # pixels 0 to 255, (batch, {size}, {channels})
-scores = model.predict(x)
-{decode}```
+{usage}```
 
 The weights alone, into a network built with other arguments:
 
@@ -55,10 +57,11 @@ def model_card(repo: str, config: Mapping[str, Any], parameters: int) -> str:
     """
     from huggingface_hub import EvalResult, ModelCardData
 
+    card = task_of(get_entry(config["architecture"])).card
     metrics, name = config["metrics"], repo.split("/")[1]
     results = [
         EvalResult(
-            task_type="image-classification",
+            task_type=card.pipeline_tag,
             dataset_type=config["dataset"],
             dataset_name=config["dataset"],
             metric_type=metric,
@@ -70,7 +73,7 @@ def model_card(repo: str, config: Mapping[str, Any], parameters: int) -> str:
     header = ModelCardData(
         license=config["licence"],
         library_name="kerazoo",
-        pipeline_tag="image-classification" if config["classes"] else "image-feature-extraction",
+        pipeline_tag=card.pipeline_tag if config["classes"] else card.features_tag,
         tags=["keras", "kerazoo", config["architecture"]],
         datasets=[config["dataset"]] if config["dataset"] else None,
         model_name=name if results else None,
@@ -84,7 +87,7 @@ def model_card(repo: str, config: Mapping[str, Any], parameters: int) -> str:
         repo=repo,
         size=f"{height or 'height'}, {width or 'width'}",
         channels=channels,
-        decode="print(kerazoo.decode_predictions(scores, model=model))\n" * bool(config["labels"]),
+        usage=card.usage + (card.decode if config["labels"] else ""),
         pictures=_pictures(config["preprocessing"]),
         classes=_classes(config["labels"]),
         results=_results(metrics, config["dataset"]),

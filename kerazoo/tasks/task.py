@@ -54,11 +54,15 @@ class Card:
         pipeline_tag: The Hub's name of the task.
         features_tag: The same for a network without its head.
         usage: Lines of Python after `model` and `x` (prepared pictures) are there.
+        decode: Further ones, where the network carries labels.
+        head: What people call its head: `"classifier"`.
     """
 
     pipeline_tag: str
     features_tag: str
     usage: str
+    decode: str = ""
+    head: str = "head"
 
 
 @dataclass(frozen=True)
@@ -135,7 +139,7 @@ class Task(Protocol):
         learned: The same of a network that is used, where no argument says otherwise.
         shapes: Of each output, for people: `"(batch, classes)"`.
         card: For publishing.
-        columns: Header of the table that `rows` fill.
+        columns: Header of the table that `rows` fill; the first is of numbers.
         fields: Keys of the dicts that `json` gives.
         options: What users may choose about predictions.
     """

@@ -5,7 +5,7 @@ import importlib
 # Public name -> module; imported on first use, for most of them import Keras.
 _PUBLIC = {
     "train": "training.run",
-    "load_trained": "training.run",
+    "load_trained": "training.trained",
     "finetune": "training.finetuning.run",
     "load_recipe": "training.recipe",
     "recipe_names": "training.recipe",

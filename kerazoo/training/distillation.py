@@ -15,8 +15,9 @@ import tensorflow as tf
 from kerazoo._errors import invalid
 from kerazoo.checkpoints.load import assign
 from kerazoo.checkpoints.resolve import resolve
+from kerazoo.checkpoints.weights import Weights
 from kerazoo.deploy import fuse
-from kerazoo.open import Start
+from kerazoo.open import Start, find
 from kerazoo.preprocessing import Preprocessing
 from kerazoo.registry import create_model, get_entry
 from kerazoo.tasks.task import Task
@@ -45,13 +46,24 @@ class Teacher:
         return batches.map(map_batch).prefetch(1)
 
 
+def find_teacher(name: str) -> tuple[Start, Weights]:
+    """The network and the weights that a recipe names as the teacher; nothing is built yet."""
+    start = find(name)
+    return start, resolve(start.weights, get_entry(start.model).weights_of)
+
+
 def build_teacher(
-    start: Start, weight: float, task: Task, pictures: Preprocessing, classes: Sequence[str]
+    start: Start,
+    weights: Weights,
+    weight: float,
+    task: Task,
+    pictures: Preprocessing,
+    classes: Sequence[str],
 ) -> Teacher:
     """The teacher of a recipe, fused for the TensorFlow graph.
 
     Args:
-        start: What `kerazoo.open` found.
+        start, weights: What `find_teacher` found.
         weight: Share of its opinion in the targets.
         task: Of teacher and student.
         pictures: How the student's pictures are prepared, normalisation included.
@@ -74,9 +86,8 @@ def build_teacher(
     rule = f"a network for {task.name} of the {len(classes)} classes that are learned"
     if model.info.task != task.name:
         raise invalid("distillation.teacher", start.name, rule)
-    tensors = resolve(start.weights, get_entry(start.model).weights_of).tensors()
     try:
-        assign(model, tensors)
+        assign(model, weights.tensors())
     except ValueError as error:
         raise invalid("distillation.teacher", start.name, f"{rule}: {error}") from error
     network = fuse(model, target="tensorflow")

@@ -16,8 +16,7 @@ import numpy as np
 from kerazoo._errors import invalid
 from kerazoo.data.corrupt import find_corrupt
 from kerazoo.data.source import Source
-from kerazoo.evaluation import scored_batches
-from kerazoo.inference import by_name
+from kerazoo.evaluation import output_batches
 from kerazoo.preprocessing import Preprocessing
 from kerazoo.tasks import get_task
 
@@ -57,7 +56,7 @@ def collect_answers(
         if progress:
             progress(now, total)
 
-    batches = scored_batches(
+    batches = output_batches(
         model,
         source,
         preprocessing=preprocessing,
@@ -66,7 +65,7 @@ def collect_answers(
         progress=count,
         on_corrupt=on_corrupt,
     )
-    batches = [(by_name(y, task.outputs, model.name), targets) for y, targets in batches]
+    batches = list(batches)  # so that they are counted
     total = min(source.count, limit or source.count)
     indices = np.arange(total)
     if done < total:

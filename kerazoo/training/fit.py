@@ -62,79 +62,95 @@ def legs(recipe: Recipe, position: Position) -> list[Leg]:
     return found
 
 
-def fit(
-    model: Any, recipe: Recipe, inputs: Inputs, record: RunRecord, session: Session
-) -> dict[str, str]:
-    """Goes on from the backup to the last epoch.
+@dataclass
+class Fitting:
+    """The legs of a run, one after the other.
 
-    Returns:
-        Name -> reason of the pictures that could not be decoded.
-
-    Raises:
-        FloatingPointError: The loss became NaN or infinite.
-        PictureError: A picture cannot be decoded, with `data.on_corrupt = "fail"`.
+    Args:
+        model: Compiled.
+        recipe: What to do.
+        inputs: The data.
+        record: The folder.
+        session: How this process takes part.
     """
-    state, corrupt = record.output / names.STATE, {}
-    start = load_state(model, state)
-    distribution.check_same("backup", [start.epoch, start.step])
-    if session.writer:
-        record.session(from_epoch=start.epoch, from_step=start.step)
-    for i, leg in enumerate(legs(recipe, start)):
-        if i:
-            distribution.chief_does(lambda: None)  # the last backup is complete
-            # `fit` leaves the averaged weights (EMA) in the model: training goes on with its own.
-            start = load_state(model, state) if recipe.optimizer.ema else Position(leg.first)
-        corrupt |= _one_leg(model, recipe, inputs, record, session, leg, start)
-    for name, reason in corrupt.items():
-        log.warning("Skipped %s: %s", name, reason)
-    return corrupt
 
+    model: Any
+    recipe: Recipe
+    inputs: Inputs
+    record: RunRecord
+    session: Session
 
-def _one_leg(model, recipe, inputs, record, session, leg: Leg, start: Position) -> dict[str, str]:
-    data = fit_batches(recipe, inputs, leg.first, leg.step, leg.size)
-    batches = distribution.batches(data.batches, recipe.strategy)
-    validation = distribution.batches(validation_batches(recipe, inputs), recipe.strategy)
-    # A graph of its own for every size: one for all would know none of them.
-    model.make_train_function(force=True)
-    # On JAX it is the scope, not the network, that knows of other devices.
-    scope = distribution.scope(recipe.strategy)
-    with scope, data.naming_corrupt(), warnings.catch_warnings():
-        # Of a validation split that lost corrupt pictures; training data have no end.
-        warnings.filterwarnings("ignore", "Your input ran out of data")
-        model.fit(
-            batches,
-            initial_epoch=leg.first,
-            epochs=leg.last,
-            steps_per_epoch=inputs.steps - leg.step,
-            validation_data=validation,
-            callbacks=_callbacks(recipe, inputs, record, session, start),
-            shuffle=False,  # they are already
-            verbose=0,
-        )
-    return {each.name: each.reason for each in data.corrupt()}
+    def run(self) -> dict[str, str]:
+        """Goes on from the backup to the last epoch.
 
+        Returns:
+            Name -> reason of the pictures that could not be decoded.
 
-def _callbacks(
-    recipe: Recipe, inputs: Inputs, record: RunRecord, session: Session, start: Position
-) -> list[keras.callbacks.Callback]:
-    steps, output = inputs.steps, record.output
-    guard = ours.StopOnNaN()
-    books = ours.Bookkeeping(recipe_schedule(recipe, steps), steps, start)
-    averages = ours.Averages() if recipe.optimizer.ema else None
-    found = [guard, books, *([averages] if averages else [])]
-    if session.writer:
-        ours.trim_log(output / names.LOG, start.epoch)
-        monitor = inputs.task.monitor
-        best = ours.KeepBest(output / names.BEST, monitor, start.best, averages)
-        found += [
-            keras.callbacks.CSVLogger(output / names.LOG, append=True),
-            best,
-            ours.Backup(
-                output / names.STATE, steps, session.every, books, best, guard,
-                saved=lambda at: record.session(epoch=at.epoch, step=at.step),
-            ),
-            ours.Report(recipe.epochs, steps, session.bar, books, monitor),
-        ]  # fmt: skip
-        if session.tensorboard:
-            found.append(keras.callbacks.TensorBoard(output / names.TENSORBOARD, write_graph=False))
-    return [*found, *session.further]
+        Raises:
+            FloatingPointError: The loss became NaN or infinite.
+            PictureError: A picture cannot be decoded, with `data.on_corrupt = "fail"`.
+        """
+        state, corrupt = self.record.output / names.STATE, {}
+        start = load_state(self.model, state)
+        distribution.check_same("backup", [start.epoch, start.step])
+        if self.session.writer:
+            self.record.session(from_epoch=start.epoch, from_step=start.step)
+        for i, leg in enumerate(legs(self.recipe, start)):
+            if i:
+                distribution.chief_does(lambda: None)  # the last backup is complete
+                # `fit` leaves the averaged weights (EMA) in the model: training goes on with its
+                # own.
+                averaged = self.recipe.optimizer.ema
+                start = load_state(self.model, state) if averaged else Position(leg.first)
+            corrupt |= self._one(leg, start)
+        for name, reason in corrupt.items():
+            log.warning("Skipped %s: %s", name, reason)
+        return corrupt
+
+    def _one(self, leg: Leg, start: Position) -> dict[str, str]:
+        recipe, inputs = self.recipe, self.inputs
+        data = fit_batches(recipe, inputs, leg.first, leg.step, leg.size)
+        batches = distribution.batches(data.batches, recipe.strategy)
+        validation = distribution.batches(validation_batches(recipe, inputs), recipe.strategy)
+        # A graph of its own for every size: one for all would know none of them.
+        self.model.make_train_function(force=True)
+        # On JAX it is the scope, not the network, that knows of other devices.
+        scope = distribution.scope(recipe.strategy)
+        with scope, data.naming_corrupt(), warnings.catch_warnings():
+            # Of a validation split that lost corrupt pictures; training data have no end.
+            warnings.filterwarnings("ignore", "Your input ran out of data")
+            self.model.fit(
+                batches,
+                initial_epoch=leg.first,
+                epochs=leg.last,
+                steps_per_epoch=inputs.steps - leg.step,
+                validation_data=validation,
+                callbacks=self._callbacks(start),
+                shuffle=False,  # they are already
+                verbose=0,
+            )
+        return {each.name: each.reason for each in data.corrupt()}
+
+    def _callbacks(self, start: Position) -> list[keras.callbacks.Callback]:
+        recipe, session, record = self.recipe, self.session, self.record
+        steps, output, monitor = self.inputs.steps, record.output, self.inputs.task.monitor
+        guard = ours.StopOnNaN()
+        books = ours.Bookkeeping(recipe_schedule(recipe, steps), steps, start)
+        averages = ours.Averages() if recipe.optimizer.ema else None
+        found = [guard, books, *([averages] if averages else [])]
+        if session.writer:
+            ours.trim_log(output / names.LOG, start.epoch)
+            best = ours.KeepBest(output / names.BEST, monitor, start.best, averages)
+            found += [
+                keras.callbacks.CSVLogger(output / names.LOG, append=True),
+                best,
+                ours.Backup(
+                    output / names.STATE, steps, session.every, books, best, guard,
+                    saved=lambda at: record.session(epoch=at.epoch, step=at.step),
+                ),
+                ours.Report(recipe.epochs, steps, session.bar, books, monitor),
+            ]  # fmt: skip
+            if session.tensorboard:
+                folder = output / names.TENSORBOARD
+                found.append(keras.callbacks.TensorBoard(folder, write_graph=False))
+        return [*found, *session.further]

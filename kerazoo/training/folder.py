@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from kerazoo import __version__
 from kerazoo._errors import invalid
@@ -21,7 +22,9 @@ from kerazoo.checkpoints.fetch.integrity import file_digest
 from kerazoo.checkpoints.records import all_checkpoints
 from kerazoo.checkpoints.run_record import RUN, read_run
 from kerazoo.checkpoints.weights import Weights
+from kerazoo.models import ZooModel
 from kerazoo.preprocessing import Preprocessing
+from kerazoo.tasks.task import Task
 from kerazoo.training.recipe import Recipe, load_recipe
 
 RECIPE, RESULT, COMMAND = "recipe.json", "result.json", "command.txt"
@@ -156,6 +159,16 @@ def weights_facts(weights: Weights | None) -> dict[str, Any] | None:
         if checkpoint.id == weights.id:
             return {"id": weights.id, "sha256": file_digest(fetch(checkpoint))}
     return {"id": weights.id, "sha256_of_tensors": _tensors_digest(weights.tensors())}
+
+
+def network_facts(model: ZooModel, task: Task) -> dict[str, Any]:
+    """What rebuilds the network: start weights bring conventions that no recipe mentions."""
+    return {
+        "architecture": model.info.architecture,
+        "arguments": model.info.arguments | dict(task.learned),
+        "parameters": model.count_params(),
+        "trainable_parameters": sum(int(np.prod(v.shape)) for v in model.trainable_variables),
+    }
 
 
 def _tensors_digest(tensors: dict[str, Any]) -> str:

@@ -141,11 +141,6 @@ class Transfer(Record, section="transfer", keys="recipe key"):
     rates: dict[str, float] = field(table(_NOT_NEGATIVE, "a table of factors, 0 or more"), {})
     layer_decay: float = field(_FACTOR, 1.0)
 
-    @property
-    def active(self) -> bool:
-        """Whether anything differs from training all of the network alike."""
-        return self != Transfer()
-
 
 @dataclass(frozen=True)
 class Distillation(Record, section="distillation", keys="recipe key"):

@@ -13,27 +13,20 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 from kerazoo._errors import invalid
 from kerazoo._files import write_json
-from kerazoo.checkpoints.load import assign
-from kerazoo.checkpoints.read.tensors import read_tensors
-from kerazoo.checkpoints.resolve import resolve
-from kerazoo.checkpoints.run_record import read_run
 from kerazoo.data.source import Source
 from kerazoo.evaluation import evaluate
 from kerazoo.models import ZooModel
-from kerazoo.open import find
-from kerazoo.preprocessing import Preprocessing
-from kerazoo.registry import create_model, get_entry
+from kerazoo.registry import create_model
 from kerazoo.report.curves import draw_curves
 from kerazoo.training import distribution
 from kerazoo.training import folder as names
 from kerazoo.training.callbacks import save_weights
-from kerazoo.training.distillation import build_teacher
-from kerazoo.training.fit import Session, fit
-from kerazoo.training.folder import RunRecord, weights_facts
+from kerazoo.training.distillation import build_teacher, find_teacher
+from kerazoo.training.fit import Fitting, Session
+from kerazoo.training.folder import RunRecord, network_facts, weights_facts
 from kerazoo.training.inputs import Inputs, load_inputs, open_inputs, start_weights
 from kerazoo.training.optim.optimizers import add_l2, make_optimizer, use_jit, warn_of_bfloat16
 from kerazoo.training.recipe import Recipe
@@ -185,7 +178,7 @@ class Run:
         """
         teacher = self.recipe.distillation.teacher
         self._weights = start_weights(self.recipe)
-        self._teacher = find(teacher) if teacher is not None else None
+        self._teacher = find_teacher(teacher) if teacher is not None else None
         self.inputs = open_inputs(self.recipe, self._data_dir, self._sources, self._weights)
         self.record = RunRecord(self._output, self.facts(), self._command)
         distribution.chief_does(lambda: self.record.check(force))
@@ -207,8 +200,8 @@ class Run:
     def _teacher_facts(self) -> dict[str, Any] | None:
         if self._teacher is None:
             return None
-        weights = resolve(self._teacher.weights, get_entry(self._teacher.model).weights_of)
-        return {"model": self._teacher.model, **weights_facts(weights)}
+        start, weights = self._teacher
+        return {"model": start.model, **weights_facts(weights)}
 
     def load(self) -> None:
         """Reads into memory what fits, and makes the teacher.
@@ -221,7 +214,7 @@ class Run:
         if self._teacher is not None:
             weight = self.recipe.distillation.weight
             given = (inputs.task, inputs.pictures, inputs.classes)
-            teacher = build_teacher(self._teacher, weight, *given)
+            teacher = build_teacher(*self._teacher, weight, *given)
             self.inputs = replace(inputs, teacher=teacher)
 
     def build(self) -> None:
@@ -270,21 +263,11 @@ class Run:
         """Writes everything that is known before the first step."""
         if self.writer:
             self.record.begin()
-            self.record.note(model=self._network_facts())
-
-    def _network_facts(self) -> dict[str, Any]:
-        """What rebuilds the network: start weights bring conventions that no recipe mentions."""
-        model = self.model
-        return {
-            "architecture": model.info.architecture,
-            "arguments": model.info.arguments | dict(self.inputs.task.learned),
-            "parameters": model.count_params(),
-            "trainable_parameters": sum(int(np.prod(v.shape)) for v in model.trainable_variables),
-        }
+            self.record.note(model=network_facts(self.model, self.inputs.task))
 
     def fit(self, session: Session) -> None:
         """Goes on from the backup to the last epoch."""
-        corrupt = fit(self.model, self.recipe, self.inputs, self.record, session)
+        corrupt = Fitting(self.model, self.recipe, self.inputs, self.record, session).run()
         if self.writer and corrupt:
             self.record.note(skipped_pictures=corrupt)
 
@@ -346,34 +329,3 @@ def _scope(recipe: Recipe) -> Iterator[None]:
             yield
     finally:
         keras.config.set_dtype_policy(before)
-
-
-def load_trained(output: str | os.PathLike, best: bool = False) -> ZooModel:
-    """The network that a run left, ready for use, with class names and preprocessing.
-
-    Args:
-        output: Folder of the run.
-        best: Of the epoch with the best validation, in place of the last.
-
-    Raises:
-        FileNotFoundError: There are no such weights, or no `run.json`, in the folder.
-    """
-    output = Path(output)
-    path = output / (names.BEST if best else names.WEIGHTS)
-    for file in (path, output / names.RUN):
-        if not file.is_file():
-            raise FileNotFoundError(
-                f"There is no file `{file}`. Received: `output={str(output)!r}`"
-            )
-    run = read_run(output)
-    preprocessing = Preprocessing.from_dict(run["preprocessing"])
-    facts = run["model"]["arguments"] | {"input_shape": (*preprocessing.size, 3)}
-    model = create_model(run["model"]["architecture"], weights=None, **facts)
-    assign(model, read_tensors(path), str(path))
-    model.info = replace(
-        model.info,
-        preprocessing=preprocessing,
-        labels=tuple(run["classes"]),
-        checkpoint=str(path),
-    )
-    return model

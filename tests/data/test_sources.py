@@ -10,7 +10,8 @@ from PIL import Image
 from kerazoo.data.arrays import array_source
 from kerazoo.data.csv_file import csv_source
 from kerazoo.data.folder import folder_source
-from kerazoo.data.splits import cut, hash_order
+from kerazoo.data.open import open_source
+from kerazoo.data.splits import cut, default_split, hash_order
 from kerazoo.data.tfds import tfds_source
 
 
@@ -212,3 +213,27 @@ def test_interleaved_shards_hold_the_same_pictures(data_dir):
     first, second = ([x.numpy() for x, _ in s.pictures] for s in (one, four))
     assert sorted(first) == sorted(second)
     assert first != second
+
+
+def test_the_split_that_a_purpose_means():
+    assert default_split((), "train") == default_split((), "evaluate") == "all"
+    assert default_split(("test", "train", "val"), "train") == "train"
+    assert default_split(("test", "train", "val"), "evaluate") == "val"
+    assert default_split(("train", "test"), "evaluate") == "test"
+    with raises("split", "'x', 'y'"):
+        default_split(("x", "y"), "train")
+    with raises("purpose", "'evaluate', 'train'"):
+        default_split(("train",), "validate")
+
+
+def test_a_path_is_a_folder_beside_a_tfds_folder_too(tmp_path):
+    for split in ("train", "val"):
+        for name in ("a", "b"):
+            (tmp_path / "set" / split / name).mkdir(parents=True)
+            picture(tmp_path / "set" / split / name / "1.png", 9)
+    path = tmp_path / "set"
+    assert open_source(path, data_dir=tmp_path).split == "train"
+    found = open_source(path, data_dir=tmp_path, purpose="evaluate")
+    assert (found.split, found.task, found.count) == ("val", "classification", 2)
+    with raises("data_dir", "a folder that holds <data set>/<version>"):
+        open_source("set", data_dir=tmp_path)

@@ -12,7 +12,7 @@ import tensorflow as tf
 import kerazoo
 from kerazoo.open import find
 from kerazoo.tasks import get_task
-from kerazoo.training.distillation import build_teacher
+from kerazoo.training.distillation import build_teacher, find_teacher
 from kerazoo.training.inputs import fit_batches, open_inputs
 from kerazoo.training.recipe import load_recipe
 from kerazoo.training.run import Run
@@ -62,7 +62,7 @@ def test_what_cannot_teach(data_dir, tmp_path):
     record = open_inputs(load_recipe("mixnet_s_cifar10", SMALL), data_dir).preprocessing
     five = [str(i) for i in range(5)]
     with pytest.raises(ValueError, match=r"`distillation\.teacher` must be .* 5 classes"):
-        build_teacher(find(TEACHER), 0.5, TASK, record, five)
+        build_teacher(*find_teacher(TEACHER), 0.5, TASK, record, five)
     with pytest.raises(ValueError, match="Did you mean"):
         find("mobilenet_v3_smal")
     empty = tmp_path / "empty"

@@ -17,7 +17,8 @@ import kerazoo
 from kerazoo.checkpoints.read.tensors import read_tensors
 from kerazoo.cli import main
 from kerazoo.training.recipe import load_recipe
-from kerazoo.training.run import load_trained, train
+from kerazoo.training.run import train
+from kerazoo.training.trained import load_trained
 
 SMALL = """
 model = "mobilenet_v1_025"

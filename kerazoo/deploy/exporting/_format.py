@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from kerazoo._graph import layers_of
 from kerazoo.deploy.exporting.graph import frozen_graph
 from kerazoo.deploy.exporting.record import ExportRecord
 
@@ -42,7 +43,7 @@ class Job:
     @property
     def layers(self) -> list[str]:
         """Names of the network's layers."""
-        return [layer.name for layer in self.model._flatten_layers(include_self=False)]
+        return [layer.name for layer in layers_of(self.model)]
 
 
 @dataclass(frozen=True)

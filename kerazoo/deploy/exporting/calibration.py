@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from kerazoo._errors import invalid
+from kerazoo.data.pipeline import evaluation_batches
+from kerazoo.data.source import Source
 from kerazoo.pictures import as_picture, find_pictures
 from kerazoo.preprocessing import Preprocessing
 
@@ -60,11 +62,7 @@ def representative_pictures(
 
 
 def _prepared(given: Any, preprocessing: Preprocessing) -> np.ndarray:
-    from kerazoo.data.source import Source
-
     if isinstance(given, Source):
-        from kerazoo.data.pipeline import evaluation_batches
-
         batches = evaluation_batches(given, preprocessing, _BATCH, min(given.count, LIMIT))
         return np.concatenate([x.numpy() for x, _ in batches])
     if isinstance(given, np.ndarray):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo._errors import invalid
-from kerazoo.inference import by_name
+from kerazoo.inference import named_outputs
 
 INPUT = "image"
 _PLUMBING = {"Const", "Identity", "NoOp", "Placeholder"}
@@ -29,7 +29,7 @@ def frozen_graph(model: Any, outputs: Sequence[str]) -> Any:
     )
 
     def call(image):
-        found = by_name(model(image, training=False), outputs, model.name)
+        found = named_outputs(model(image, training=False), outputs, model.name)
         # A list, since TensorFlow puts the keys of a dict into an order of its own.
         return [tf.identity(tf.cast(y, tf.float32), name=name) for name, y in found.items()]
 

@@ -77,8 +77,6 @@ def _check(model) -> None:
 
 
 def _fuse(model: keras.Model, forms: Forms) -> keras.Model:
-    if isinstance(model, keras.Sequential):
-        model = keras.Model(model.inputs, model.outputs[0], name=model.name)
     if any(isinstance(layer, FLGCConv2D) for layer in layers_of(model)):
         model = freeze_groups(model, allow_untrained=True)
     graph = Graph.read(model)

@@ -2,6 +2,7 @@
 
 import keras
 
+from kerazoo._graph import maker
 from kerazoo.layers import (
     BatchNormalization,
     ChannelShuffle,
@@ -133,7 +134,7 @@ def channel_split(layer, x, make: Make):
 
 
 # `kerazoo.deploy.fuse` cuts channels with this operation, which has no public class.
-_Split = type(keras.ops.split(keras.KerasTensor((1, 2)), 2, axis=-1)[0]._keras_history.operation)
+_Split = type(maker(keras.ops.split(keras.KerasTensor((1, 2)), 2, axis=-1)[0]))
 
 
 @rule(_Split)

@@ -30,7 +30,9 @@ class Classification:
     card = Card(
         pipeline_tag="image-classification",
         features_tag="image-feature-extraction",
-        usage="scores = model.predict(x)\nprint(kerazoo.decode_predictions(scores, model=model))\n",
+        usage="scores = model.predict(x)\n",
+        decode="print(kerazoo.decode_predictions(scores, model=model))\n",
+        head="classifier",
     )
 
     def head(self, trunk, arguments):
@@ -39,7 +41,7 @@ class Classification:
         return head(trunk, arguments)
 
     def check(self, model, source=None):
-        from kerazoo.tasks.classification.check import check
+        from kerazoo.tasks.classification.head import check
 
         check(model, source)
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from kerazoo.data.source import Source
+from kerazoo.tasks.classification.predictions import probabilities
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,12 +73,4 @@ def gather(
     """
     parts = [(outputs["scores"], labels) for outputs, labels in batches]
     scores, labels = (np.concatenate(each) for each in zip(*parts, strict=True))
-    return Answers(source, indices, labels, _probabilities(scores))
-
-
-def _probabilities(scores: np.ndarray) -> np.ndarray:
-    scores = scores.astype("float32")
-    if scores.min() >= 0 and scores.max() <= 1:
-        return scores
-    powers = np.exp(scores - scores.max(1, keepdims=True))
-    return powers / powers.sum(1, keepdims=True)
+    return Answers(source, indices, labels, probabilities(scores))

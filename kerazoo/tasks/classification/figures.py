@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from kerazoo._checks import check_int
 from kerazoo._errors import invalid
+from kerazoo.data.samples import pictures_at
 from kerazoo.report import contact_sheet as sheets
 from kerazoo.report.figure import new_figure, save_figure
 from kerazoo.tasks.classification.answers import Answers
@@ -91,10 +93,7 @@ def draw_mistakes(
     Returns:
         The sheet, a `PIL.Image.Image`; only its title where nothing is wrong.
     """
-    from kerazoo.tasks.classification.answers import pictures_at
-
-    if not isinstance(count, int) or count < 1:
-        raise invalid("count", count, "a positive int")
+    check_int("count", count)
     wrong = answers.mistakes()
     rows, names = wrong[:count], answers.source.classes
     captions = [

@@ -31,6 +31,8 @@ def head(trunk: Trunk, arguments: Any):
 
 def check(model: Any, source: Any = None) -> None:
     """See `Task.check`."""
+    if not getattr(model, "inputs", None):
+        raise invalid("model", model.name, "functional, or sequential and built")
     shapes = [tuple(x.shape) for x in (*model.inputs, *model.outputs)]
     ranks = [len(shape) for shape in shapes]
     if source is None:

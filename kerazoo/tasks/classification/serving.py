@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kerazoo._errors import invalid
+from kerazoo._graph import maker
 from kerazoo.labels import LABEL_SETS, label_names
 
 PROBABILITIES, LOGITS = "probabilities", "logits"
@@ -55,7 +56,7 @@ def _names(classes: int, labels: Any) -> tuple[str, ...]:
 
 def _gives_probabilities(model: Any) -> bool:
     """Whether the last layer is a softmax or sigmoid, or has one as its activation."""
-    last = model.outputs[0]._keras_history.operation
+    last = maker(model.outputs[0])
     if last.__class__.__name__ in ("Softmax", "Sigmoid"):
         return True
     name = getattr(getattr(last, "activation", None), "__name__", "")

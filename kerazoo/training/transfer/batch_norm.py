@@ -10,13 +10,15 @@ import numpy as np
 from keras import ops
 
 from kerazoo._errors import invalid
+from kerazoo._graph import layers_of
 from kerazoo.layers._runtime import xla_pays
 
 
 def batch_norms(model: keras.Model) -> list[keras.layers.BatchNormalization]:
     """Every batch normalisation of a model, those inside of other layers and models too."""
-    layers = model._flatten_layers(include_self=False)
-    return [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
+    return [
+        layer for layer in layers_of(model) if isinstance(layer, keras.layers.BatchNormalization)
+    ]
 
 
 def settle_batch_norm(model: keras.Model, batches: Iterable[Any]) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import keras
 
 from kerazoo._errors import invalid, unknown
+from kerazoo._graph import feeds, is_graph, maker
 from kerazoo.tasks import get_task
 from kerazoo.training.optim.layer_rates import scale_variables
 from kerazoo.training.recipe import Transfer
@@ -154,10 +155,10 @@ def head(model: keras.Model) -> list[keras.layers.Layer]:
 
 
 def _last_layers(model: keras.Model) -> list[keras.layers.Layer]:
-    if not _is_graph(model):
+    if not is_graph(model):
         return units(model)[-1:]
-    feeds, found, seen = _feeds(model), [], set()
-    waiting = [x._keras_history.operation for x in model.outputs]
+    sources, found, seen = feeds(model), [], set()
+    waiting = [maker(x) for x in model.outputs]
     while waiting:
         operation = waiting.pop()
         if id(operation) in seen:
@@ -168,7 +169,7 @@ def _last_layers(model: keras.Model) -> list[keras.layers.Layer]:
         elif getattr(operation, "weights", None):
             found.append(operation)
         else:
-            waiting += feeds.get(id(operation), ())
+            waiting += sources.get(id(operation), ())
     return found
 
 
@@ -224,17 +225,17 @@ def _frozen_until(model: keras.Model, pattern: str | None) -> Iterable[keras.lay
 
 def _ancestors(model: keras.Model, chosen: set[int]) -> set[int]:
     """Ids of `chosen` layers and of those before them, those of models inside too."""
-    if not _is_graph(model):
+    if not is_graph(model):
         order = [id(layer) for layer in units(model)]
         last = max((i for i, each in enumerate(order) if each in chosen), default=-1)
         return set(order[: last + 1])
-    feeds, found = _feeds(model), set(chosen)
+    sources, found = feeds(model), set(chosen)
     operations = {id(layer): layer for layer in model.layers}
     waiting: list[Any] = [operations[each] for each in chosen if each in operations]
     for layer in model.layers:
         if isinstance(layer, keras.Model) and chosen & {id(each) for each in units(layer)}:
             found |= _ancestors(layer, chosen)
-            waiting += feeds.get(id(layer), ())
+            waiting += sources.get(id(layer), ())
     seen: set[int] = set()
     while waiting:
         operation = waiting.pop()
@@ -243,22 +244,8 @@ def _ancestors(model: keras.Model, chosen: set[int]) -> set[int]:
         seen.add(id(operation))
         inside = units(operation) if isinstance(operation, keras.Model) else [operation]
         found |= {id(each) for each in inside}
-        waiting += feeds.get(id(operation), ())
+        waiting += sources.get(id(operation), ())
     return found
-
-
-def _feeds(model: keras.Model) -> dict[int, list[Any]]:
-    """Id of an operation -> the operations whose results it takes, within one functional model."""
-    feeds: dict[int, list[Any]] = {}
-    for level in model._nodes_by_depth.values():
-        for node in level:
-            sources = [x._keras_history.operation for x in node.input_tensors]
-            feeds.setdefault(id(node.operation), []).extend(sources)
-    return feeds
-
-
-def _is_graph(model: keras.Model) -> bool:
-    return hasattr(model, "_nodes_by_depth")
 
 
 def _block(name: str) -> str:

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from kerazoo.data.tfds import tfds_source
-from kerazoo.evaluation import Evaluation, evaluate
+from kerazoo.evaluation import evaluate
 from kerazoo.inference import inference_function, picture_preprocessing
 from kerazoo.preprocessing import Preprocessing
+from kerazoo.tasks.classification.meter import Accuracy
 
 TENSORFLOW_RECIPE = Preprocessing(
     interpolation="bilinear", rounding="round", mean=(0.5,) * 3, std=(0.5,) * 3
@@ -129,7 +130,7 @@ def test_source_describes_the_split(data_dir):
 
 
 def test_evaluation_as_numbers():
-    assert Evaluation(50.0, 90.0, 10, 1.5).to_dict() == {
+    assert Accuracy(50.0, 90.0, 10, 1.5).to_dict() == {
         "top1": 50.0, "top5": 90.0, "count": 10, "seconds": 1.5,
     }  # fmt: skip
 
@@ -137,7 +138,7 @@ def test_evaluation_as_numbers():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"dataset": "imagenet2021"}, "Unknown `name`. Did you mean 'imagenet2012'"),
+        ({"data": "imagenet2021"}, "Unknown `name`. Did you mean 'imagenet2012'"),
         ({"split": "train"}, "Unknown `split`.*'test'"),
         ({"split": "test[:50:2]"}, "`split` must be a split or a slice"),
         ({"split": "test[:0]"}, "`split` must be a slice that holds"),
@@ -145,21 +146,21 @@ def test_evaluation_as_numbers():
         ({"batch_size": 0}, "`batch_size` must be a positive int"),
         ({"limit": -1}, "`limit` must be a positive int"),
         ({"preprocessing": None}, "`preprocessing` must be given: model .* does not carry"),
-        ({"dataset": "imagenet2012"}, "`model` must be a classifier of the 1000 classes"),
+        ({"data": "imagenet2012"}, "`model` must be a classifier of the 1000 classes"),
     ],
     ids=lambda v: str(v) if isinstance(v, dict) else "",
 )
 def test_wrong_input(data_dir, arguments, message):
     settings = {
-        "dataset": "cifar10",
+        "data": "cifar10",
         "split": "test[:10]",
         "data_dir": data_dir,
         "preprocessing": Preprocessing(size=(8, 8)),
         **arguments,
     }
     if settings["split"] == "train":
-        settings["dataset"] = "imagenet2012"
-    if arguments.get("dataset") == "imagenet2012":
+        settings["data"] = "imagenet2012"
+    if arguments.get("data") == "imagenet2012":
         settings["split"] = None
     message = message.replace("'test'", "'validation'")
     with pytest.raises(ValueError, match=message):

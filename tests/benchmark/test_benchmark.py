@@ -116,6 +116,24 @@ def test_wrong_usage(words, message, capsys):
     assert message in line
 
 
+def test_every_name_of_a_network(tmp_path, capsys):
+    import kerazoo
+
+    model = kerazoo.create_model(
+        "mobilenet_v1_025", weights=None, input_shape=(32, 32, 3), classes=3
+    )
+    model.save(tmp_path / "mine.keras")
+    words = ["--runtimes", "tensorflow", "--rounds", "1", "--batch", "1", "--json"]
+    assert main(["benchmark", str(tmp_path / "mine.keras"), *words]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert [row["model"] for row in report["results"]] == ["mine.keras"]
+    assert report["models"][0]["architecture"] == "mobilenet_v1_025"
+    assert "top1" not in report["models"][0]
+    (tmp_path / "made.tflite").write_text("")
+    assert main(["benchmark", str(tmp_path / "made.tflite"), *words]) == 2
+    assert "can only be run" in capsys.readouterr().err
+
+
 def test_rounds_are_interleaved(monkeypatch):
     monkeypatch.setattr("kerazoo.benchmark.timing.WARM_UP", 0)
     calls = []

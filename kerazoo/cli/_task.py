@@ -1,0 +1,55 @@
+"""What commands that predict have in common: options of the tasks, and the network that is run."""
+
+import argparse
+from typing import Any
+
+from kerazoo.cli._model import positive
+from kerazoo.cli._quiet import import_keras
+from kerazoo.tasks import TASKS, get_task
+
+
+def add_task_options(parser: argparse.ArgumentParser, about: str = "") -> None:
+    """The options that tasks have for predictions, such as `--top`.
+
+    Args:
+        parser: Of a command.
+        about: What each help text begins with.
+    """
+    options = {option.name: option for task in TASKS for option in get_task(task).options}
+    for name, option in options.items():
+        parser.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=positive,
+            help=f"{about}{option.help} (default: {option.default})",
+        )
+
+
+def task_options(args: argparse.Namespace) -> dict[str, Any]:
+    """Those that were given; the network's task refuses what is not its own."""
+    names = {option.name for task in TASKS for option in get_task(task).options}
+    return {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+
+
+def load_predictor(args: argparse.Namespace) -> Any:
+    """The `kerazoo.predictor.Predictor` of MODEL under the options of the command."""
+    import_keras("tensorflow")
+    from kerazoo.prediction import open_predictor
+
+    return open_predictor(
+        args.model,
+        weights=args.weights,
+        size=args.size,
+        runtime=args.runtime,
+        batch_size=args.batch_size,
+        like=args.like,
+        **dict(args.settings),
+    )
+
+
+def add_runtime(parser: argparse.ArgumentParser) -> None:
+    """`--runtime`."""
+    parser.add_argument(
+        "--runtime",
+        help="auto, tensorflow, openvino, onnx or litert: the network is fused and exported for it "
+        "first (default: Keras as it is built; for an exported MODEL its own)",
+    )
