@@ -33,8 +33,9 @@ def sigmoid_cross_entropy(classes: Any, logits: Any) -> Any:
 def sigmoid_focal(classes: Any, logits: Any, alpha: float = 0.25, gamma: float = 2.0) -> Any:
     """Sum over outputs of the focal loss (RetinaNet, arXiv 1708.02002) at each anchor.
 
-    `keras.losses.BinaryFocalCrossentropy` takes the sigmoid first and clips it at 1e-7: a logit of
-    17 on the wrong side has no gradient there, and it is the one that matters most.
+    `keras.losses.BinaryFocalCrossentropy` takes the sigmoid first and clips it at 1e-7: on JAX a
+    logit of 17 on the wrong side has no gradient, and it is the one that matters most (TensorFlow's
+    backend finds the logits again).
 
     Args:
         classes: `(…)`; class c + 1 belongs to output c, background has no output.

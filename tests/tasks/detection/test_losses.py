@@ -158,7 +158,9 @@ pairs = {
     "focal.grad_cls_logits": jax.jit(jax.grad(focal))(logits[..., 1:]),
     "regression_targets": found["boxes"],
 }
+far = jax.grad(lambda x: losses.sigmoid_focal(np.zeros(1, "int32"), x)[0])(np.float32([[20.0]]))
 print(json.dumps({
+    "far": abs(float(far[0, 0]) - 0.75),
     "wrong": int((np.asarray(found["classes"]) != gold["cls_targets"]).sum()),
     **{k: float(np.abs(v - gold[k]).max() / np.abs(gold[k]).max()) for k, v in pairs.items()},
 }))

@@ -7,7 +7,7 @@ import tensorflow as tf
 from kerazoo.tasks.detection import boxes as coders
 from kerazoo.tasks.detection import postprocess
 from kerazoo.tasks.detection.postprocess import Found, Suppression, find
-from kerazoo.tasks.detection.postprocess_graph import find_in_graph
+from kerazoo.tasks.detection.postprocess_graph import find_in_graph, find_one_in_graph
 from tests.tasks.detection import golden
 
 PIXELS, SCORES = 1e-3, 1e-6  # tests/references/README.md
@@ -29,7 +29,21 @@ def by_graph(boxes, logits, rule, size, thresholds=None):
     return [Found(b[:n], s[:n], c[:n]) for b, s, c, n in parts]
 
 
-WAYS = {"numpy": by_numpy, "graph": by_graph}
+def one_by_one(boxes, logits, rule, size, thresholds=None):
+    @tf.function(reduce_retracing=True)
+    def run(b, s):
+        return find_one_in_graph(b, s, rule, size, thresholds)
+
+    found = []
+    for picture in range(len(boxes)):
+        one = run(boxes[picture : picture + 1], logits[picture : picture + 1])
+        count = int(one["count"][0])
+        found.append(Found(*(one[n].numpy()[0, :count] for n in ("boxes", "scores", "classes"))))
+        assert not one["scores"].numpy()[0, count:].any()
+    return found
+
+
+WAYS = {"numpy": by_numpy, "graph": by_graph, "one by one": one_by_one}
 
 
 def check(found: Found, boxes, scores, classes):
@@ -71,6 +85,10 @@ def test_tensorflow_rule(way, name):
     )
     if name == "tf":
         assert rule == postprocess.TENSORFLOW
+    if way == "one by one" and name != "tf":
+        with pytest.raises(ValueError, match="`rule` must be a rule that clips"):
+            WAYS[way](decoded(gold), gold["cls_logits"], rule, (300, 300))
+        return
     found = WAYS[way](decoded(gold), gold["cls_logits"], rule, (300, 300))
     assert [len(one) for one in found] == gold[f"{name}.valid"].tolist()
     for picture, (one, count) in enumerate(zip(found, gold[f"{name}.valid"], strict=True)):
@@ -88,7 +106,7 @@ def test_all_of_torchvisions_ssdlite(way):
     check(found[0], gold["boxes"], gold["scores"], gold["labels"] - 1)
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", ["numpy", "graph"])
 def test_edgenets_rule_has_no_limit_in_all(way):
     gold = golden("ssd_postprocessing")
     found = WAYS[way](decoded(gold), gold["cls_logits"], postprocess.EDGENETS, (300, 300))
@@ -149,6 +167,53 @@ def test_graph_is_the_same_in_a_saved_model(tmp_path):
         assert found["count"].numpy().tolist() == gold["tv.counts"][pictures].tolist()
         for name, value in expected.items():
             np.testing.assert_array_equal(found[name], value)
+
+
+def one_picture(rule):
+    """A module with a function of one picture's raw outputs, as a file has it."""
+    module = tf.Module()
+    module.detect = tf.function(
+        lambda places, logits: find_one_in_graph(places, logits, rule, (300, 300)),
+        input_signature=[
+            tf.TensorSpec((1, 634, 4), name="places"),
+            tf.TensorSpec((1, 634, 9), name="logits"),
+        ],
+    )
+    return module
+
+
+def test_litert_keeps_the_same():
+    interpreter = pytest.importorskip("ai_edge_litert.interpreter")
+    gold, rule = golden("ssd_postprocessing"), Suppression(candidates=100, total=50)
+    module = one_picture(rule)
+    concrete = module.detect.get_concrete_function()
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], module)
+    model = interpreter.Interpreter(model_content=converter.convert())
+    run = model.get_signature_runner()
+    expected = by_numpy(decoded(gold), gold["cls_logits"], rule, (300, 300))
+    assert len(expected[4]) < rule.total
+    for picture in (0, 4):
+        rows = slice(picture, picture + 1)
+        found = run(places=decoded(gold)[rows], logits=gold["cls_logits"][rows])
+        count = int(found["count"][0])
+        one = Found(*(found[n][0, :count] for n in ("boxes", "scores", "classes")))
+        check(one, *(getattr(expected[picture], n) for n in ("boxes", "scores", "classes")))
+
+
+def test_onnx_keeps_the_same():
+    onnxruntime, tf2onnx = pytest.importorskip("onnxruntime"), pytest.importorskip("tf2onnx")
+    gold, rule = golden("ssd_postprocessing"), Suppression(candidates=100, total=50)
+    detect = one_picture(rule).detect
+    model, _ = tf2onnx.convert.from_function(detect, detect.input_signature, opset=18)
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    expected = by_numpy(decoded(gold), gold["cls_logits"], rule, (300, 300))
+    for picture in (0, 4):
+        rows = slice(picture, picture + 1)
+        feed = {"places": decoded(gold)[rows], "logits": gold["cls_logits"][rows]}
+        names = ["boxes", "scores", "classes", "count"]
+        boxes, scores, classes, count = session.run(names, feed)
+        one = Found(*(part[0, : int(count[0])] for part in (boxes, scores, classes)))
+        check(one, *(getattr(expected[picture], n) for n in ("boxes", "scores", "classes")))
 
 
 def test_scores():
