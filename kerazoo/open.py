@@ -33,6 +33,7 @@ from kerazoo.registry import catalogue, create_model, get_entry
 # Of the formats that other runtimes read (a SavedModel is a folder): ending -> name of the format.
 EXPORTED = {".tflite": "litert", ".onnx": "onnx", ".xml": "openvino"}
 SAVED_MODEL = "saved_model.pb"
+OURS = "kerazoo>"  # what Keras registers our classes under
 
 
 @dataclass(frozen=True)
@@ -291,7 +292,10 @@ def _load_stored(path: Path) -> Any:
     if not path.is_file():
         raise FileNotFoundError(f"There is no file `{path}`.")
     try:
-        return keras.saving.load_model(path, compile=False)
+        # `.h5` files name classes without the package that they are registered under.
+        known = keras.saving.get_custom_objects() if path.suffix != ".keras" else {}
+        ours = {name.removeprefix(OURS): c for name, c in known.items() if name.startswith(OURS)}
+        return keras.saving.load_model(path, compile=False, custom_objects=ours)
     except Exception as error:
         # Keras quotes the whole configuration of the model, a hundred lines of it.
         reason = str(error).partition("Exception encountered: ")[2] or str(error)

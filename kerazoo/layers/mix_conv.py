@@ -31,6 +31,13 @@ def _kernel_sizes(kernel_sizes, groups) -> tuple[int, ...]:
     return sizes
 
 
+def dilation_of(size: int, dilated: bool, dilation_rate: int) -> int:
+    """Of the kernel that stands for one of `size` in a `MixConv2D`; 1x1 kernels have none."""
+    if size == 1:
+        return 1
+    return dilation_rate * (size - 1) // 2 if dilated else dilation_rate
+
+
 @keras.saving.register_keras_serializable(package="kerazoo")
 class MixConv2D(keras.layers.Layer):
     """Mixed depthwise convolution: the channels are split in groups, each with its kernel size.
@@ -46,6 +53,8 @@ class MixConv2D(keras.layers.Layer):
         partition: `"equal"`, `"exponential"` or a list with the channels of each group.
         dilated: Use 3x3 kernels with dilation (k-1)/2 in place of k x k ones. Needs stride 1.
         strides: 1 or more, the same for height and width.
+        dilation_rate: 1 or more, likewise, of every kernel (times its own, if `dilated`). Above 1
+            it needs stride 1.
         padding: `"same"` (TensorFlow's rule) or `"symmetric"` (k//2 on every side, PyTorch's).
         use_bias: Whether to add a bias, one number a channel.
         depthwise_initializer, bias_initializer, depthwise_regularizer: As in `DepthwiseConv2D`.
@@ -67,6 +76,7 @@ class MixConv2D(keras.layers.Layer):
         partition: str | Sequence[int] = "equal",
         dilated: bool = False,
         strides: int = 1,
+        dilation_rate: int = 1,
         padding: str = "same",
         use_bias: bool = False,
         depthwise_initializer: Any = "glorot_uniform",
@@ -87,9 +97,12 @@ class MixConv2D(keras.layers.Layer):
             raise invalid("padding", padding, f"one of {PADDINGS}")
         if implementation not in IMPLEMENTATIONS:
             raise invalid("implementation", implementation, f"one of {IMPLEMENTATIONS}")
-        if dilated and strides != 1:
+        if not isinstance(dilation_rate, int) or dilation_rate < 1:
+            raise invalid("dilation_rate", dilation_rate, "a positive integer")
+        if (dilated or dilation_rate > 1) and strides != 1:
+            asked = "dilated=True" if dilated else f"dilation_rate={dilation_rate}"
             raise ValueError(
-                "`dilated=True` needs `strides=1`: no backend convolves with stride and dilation "
+                f"`{asked}` needs `strides=1`: no backend convolves with stride and dilation "
                 f"together. Received: `strides={strides}`"
             )
         if dilated and implementation == "merged":
@@ -99,6 +112,7 @@ class MixConv2D(keras.layers.Layer):
             )
         self.dilated = bool(dilated)
         self.strides = strides
+        self.dilation_rate = dilation_rate
         self.padding = padding
         self.use_bias = bool(use_bias)
         self.depthwise_initializer = keras.initializers.get(depthwise_initializer)
@@ -166,7 +180,7 @@ class MixConv2D(keras.layers.Layer):
             strides=self.strides,
             padding=padding,
             data_format="channels_last",
-            dilation_rate=(size - 1) // 2 if self.dilated and size > 1 else 1,
+            dilation_rate=dilation_of(size, self.dilated, self.dilation_rate),
         )
 
     def compute_output_shape(self, input_shape):
@@ -185,6 +199,7 @@ class MixConv2D(keras.layers.Layer):
             "partition": self.partition,
             "dilated": self.dilated,
             "strides": self.strides,
+            "dilation_rate": self.dilation_rate,
             "padding": self.padding,
             "use_bias": self.use_bias,
             "depthwise_initializer": keras.initializers.serialize(self.depthwise_initializer),

@@ -20,7 +20,8 @@ class ModelInfo:
         checkpoint: Id or path of the loaded weights; None for random ones.
         omitted: Name prefixes of the full network's layers that this one leaves out
             (`include_top=False`, `features_only=True`): a full checkpoint has tensors for them.
-        features: Name -> (stride, channels) of every feature map, in rising stride.
+        features: Name -> (stride, channels) of the maps that `features_only=True` gives.
+        available: The same of all maps that `out_features` can choose.
         task: What the network is for: a name that `kerazoo.tasks.get_task` knows.
         head: Name prefixes of the layers that belong to the task; the others are the backbone.
             Empty where there is none.
@@ -35,6 +36,7 @@ class ModelInfo:
     features: dict[str, tuple[int, int]] = field(default_factory=dict)
     task: str = "classification"
     head: tuple[str, ...] = ()
+    available: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values; `from_dict` is the inverse."""
@@ -51,7 +53,8 @@ class ModelInfo:
             record["labels"] = tuple(record["labels"])
         for name in ("omitted", "head"):
             record[name] = tuple(record.get(name, ()))
-        record["features"] = {k: tuple(v) for k, v in record.get("features", {}).items()}
+        for name in ("features", "available"):
+            record[name] = {k: tuple(v) for k, v in record.get(name, {}).items()}
         return cls(**record)
 
 

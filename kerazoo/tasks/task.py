@@ -56,12 +56,14 @@ class Card:
         features_tag: The same for a network without its head.
         usage: Lines of Python after `model` and `x` (prepared pictures) are there.
         decode: Further ones, where the network carries labels.
+        head: What people call its head: `"classifier"`.
     """
 
     pipeline_tag: str
     features_tag: str
     usage: str
     decode: str = ""
+    head: str = "head"
 
 
 @dataclass(frozen=True)

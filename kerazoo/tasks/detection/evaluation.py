@@ -151,14 +151,13 @@ class BoxMeter:
         )
 
     def _matches(self, number: int) -> ClassMatches:
-        empty = (np.zeros((0, 4)), np.zeros(0, bool), np.zeros((0, 4)), np.zeros(0))
         pictures = []
         for p in self._pictures:
             mine, found = p["labels"] == number, p["classes"] == number
             pictures.append(
                 (p["truths"][mine], p["crowd"][mine], p["boxes"][found], p["scores"][found])
             )
-        return match_class(pictures or [empty])
+        return match_class(pictures)
 
     def _of_class(self, name: str, matches: ClassMatches) -> ClassFigures:
         precision = matches.average_precision()

@@ -1,15 +1,12 @@
 """The learned groups: golden values, rules, training, duplicated channels."""
 
-import os
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
 from kerazoo.layers import FLGCConv2D
+from tests.processes import run_jax, run_python
 from tests.references import REFERENCES
 
 GOLDEN = REFERENCES / "golden/flgc_layer.npz"
@@ -109,13 +106,9 @@ def _one_hot_scores(groups, number):
 def test_golden_forward_and_gradients(backend):
     if backend == "jax":
         pytest.importorskip("jax")
-    done = subprocess.run(
-        [sys.executable, "-c", GOLDEN_CHECK, str(GOLDEN)],
-        env={**os.environ, "KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": "-1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+        done = run_jax(GOLDEN_CHECK, GOLDEN)
+    else:
+        done = run_python(GOLDEN_CHECK, GOLDEN)
     assert done.returncode == 0, done.stderr
     errors = {tuple(line.split()[:3]): float(line.split()[3]) for line in done.stdout.splitlines()}
     assert len(errors) == 2 * 6 + 2 * 7

@@ -1,8 +1,5 @@
 """Fused models: equal outputs, nothing left to fold, honest copies and refusals."""
 
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
@@ -28,13 +25,14 @@ from kerazoo.layers import (
     StridedDilatedDepthwiseConv2D,
 )
 from tests.models.test_every_model import SMALLEST
+from tests.processes import run_python
 
 _L = keras.layers
 
 
 @pytest.fixture(autouse=True)
 def _fresh_names():
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
 
 
 def randomised(model, seed=0):
@@ -528,12 +526,7 @@ def test_saved_models_load_in_a_new_process(tmp_path):
         "model = keras.saving.load_model(sys.argv[1])",
         "print(type(model.layers[-1]).__name__)",
     )
-    done = subprocess.run(
-        [sys.executable, "-c", "\n".join(lines), str(tmp_path / "fused.keras")],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_python("\n".join(lines), tmp_path / "fused.keras")
     assert done.stdout.strip() == "InferencePReLU", done.stderr
 
 

@@ -14,7 +14,7 @@ SMALL = {"weights": None, "input_shape": (32, 32, 3), "classes": 10}
 
 @pytest.fixture
 def model():
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
     return kerazoo.create_model(ID, **SMALL)
 
 

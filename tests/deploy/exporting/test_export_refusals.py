@@ -16,7 +16,7 @@ from kerazoo.cli import main
 from kerazoo.deploy import Runner, export
 from kerazoo.deploy.exporting import FORMATS, openvino
 from kerazoo.deploy.exporting.calibration import representative_pictures, without_outliers
-from tests.deploy.test_export import RECORD, small
+from tests.deploy.exporting.test_export import RECORD, small
 
 pytest.importorskip("openvino")
 pytest.importorskip("onnxruntime")

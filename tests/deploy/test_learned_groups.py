@@ -1,9 +1,5 @@
 """Frozen groups: equal outputs, fewer multiply-adds, orders folded away, honest refusals."""
 
-import os
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
@@ -11,6 +7,7 @@ import pytest
 import kerazoo
 from kerazoo.deploy import freeze_groups
 from kerazoo.layers import FLGCConv2D, FrozenFLGCConv2D, GatherChannels
+from tests.processes import run_python
 
 
 def _randomised(model, seed=0):
@@ -192,11 +189,8 @@ def test_saved_frozen_model_in_a_fresh_process(tmp_path):
         "m = keras.saving.load_model(sys.argv[1] + '/m.keras')\n"
         "np.save(sys.argv[1] + '/y.npy', m(np.load(sys.argv[1] + '/x.npy')))\n"
     )
-    subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path)],
-        env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
-        check=True,
-    )
+    done = run_python(code, tmp_path)
+    assert done.returncode == 0, done.stderr
     np.testing.assert_array_equal(np.load(tmp_path / "y.npy"), frozen(x))
 
 

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -12,9 +11,11 @@ from PIL import Image
 from kerazoo.checkpoints.hub_config import CARD, CONFIG, WEIGHTS
 from kerazoo.cli import main
 from kerazoo.publish.folder import folder_files, push_folder
+from tests import ROOT
 from tests.hub_server import HubServer
+from tests.processes import run_python
 
-OWN = Path(__file__).parents[1] / "weights" / "mixnet_s_cifar10"
+OWN = ROOT / "weights" / "mixnet_s_cifar10"
 REPO = "kerazoo/mixnet_s_cifar10"
 
 
@@ -39,6 +40,8 @@ def kerazoo(hub, tmp_path):
 
     def run(*arguments, prelude="", **changes):
         code = f"import sys\n{prelude}\nfrom kerazoo.cli import main\nsys.exit(main(sys.argv[1:]))"
+        if not prelude:
+            return run_python(code, *arguments, env={**environment, **changes})
         return subprocess.run(
             [sys.executable, "-c", code, *map(str, arguments)],
             capture_output=True,

@@ -17,6 +17,7 @@ from kerazoo.training import finetune, load_trained
 from kerazoo.training.finetuning import run as finetuning
 from kerazoo.training.finetuning.splits import choose_splits
 from kerazoo.training.transfer.batch_norm import settle_batch_norm
+from tests import ROOT
 
 COLOURS = {"blue plum": (50, 60, 190), "green pear": (60, 180, 60), "red apple": (200, 40, 40)}
 COUNT = 20  # pictures of each
@@ -277,7 +278,7 @@ class TestStart:
         assert find("mobilenet_v1_025", size=100).preprocessing.size == (100, 100)
 
     def test_folders_and_files(self, run, start, tmp_path):
-        own = finetuning.Path(__file__).parents[2] / "weights" / "mixnet_s_cifar10"
+        own = ROOT / "weights" / "mixnet_s_cifar10"
         found = find(own)
         assert (found.model, found.name, found.licence) == (
             "mixnet_s",

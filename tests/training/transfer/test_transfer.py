@@ -1,9 +1,6 @@
 """Freezing, rates by layer and batch-norm statistics, on networks that train for a few steps."""
 
 import json
-import os
-import subprocess
-import sys
 
 import keras
 import numpy as np
@@ -19,6 +16,8 @@ from kerazoo.training.transfer.batch_norm import (
     settle_batch_norm,
 )
 from kerazoo.training.transfer.layers import blocks, fits, prepare, rate_factors, scale_rates
+from tests import ROOT
+from tests.processes import run_jax
 
 RNG = np.random.default_rng(0)
 PICTURES = RNG.normal(size=(16, 32, 32, 3)).astype("float32")
@@ -387,7 +386,7 @@ JAX = """
 import json, sys
 import keras, numpy as np
 sys.path.insert(0, sys.argv[1])
-from tests.training.test_transfer import LABELS, PICTURES, batch_norms, compiled, steps
+from tests.training.transfer.test_transfer import LABELS, PICTURES, batch_norms, compiled, steps
 from kerazoo.training.transfer.batch_norm import settle_batch_norm
 
 model = steps(compiled(), 4)
@@ -400,14 +399,7 @@ print(json.dumps([keras.backend.backend(), found]))
 
 def test_jax_agrees():
     pytest.importorskip("jax")
-    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    done = subprocess.run(
-        [sys.executable, "-c", JAX, root],
-        env={**os.environ, "KERAS_BACKEND": "jax"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_jax(JAX, ROOT)
     assert done.returncode == 0, done.stderr[-2000:]
     backend, found = json.loads(done.stdout.splitlines()[-1])
     assert backend == "jax"

@@ -11,8 +11,8 @@ from kerazoo.checkpoints.fetch.checkpoint import fetch
 from kerazoo.checkpoints.fetch.integrity import file_digest
 from kerazoo.checkpoints.records import all_checkpoints
 from kerazoo.publish.folder import folder_files
+from tests import ROOT
 
-ROOT = Path(__file__).parents[1]
 OWN = [c for c in all_checkpoints() if c.id.startswith("kerazoo/")]
 
 

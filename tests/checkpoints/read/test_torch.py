@@ -6,10 +6,19 @@ import zlib
 
 import numpy as np
 import pytest
-from torch_writer import call, encode, state_dict, storage, tensor, value, write_legacy, write_zip
 
 from kerazoo.checkpoints.read.tensors import read_tensors
 from kerazoo.checkpoints.read.torch import UnsafePickleError
+from tests.checkpoints.read.torch_writer import (
+    call,
+    encode,
+    state_dict,
+    storage,
+    tensor,
+    value,
+    write_legacy,
+    write_zip,
+)
 from tests.references import REFERENCES
 
 F4 = np.arange(24, dtype="float32")

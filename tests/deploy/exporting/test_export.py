@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from concurrent import futures
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -16,6 +15,8 @@ from kerazoo.data.tfds import tfds_source
 from kerazoo.deploy import Runner, export
 from kerazoo.deploy.exporting import FORMATS, read_record
 from kerazoo.inference import inference_function, picture_preprocessing
+from tests import ROOT
+from tests.pictures import photographs
 
 # Keras, TensorFlow: always there. The others are extras.
 pytest.importorskip("openvino")
@@ -50,9 +51,19 @@ class Case:
 
 
 @pytest.fixture(scope="module")
-def mixnet(shared):
-    model = kerazoo.MixNetS(weights="cifar10")
-    return Case(model, "cifar10", "train[:150]", "test", 1000, shared / "tfds")
+def mixnet(trained, data_dir):
+    """On drawn pictures, which show whether two forms of the network agree, not who is right."""
+    return Case(trained, "cifar10", "train[:50]", "test", 50, data_dir)
+
+
+@pytest.fixture(scope="module")
+def mixnet_on_cifar(trained, shared):
+    return Case(trained, "cifar10", "train[:150]", "test", 1000, shared / "tfds")
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return kerazoo.MixNetS(weights="cifar10")
 
 
 def small(**arguments):
@@ -93,7 +104,8 @@ class TestRealNetworks:
         assert record.checkpoint == "mine.weights.h5"
 
     @pytest.mark.parametrize("precision", ["float16", "dynamic"])
-    def test_smaller_litert(self, precision, mixnet, tmp_path):
+    def test_smaller_litert(self, precision, mixnet_on_cifar, tmp_path):
+        mixnet = mixnet_on_cifar
         path = export(mixnet.model, tmp_path / "a.tflite", "litert", precision=precision)
         scores = in_batches(Runner(path), mixnet.x)
         assert abs(top1(scores, mixnet.y) - top1(mixnet.expected, mixnet.y)) <= 1
@@ -101,7 +113,8 @@ class TestRealNetworks:
         assert path.stat().st_size < {"float16": 3, "dynamic": 1.5}[precision] * parameters * 1.2
 
     @pytest.mark.parametrize("name", ["litert", "openvino"])
-    def test_int8_mixnet_on_cifar(self, name, mixnet, tmp_path):
+    def test_int8_mixnet_on_cifar(self, name, mixnet_on_cifar, tmp_path):
+        mixnet = mixnet_on_cifar
         path = tmp_path / f"net{FORMATS[name].suffix}"
         export(mixnet.model, path, name, precision="int8", representative=mixnet.calibration)
         scores = in_batches(Runner(path), mixnet.x)
@@ -206,11 +219,13 @@ np.savez(out, **{f"{s}_{k}": v.numpy() for s, a in answers.items() for k, v in a
 
 
 @pytest.fixture(scope="module")
-def served(mixnet, shared, tmp_path_factory):
+def served(mixnet, tmp_path_factory):
     """What a process answers that cannot import Keras, for real photographs."""
     folder = tmp_path_factory.mktemp("served")
     export(mixnet.model, folder / "mixnet", "savedmodel", top=3)
-    files = sorted((shared / "coco_tiny/val2017").glob("*.jpg"))[:3]
+    files = [folder / f"{i}.jpg" for i in range(3)]
+    for file, picture in zip(files, photographs(3), strict=True):
+        picture.resize((310, 220)).save(file, quality=92)
     images = [tf.io.decode_jpeg(f.read_bytes(), 3, dct_method="INTEGER_ACCURATE") for f in files]
     pictures = np.stack([image.numpy()[:200, :300] for image in images])
     np.save(folder / "pictures.npy", pictures)
@@ -288,7 +303,7 @@ class TestSavedModel:
         port = server.add_insecure_port("localhost:0")
         server.start()
         try:
-            text = (Path(__file__).parents[2] / "docs/serving.md").read_text()
+            text = (ROOT / "docs/serving.md").read_text()
             client = text.split("## gRPC")[1].split("```python")[1].split("```")[0]
             client = client.replace("localhost:8500", f"localhost:{port}")
             found = {}
