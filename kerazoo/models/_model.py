@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from kerazoo._graph import cloned_from, remember_original
 from kerazoo.preprocessing import Preprocessing
 
 
@@ -67,7 +68,12 @@ class ZooModel(keras.Model):
 
     def __init__(self, inputs, outputs, name=None, **kwargs):
         super().__init__(inputs, outputs, name=name, **kwargs)
-        self.info: ModelInfo | None = None
+        original = cloned_from(outputs)
+        same = original is not None and _layer_names(original) == _layer_names(self)
+        self.info: ModelInfo | None = original.info if same else None
+
+    def _run_through_graph(self, *args, **kwargs):
+        return remember_original(super()._run_through_graph(*args, **kwargs), self)
 
     @property
     def feature_strides(self) -> dict[str, int]:
@@ -89,3 +95,7 @@ class ZooModel(keras.Model):
         model = super().from_config(config, custom_objects=custom_objects)
         model.info = info and ModelInfo.from_dict(info)
         return model
+
+
+def _layer_names(model: keras.Model) -> list[str]:
+    return [layer.name for layer in model.layers]
