@@ -1,4 +1,4 @@
-"""Shared fixtures: real data beside the project, and a cache of weights of the tests' own."""
+"""Fixtures that several folders share, and what holds for every test."""
 
 import logging
 from pathlib import Path
@@ -6,17 +6,32 @@ from pathlib import Path
 import pytest
 
 from tests.pictures import stand_ins
+from tests.skips import (  # noqa: F401 (pytest finds its hooks here)
+    pytest_collectreport,
+    pytest_runtest_logreport,
+    pytest_sessionfinish,
+    pytest_terminal_summary,
+)
 
-# Real data that is too large or may not be redistributed: tests that need it skip without.
+# Real data that is too large or may not be redistributed.
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of real data beside the project; tests that need it skip without it."""
+    """The folder of real data beside the project; tests that need it skip without it.
+
+    They are on the list `may_skip.toml`, and have the marker `shared`.
+    """
     if not SHARED.is_dir():
-        pytest.skip("needs ../shared (real data that is not part of the project)")
+        pytest.skip("needs ../shared")
     return SHARED
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "shared" in getattr(item, "fixturenames", ()):
+            item.add_marker("shared")
 
 
 @pytest.fixture(scope="session")
