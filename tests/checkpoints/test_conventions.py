@@ -38,7 +38,8 @@ def test_accuracy_without_an_option(capsys, shared, model, name, size, top1, top
     result = json.loads(captured.out)
     assert result["count"] == 500
     assert abs(result["top1"] - top1) <= 0.4
-    assert abs(result["top5"] - top5) <= 0.6
+    exact = form == ".weights.h5" and model != "mobilenet_v3_small"
+    assert abs(result["top5"] - top5) <= (0.4 if exact else 0.6)
     assert captured.err == ""
 
 
