@@ -124,14 +124,14 @@ class Record:
     def json_schema(cls) -> dict[str, Any]:
         """What `from_dict` takes, with the docstring's words on every field."""
         words = _arguments(cls.__doc__ or "")
-        properties = {}
+        properties: dict[str, Any] = {}
         for each in dataclasses.fields(cls):  # type: ignore[arg-type]
             found = dict(each.metadata["rule"].schema)
             if each.name in words:
                 found["description"] = words[each.name]
             if each.name not in cls._needed():
-                default = each.default_factory() if each.default is _NONE else each.default
-                found["default"] = plain(default)
+                made: Any = each.default_factory
+                found["default"] = plain(made() if each.default is _NONE else each.default)
             properties[each.name] = found
         return {
             "type": "object",

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from kerazoo._checks import check_int
 from kerazoo._errors import invalid
 from kerazoo.checkpoints.hub_config import HUB
 from kerazoo.checkpoints.local import is_stored_model, stored_info
@@ -32,6 +33,7 @@ from kerazoo.registry import catalogue, create_model, get_entry
 # Of the formats that other runtimes read (a SavedModel is a folder): ending -> name of the format.
 EXPORTED = {".tflite": "litert", ".onnx": "onnx", ".xml": "openvino"}
 SAVED_MODEL = "saved_model.pb"
+OURS = "kerazoo>"  # what Keras registers our classes under
 
 
 @dataclass(frozen=True)
@@ -106,8 +108,7 @@ def find(
     >>> find("timm/tf_mixnet_m.in1k").model
     'mixnet_m'
     """
-    if size is not None and (not isinstance(size, int) or size < 1):
-        raise invalid("size", size, "None or a positive int")
+    check_int("size", size, optional=True)
     text = _text(what)
     if (exported := find_exported(text)) is not None:
         raise not_buildable(exported)
@@ -291,7 +292,10 @@ def _load_stored(path: Path) -> Any:
     if not path.is_file():
         raise FileNotFoundError(f"There is no file `{path}`.")
     try:
-        return keras.saving.load_model(path, compile=False)
+        # `.h5` files name classes without the package that they are registered under.
+        known = keras.saving.get_custom_objects() if path.suffix != ".keras" else {}
+        ours = {name.removeprefix(OURS): c for name, c in known.items() if name.startswith(OURS)}
+        return keras.saving.load_model(path, compile=False, custom_objects=ours)
     except Exception as error:
         # Keras quotes the whole configuration of the model, a hundred lines of it.
         reason = str(error).partition("Exception encountered: ")[2] or str(error)

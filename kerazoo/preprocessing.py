@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from kerazoo._checks import check_int
 from kerazoo._errors import invalid
 from kerazoo._resize import centre_of_strip, scale_pil, scaled_and_corner
 from kerazoo.placement import Placement, to_float
@@ -113,8 +114,7 @@ class Preprocessing:
         One channel takes the average of red, green and blue, other counts repeat them in order:
         the rule by which RGB stem kernels are adapted, so each copy meets its own statistics.
         """
-        if not isinstance(channels, int) or channels < 1:
-            raise invalid("channels", channels, "a positive int")
+        check_int("channels", channels)
         return _spread(self.mean, channels), _spread(self.std, channels)
 
     def normalise(self, x: Any) -> Any:

@@ -42,7 +42,7 @@ def residual(
         shortcut = conv_bn(x, row.filters, 1, conventions, f"{name}_shortcut", stride)
     if row.width is None:
         x = conv_bn(x, row.filters, 3, conventions, f"{name}_1", stride, activation="relu")
-        x = conv_bn(x, row.filters, 3, conventions, f"{name}_2")
+        x = conv_bn(x, row.filters, 3, conventions.passed(stride), f"{name}_2")
     else:
         x = conv_bn(x, row.width, 1, conventions, f"{name}_1", activation="relu")
         x = conv_bn(
@@ -60,18 +60,15 @@ def residual(
     return activate(x, "relu", f"{name}_out")
 
 
-def residual_stages(
-    trunk: Trunk,
-    rows: Sequence[Residual],
-    conventions: Conventions,
-) -> None:
+def residual_stages(trunk: Trunk, rows: Sequence[Residual]) -> None:
     """Append every row to `trunk`; a row is a stage, blocks are `stage<i>_block<j>` from 1."""
     for stage, row in enumerate(rows, 1):
         for block in range(1, row.repeats + 1):
             stride = row.stride if block == 1 else 1
             name = f"stage{stage}_block{block}"
-            x = residual(trunk.x, row, stride, conventions, name)
+            x = residual(trunk.x, row, stride, trunk.conventions, name)
             trunk.advance(x, stride)
+        trunk.tap(f"stage{stage}", trunk.x)
 
 
 def max_pool(x, conventions: Conventions, name: str):

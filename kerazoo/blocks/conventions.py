@@ -1,17 +1,26 @@
 """What differs between two implementations of one architecture, and the layers it decides."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
 
-from kerazoo.layers import BatchNormalization, GroupedConv2D, MixConv2D
+from kerazoo.layers import (
+    BatchNormalization,
+    DilatedAveragePooling2D,
+    GroupedConv2D,
+    MixConv2D,
+)
 
 
 @dataclass(frozen=True)
 class Conventions:
     """Padding and batch-norm constants: a checkpoint fixes them, the architecture does not.
+
+    They also say how dense the maps are: with an `output_stride`, strides beyond it are left out
+    and the kernels after them dilated instead ("à trous"), so that with the same weights the map
+    has the same values, and others between them.
 
     Attributes:
         padding: `"same"` (TensorFlow) or `"symmetric"` (PyTorch, k//2 on every side).
@@ -19,12 +28,45 @@ class Conventions:
         batch_norm_momentum: Keras' convention (1 minus PyTorch's); matters in training only.
         substitute: Called with the arguments of every ordinary convolution that `conv` is about
             to make; returns the layer to use in its place, or None for the ordinary one.
+        output_stride: Stride of the densest last map that is wanted, a power of 2; None: as the
+            architecture has it.
+        dilate_strided: Whether the very layer that loses its stride is dilated as well, as in
+            torchvision's MobileNetV3. Its inputs lie where they lay, so its weights then mean
+            something else; TensorFlow's slim, timm and torchvision's ResNet begin after it.
+        reached: Stride by which the architecture has come down to where the next layer reads.
     """
 
     padding: str = "same"
     batch_norm_epsilon: float = 1e-3
     batch_norm_momentum: float = 0.99
     substitute: Callable[[dict[str, Any]], keras.layers.Layer | None] | None = None
+    output_stride: int | None = None
+    dilate_strided: bool = False
+    reached: int = 1
+
+    @property
+    def stride(self) -> int:
+        """Real stride of where the next layer reads."""
+        return min(self.reached, self.output_stride or self.reached)
+
+    def passed(self, stride: int) -> "Conventions":
+        """Those of the layers after one that has `stride` in the architecture."""
+        return replace(self, reached=self.reached * stride)
+
+    def grid(self, kernel_size: int, stride: int, dilation: int = 1) -> tuple[int, int]:
+        """Stride and dilation that a layer really has.
+
+        Args:
+            kernel_size: 1x1 kernels cannot be dilated.
+            stride, dilation: What it has in the architecture.
+        """
+        limit = self.output_stride
+        after = self.passed(stride)
+        lost = after.stride < after.reached and stride > 1
+        if limit is None or kernel_size == 1:
+            return 1 if lost else stride, dilation
+        reached = after.reached if lost and self.dilate_strided else self.reached
+        return 1 if lost else stride, dilation * max(1, reached // limit)
 
 
 def kernel_initializer():
@@ -78,6 +120,7 @@ def conv(
     dilation: int = 1,
 ):
     """A convolution without bias, padded by the convention: `<name>_conv`."""
+    strides, dilation = conventions.grid(kernel_size, strides, dilation)
     x, padding = pad(x, kernel_size, strides, conventions, f"{name}_pad", dilation)
     arguments = {
         "filters": filters,
@@ -106,10 +149,12 @@ def depthwise_bn(
     x, kernel_sizes: Sequence[int], conventions, name, strides: int = 1, activation=None
 ):
     """Depthwise convolution (mixed when there are several kernel sizes), batch norm, activation."""
+    strides, dilation = conventions.grid(max(kernel_sizes), strides)
     if len(kernel_sizes) > 1:
         x = MixConv2D(
             kernel_sizes,
             strides=strides,
+            dilation_rate=dilation,
             padding=conventions.padding,
             depthwise_initializer=kernel_initializer(),
             name=f"{name}_conv",
@@ -120,9 +165,25 @@ def depthwise_bn(
             kernel_sizes[0],
             strides=strides,
             padding=padding,
+            dilation_rate=dilation,
             use_bias=False,
             depthwise_initializer=kernel_initializer(),
             name=f"{name}_conv",
         )(x)
     x = batch_norm(x, conventions, f"{name}_bn")
     return activate(x, activation, f"{name}_act")
+
+
+def average_pool(x, conventions: Conventions, name: str):
+    """3x3 average pooling with stride 2.
+
+    With symmetric padding the zeros around the map count, as in PyTorch: the sum is always divided
+    by 9. TensorFlow's "same" divides by the number of real values.
+    """
+    strides, dilation = conventions.grid(3, 2)
+    padding = "same"
+    if conventions.padding == "symmetric":
+        x, padding = keras.layers.ZeroPadding2D(dilation, name=f"{name}_pad")(x), "valid"
+    if dilation > 1:
+        return DilatedAveragePooling2D(3, dilation, padding, name=name)(x)
+    return keras.layers.AveragePooling2D(3, strides, padding, name=name)(x)

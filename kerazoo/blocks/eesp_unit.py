@@ -14,6 +14,7 @@ from kerazoo._errors import invalid
 from kerazoo.blocks._trunk import Trunk
 from kerazoo.blocks.conventions import (
     Conventions,
+    average_pool,
     batch_norm,
     conv,
     kernel_initializer,
@@ -59,18 +60,19 @@ class PicturePyramid:
     """
 
     picture: Any
-    conventions: Conventions
+    conventions: Conventions  # with nothing reached: of the picture
     levels: dict[int, Any] = field(default_factory=dict)
 
     def at(self, stride: int):
-        """The picture at `stride`, a power of 2; made once."""
+        """The picture at the architecture's `stride`, a power of 2; made once."""
         if stride < 1 or stride & (stride - 1):
             raise invalid("stride", stride, "a power of 2: the picture is pooled by halves")
         if stride == 1:
             return self.picture
         if stride not in self.levels:
             finer = self.at(stride // 2)
-            self.levels[stride] = average_pool(finer, self.conventions, f"image_{stride}_pool")
+            here = self.conventions.passed(stride // 2)
+            self.levels[stride] = average_pool(finer, here, f"image_{stride}_pool")
         return self.levels[stride]
 
 
@@ -93,12 +95,6 @@ def dilations(branches: int, receptive_field: int) -> tuple[int, ...]:
     return tuple(sorted(d if d <= limit else 1 for d in range(1, branches + 1)))
 
 
-def average_pool(x, conventions: Conventions, name: str):
-    """3x3 average pooling with stride 2; see `PicturePyramid.conventions` for its borders."""
-    x, padding = pad(x, 3, 2, conventions, f"{name}_pad")
-    return keras.layers.AveragePooling2D(3, strides=2, padding=padding, name=name)(x)
-
-
 def conv_bn_prelu(x, filters, kernel_size, conventions, name, strides=1, **kw):
     """Convolution, batch norm, PReLU: `<name>_conv`, `<name>_bn`, `<name>_act`."""
     x = conv(x, filters, kernel_size, conventions, name, strides, **kw)
@@ -107,6 +103,7 @@ def conv_bn_prelu(x, filters, kernel_size, conventions, name, strides=1, **kw):
 
 def depthwise_3x3(x, conventions: Conventions, name: str, stride: int = 1, dilation: int = 1):
     """A depthwise 3x3 convolution without bias: `<name>_conv`."""
+    stride, dilation = conventions.grid(3, stride, dilation)
     common = {
         "use_bias": False,
         "depthwise_initializer": kernel_initializer(),
@@ -194,7 +191,7 @@ def strided_eesp(
     y = keras.layers.Concatenate(name=f"{name}_concat")([pooled, new])
     if picture is not None:
         _check_size(picture, y)
-        z = conv_bn_prelu(picture, 3, 3, conventions, f"{name}_image")
+        z = conv_bn_prelu(picture, 3, 3, conventions.passed(2), f"{name}_image")
         z = conv(z, filters, 1, conventions, f"{name}_image_expand")
         z = batch_norm(z, conventions, f"{name}_image_expand_bn")
         y = keras.layers.Add(name=f"{name}_add")([y, z])
@@ -211,13 +208,11 @@ def _check_size(picture, y) -> None:
         )
 
 
-def eesp_stages(
-    trunk: Trunk, rows: Sequence[EESP], pyramid: PicturePyramid, conventions: Conventions
-) -> None:
+def eesp_stages(trunk: Trunk, rows: Sequence[EESP], pyramid: PicturePyramid) -> None:
     """Append every row to `trunk`; a row is a stage, blocks are named `stage<i>_block<j>`."""
     for stage, row in enumerate(rows, 1):
         for block in range(1, row.repeats + 1):
-            name = f"stage{stage}_block{block}"
+            name, conventions = f"stage{stage}_block{block}", trunk.conventions
             if block > 1 or row.stride == 1:
                 x = eesp_unit(
                     trunk.x, row.filters, conventions, name, row.branches, row.receptive_field
@@ -231,6 +226,7 @@ def eesp_stages(
                 name,
                 row.branches,
                 row.reduce_receptive_field or row.receptive_field,
-                pyramid.at(trunk.stride * 2) if row.reinforce else None,
+                pyramid.at(conventions.reached * 2) if row.reinforce else None,
             )
             trunk.advance(x, 2)
+        trunk.tap(f"stage{stage}", trunk.x)

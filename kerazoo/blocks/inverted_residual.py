@@ -110,7 +110,7 @@ def inverted_residual(
         wide: Output of the previous block's depthwise layer, for `shortcut="expansion"`.
 
     Returns:
-        The block's output and the output of its depthwise layer.
+        The block's output, what its depthwise layer takes, and what that gives.
     """
     inputs, channels = x, x.shape[-1]
     if row.expansion != 1 or row.expand_always:
@@ -122,6 +122,7 @@ def inverted_residual(
         x = activate(x, row.activation, f"{name}_expand_act")
     if row.shortcut == "expansion" and wide is not None and wide.shape == x.shape:
         x = keras.layers.Add(name=f"{name}_add")([wide, x])
+    expanded = x
     x = depthwise_bn(x, row.kernels, conventions, f"{name}_depthwise", stride, row.activation)
     wide = x
     if row.squeeze:
@@ -131,13 +132,15 @@ def inverted_residual(
     x = activate(x, row.project_activation, f"{name}_project_act")
     if row.shortcut == "bottleneck" and stride == 1 and channels == row.filters:
         x = keras.layers.Add(name=f"{name}_add")([inputs, x])
-    return x, wide
+    return x, expanded, wide
 
 
-def inverted_residual_stages(
-    trunk: Trunk, rows: Sequence[InvertedResidual], conventions: Conventions
-) -> None:
-    """Append every row to `trunk`; blocks are named `stage<i>_block<j>`, counted from 1."""
+def inverted_residual_stages(trunk: Trunk, rows: Sequence[InvertedResidual]) -> None:
+    """Append every row to `trunk`; blocks are named `stage<i>_block<j>`, counted from 1.
+
+    What a block with a stride convolves is tapped as `stride_<n>_expansion`, after its own n: the
+    last and widest map of that stride, which SSDLite takes.
+    """
     stage = block = 0
     wide = None
     for row in rows:
@@ -147,5 +150,11 @@ def inverted_residual_stages(
             block += 1
             stride = row.stride if repeat == 0 else 1
             name = f"stage{stage}_block{block}"
-            x, wide = inverted_residual(trunk.x, row, stride, conventions, name, wide)
+            before, above = trunk.x, trunk.stride
+            x, expanded, wide = inverted_residual(
+                trunk.x, row, stride, trunk.conventions, name, wide
+            )
             trunk.advance(x, stride)
+            if trunk.stride > above and expanded is not before:
+                trunk.tap(f"stride_{above}_expansion", expanded, above)
+        trunk.tap(f"stage{stage}", trunk.x)

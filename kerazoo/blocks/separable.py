@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kerazoo.blocks._trunk import Trunk
-from kerazoo.blocks.conventions import Conventions, conv_bn, depthwise_bn
+from kerazoo.blocks.conventions import conv_bn, depthwise_bn
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,12 @@ class Separable:
     activation: str = "relu6"
 
 
-def separable_stages(trunk: Trunk, rows: Sequence[Separable], conventions: Conventions) -> None:
+def separable_stages(trunk: Trunk, rows: Sequence[Separable]) -> None:
     """Append every row to `trunk`; a row is a stage, blocks are `stage<i>_block<j>` from 1."""
     for stage, row in enumerate(rows, 1):
         for block in range(1, row.repeats + 1):
             name, stride = f"stage{stage}_block{block}", row.stride if block == 1 else 1
+            conventions = trunk.conventions
             x = depthwise_bn(
                 trunk.x, row.kernels, conventions, f"{name}_depthwise", stride, row.activation
             )
@@ -38,3 +39,4 @@ def separable_stages(trunk: Trunk, rows: Sequence[Separable], conventions: Conve
                 x, row.filters, 1, conventions, f"{name}_pointwise", activation=row.activation
             )
             trunk.advance(x, stride)
+        trunk.tap(f"stage{stage}", trunk.x)

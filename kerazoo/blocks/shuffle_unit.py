@@ -2,20 +2,14 @@
 
 import keras
 
-from kerazoo.blocks.conventions import Conventions, activate, conv_bn, depthwise_bn
+from kerazoo.blocks.conventions import (
+    Conventions,
+    activate,
+    average_pool,
+    conv_bn,
+    depthwise_bn,
+)
 from kerazoo.layers import ChannelShuffle, ChannelSplit
-
-
-def average_pool(x, conventions: Conventions, name: str):
-    """3x3 average pooling with stride 2.
-
-    Symmetric padding counts its zeros, as PyTorch does: the sum is always divided by 9.
-    TensorFlow's `same` divides by the number of real values.
-    """
-    padding = "same"
-    if conventions.padding == "symmetric":
-        x, padding = keras.layers.ZeroPadding2D(1, name=f"{name}_pad")(x), "valid"
-    return keras.layers.AveragePooling2D(3, 2, padding, name=name)(x)
 
 
 def shuffle_unit_v1(

@@ -4,6 +4,7 @@ from kerazoo.layers.batch_norm import BatchNormalization
 from kerazoo.layers.channel_shuffle import ChannelShuffle, ChannelSplit
 from kerazoo.layers.crop_like import CropLike
 from kerazoo.layers.dilated_depthwise import StridedDilatedDepthwiseConv2D
+from kerazoo.layers.dilated_pool import DilatedAveragePooling2D
 from kerazoo.layers.flgc import FLGCConv2D
 from kerazoo.layers.frozen_flgc import FrozenFLGCConv2D, GatherChannels
 from kerazoo.layers.grouped_conv import GroupedConv2D
@@ -19,6 +20,7 @@ __all__ = [
     "ChannelShuffle",
     "ChannelSplit",
     "CropLike",
+    "DilatedAveragePooling2D",
     "FLGCConv2D",
     "FrozenFLGCConv2D",
     "GatherChannels",

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from kerazoo._checks import check_int, is_int
 from kerazoo._errors import invalid
 from kerazoo._layer_facts import DEPTHWISE, kernel_macs
 from kerazoo.layers._initializers import fresh
@@ -22,13 +23,19 @@ def _kernel_sizes(kernel_sizes, groups) -> tuple[int, ...]:
             f"3, 5, …, 2g+1). Received: `kernel_sizes={kernel_sizes!r}`, `groups={groups!r}`"
         )
     if groups is not None:
-        if not isinstance(groups, int) or groups < 1:
-            raise invalid("groups", groups, "a positive integer")
+        check_int("groups", groups)
         return tuple(range(3, 2 * groups + 2, 2))
     sizes = tuple(kernel_sizes) if isinstance(kernel_sizes, Sequence) else ()
-    if not sizes or any(not isinstance(k, int) or k < 1 or k % 2 == 0 for k in sizes):
+    if not sizes or any(not is_int(k) or k < 1 or k % 2 == 0 for k in sizes):
         raise invalid("kernel_sizes", kernel_sizes, "a non-empty list of odd positive integers")
     return sizes
+
+
+def dilation_of(size: int, dilated: bool, dilation_rate: int) -> int:
+    """Of the kernel that stands for one of `size` in a `MixConv2D`; 1x1 kernels have none."""
+    if size == 1:
+        return 1
+    return dilation_rate * (size - 1) // 2 if dilated else dilation_rate
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
@@ -46,6 +53,8 @@ class MixConv2D(keras.layers.Layer):
         partition: `"equal"`, `"exponential"` or a list with the channels of each group.
         dilated: Use 3x3 kernels with dilation (k-1)/2 in place of k x k ones. Needs stride 1.
         strides: 1 or more, the same for height and width.
+        dilation_rate: 1 or more, likewise, of every kernel (times its own, if `dilated`). Above 1
+            it needs stride 1.
         padding: `"same"` (TensorFlow's rule) or `"symmetric"` (k//2 on every side, PyTorch's).
         use_bias: Whether to add a bias, one number a channel.
         depthwise_initializer, bias_initializer, depthwise_regularizer: As in `DepthwiseConv2D`.
@@ -67,6 +76,7 @@ class MixConv2D(keras.layers.Layer):
         partition: str | Sequence[int] = "equal",
         dilated: bool = False,
         strides: int = 1,
+        dilation_rate: int = 1,
         padding: str = "same",
         use_bias: bool = False,
         depthwise_initializer: Any = "glorot_uniform",
@@ -82,15 +92,17 @@ class MixConv2D(keras.layers.Layer):
             self.partition = partition
         else:
             self.partition = list(partition)
-        if not isinstance(strides, int) or strides < 1:
-            raise invalid("strides", strides, "a positive integer")
+        check_int("strides", strides)
         if padding not in PADDINGS:
             raise invalid("padding", padding, f"one of {PADDINGS}")
         if implementation not in IMPLEMENTATIONS:
             raise invalid("implementation", implementation, f"one of {IMPLEMENTATIONS}")
-        if dilated and strides != 1:
+        if not isinstance(dilation_rate, int) or dilation_rate < 1:
+            raise invalid("dilation_rate", dilation_rate, "a positive integer")
+        if (dilated or dilation_rate > 1) and strides != 1:
+            asked = "dilated=True" if dilated else f"dilation_rate={dilation_rate}"
             raise ValueError(
-                "`dilated=True` needs `strides=1`: no backend convolves with stride and dilation "
+                f"`{asked}` needs `strides=1`: no backend convolves with stride and dilation "
                 f"together. Received: `strides={strides}`"
             )
         if dilated and implementation == "merged":
@@ -100,6 +112,7 @@ class MixConv2D(keras.layers.Layer):
             )
         self.dilated = bool(dilated)
         self.strides = strides
+        self.dilation_rate = dilation_rate
         self.padding = padding
         self.use_bias = bool(use_bias)
         self.depthwise_initializer = keras.initializers.get(depthwise_initializer)
@@ -167,7 +180,7 @@ class MixConv2D(keras.layers.Layer):
             strides=self.strides,
             padding=padding,
             data_format="channels_last",
-            dilation_rate=(size - 1) // 2 if self.dilated and size > 1 else 1,
+            dilation_rate=dilation_of(size, self.dilated, self.dilation_rate),
         )
 
     def compute_output_shape(self, input_shape):
@@ -186,6 +199,7 @@ class MixConv2D(keras.layers.Layer):
             "partition": self.partition,
             "dilated": self.dilated,
             "strides": self.strides,
+            "dilation_rate": self.dilation_rate,
             "padding": self.padding,
             "use_bias": self.use_bias,
             "depthwise_initializer": keras.initializers.serialize(self.depthwise_initializer),

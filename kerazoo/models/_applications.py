@@ -47,7 +47,6 @@ def application(
     conventions: Conventions,
     *,
     size: int = 224,
-    last: tuple[str, ...] = (),
     static: bool = False,
 ) -> Callable[[Callable], Callable[..., ZooModel]]:
     """Make a constructor of a function that has the public name and docstring.
@@ -58,7 +57,6 @@ def application(
         features: Stride -> layer whose output is the last of that stride.
         conventions: What keras.applications has built in; `FIXED` arguments can only say the same.
         size: Default height and width.
-        last: As in `Family`.
         static: Whether height and width must be known, since the padding depends on them.
     """
 
@@ -77,12 +75,12 @@ def application(
             )
             last, outputs = _replay(body, x)
             maps = {stride: outputs[layer] for stride, layer in features.items()}
-            return Trunk(last, max(features), maps)
+            return Trunk(last, chosen.passed(max(features)), maps)
 
         build.__name__ = build.__qualname__ = name
         build.__module__, build.__doc__ = described.__module__, described.__doc__
         inner = constructor(
-            ids={id: {}}, size=size, conventions=conventions, dropout_rate=0.0, last=last
+            ids={id: {}}, size=size, conventions=conventions, dropout_rate=0.0, dilates=False
         )(build)
         fixed = {
             "padding": conventions.padding,
@@ -107,6 +105,8 @@ def application(
 
         shown = [p for p in signature.parameters.values() if p.name not in FIXED]
         outer.__signature__ = signature.replace(parameters=shown)
+        del outer.__wrapped__
+        outer.__annotations__ = {p.name: p.annotation for p in shown} | {"return": ZooModel}
         outer.family = inner.family
         return outer
 

@@ -9,6 +9,7 @@ from kerazoo._errors import invalid
 from kerazoo.layers.padding import PADDINGS
 
 POOLINGS = (None, "avg", "max")
+OUTPUT_STRIDES = (None, 8, 16, 32)
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Arguments:
     batch_norm_epsilon: float | None = None
     stem_strides: int | None = None
     features_only: bool = False
+    out_features: Any = None
+    output_stride: int | None = None
     like: str | None = None
     extras: dict[str, Any] = field(default_factory=dict)
 
@@ -49,10 +52,23 @@ class Arguments:
             raise invalid("pooling", self.pooling, f"one of {POOLINGS}")
         if self.padding is not None and self.padding not in PADDINGS:
             raise invalid("padding", self.padding, f"None or one of {PADDINGS}")
+        if self.output_stride not in OUTPUT_STRIDES:
+            raise invalid("output_stride", self.output_stride, f"one of {OUTPUT_STRIDES}")
+        if self.out_features is not None:
+            self._check_out_features()
         if self.input_shape is not None:
             check_input_shape(self.input_shape, 1)
         self._check_numbers()
         keras.activations.get(self.classifier_activation)
+
+    def _check_out_features(self) -> None:
+        if not self.features_only:
+            raise invalid("out_features", self.out_features, "None without `features_only=True`")
+        names = self.out_features
+        listed = isinstance(names, list | tuple) and all(isinstance(name, str) for name in names)
+        if not listed or not names or len(set(names)) < len(names):
+            rule = 'None or a list of different names, such as `["stride_8", "stride_16"]`'
+            raise invalid("out_features", names, rule)
 
     def _check_numbers(self) -> None:
         def is_int(value):

@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from kerazoo._errors import invalid
+from kerazoo._errors import invalid, unknown
 from kerazoo.blocks._trunk import Trunk
 from kerazoo.blocks.conventions import Conventions
 from kerazoo.checkpoints.load import load_fitting
@@ -18,6 +18,7 @@ from kerazoo.checkpoints.weights import tell
 from kerazoo.models._arguments import Arguments, check_input_shape
 from kerazoo.models._docstring import documented
 from kerazoo.models._model import ModelInfo, ZooModel
+from kerazoo.models._rebuilding import check_stored
 from kerazoo.preprocessing import Preprocessing
 from kerazoo.tasks import get_task
 
@@ -35,8 +36,8 @@ class Family:
         conventions: Where neither the caller nor a checkpoint decides.
         dropout_rate: Before the classifier.
         stride: Total stride with `stem_strides=2`; the least input size.
-        last: Name prefixes of the layers between the last feature map and the head.
         head: Name prefixes of the task's layers, which `include_top=False` leaves out.
+        dilates: Whether `output_stride` can leave strides out.
         task: What it is for: a name that `kerazoo.tasks.get_task` knows.
         classes: Number of outputs where neither the caller nor a checkpoint decides.
         defaults: Defaults of the common arguments that differ from those of `Arguments`.
@@ -47,8 +48,8 @@ class Family:
     conventions: Conventions = field(default_factory=Conventions)
     dropout_rate: float = 0.2
     stride: int = 32
-    last: tuple[str, ...] = ("head",)
     head: tuple[str, ...] = ("predictions",)
+    dilates: bool = True
     task: str = "classification"
     classes: int = 1000
     defaults: Mapping[str, Any] = field(default_factory=dict)
@@ -82,9 +83,16 @@ def constructor(
             bound.apply_defaults()
             values = dict(bound.arguments)
             extras = {name: values.pop(name) for name in own}
-            return _create(build, family, Arguments(**values, extras=extras))
+            model = _create(build, family, Arguments(**values, extras=extras))
+            if model.info.checkpoint:
+                check_stored(model.info.checkpoint, family, create)
+            return model
 
         create.__signature__ = signature
+        del create.__wrapped__  # the builder gives a trunk: hints and editors would find that
+        create.__annotations__ = {
+            name: parameter.annotation for name, parameter in signature.parameters.items()
+        } | {"return": ZooModel}
         create.__doc__ = documented(build, family)
         create.family = family
         return create
@@ -109,6 +117,9 @@ def _signature(own: Mapping[str, inspect.Parameter], leading, defaults) -> inspe
 
 def _create(build, family: Family, arguments: Arguments) -> ZooModel:
     arguments.check()
+    if arguments.output_stride is not None and not family.dilates:
+        rule = f"None: the strides of `{build.__name__}` are fixed"
+        raise invalid("output_stride", arguments.output_stride, rule)
     architecture = _architecture(family, arguments.extras)
     rows = arguments.input_shape[0] if arguments.input_shape else None
     checkpoint = resolve(arguments.weights, architecture, rows, arguments.like)
@@ -127,10 +138,13 @@ def _create(build, family: Family, arguments: Arguments) -> ZooModel:
         for layer in preprocessing.keras_layers(channels):
             x = layer(x)
     conventions = Conventions(
-        arguments.padding, arguments.batch_norm_epsilon, family.conventions.batch_norm_momentum
+        arguments.padding,
+        arguments.batch_norm_epsilon,
+        family.conventions.batch_norm_momentum,
+        output_stride=arguments.output_stride,
     )
     trunk = build(x, conventions, arguments.stem_strides, **arguments.extras)
-    outputs, features, omitted = _outputs(trunk, arguments, family)
+    outputs = _outputs(trunk, arguments, family)
     model = ZooModel(source, outputs, name=arguments.name or architecture)
     model.info = ModelInfo(
         architecture=architecture,
@@ -138,10 +152,11 @@ def _create(build, family: Family, arguments: Arguments) -> ZooModel:
         preprocessing=preprocessing,
         labels=_labels(checkpoint, arguments),
         checkpoint=checkpoint and checkpoint.id,
-        features=features,
-        omitted=omitted,
+        features=_table(trunk, outputs) if arguments.features_only else {},
+        available=_table(trunk, trunk.maps()),
+        omitted=_omitted(model, source, trunk, arguments, family),
         task=family.task,
-        head=() if omitted else family.head,
+        head=() if _headless(arguments) else family.head,
     )
     if checkpoint is not None:
         load_fitting(model, checkpoint, fresh_head=explicit_classes)
@@ -201,7 +216,7 @@ def _inputs(arguments: Arguments, family: Family, preprocessing):
         return tensor, keras.utils.get_source_inputs(tensor)[0]
     if shape is None:
         height, width = preprocessing.size if preprocessing else (family.size,) * 2
-        if not arguments.include_top or arguments.features_only:
+        if _headless(arguments):
             height = width = None
         shape = (height, width, 3)
     shape = check_input_shape(shape, smallest)
@@ -209,25 +224,49 @@ def _inputs(arguments: Arguments, family: Family, preprocessing):
     return tensor, tensor
 
 
+def _headless(arguments: Arguments) -> bool:
+    return arguments.features_only or not arguments.include_top
+
+
 def _outputs(trunk: Trunk, arguments: Arguments, family: Family):
-    """Output tensors, the feature table, and the prefixes of what was left out."""
+    """Output tensors: maps by name, the last map or vector, or what the task's head makes of it."""
     if arguments.features_only:
-        found = sorted(trunk.features.items())
-        maps = {f"stride_{stride}": x for stride, x in found}
-        table = {f"stride_{stride}": (stride, x.shape[-1]) for stride, x in found}
-        return maps, table, (*family.last, *family.head)
-    x = trunk.x
-    if not arguments.include_top:
-        if arguments.pooling == "avg":
-            x = keras.layers.GlobalAveragePooling2D(name="avg_pool")(x)
-        elif arguments.pooling == "max":
-            x = keras.layers.GlobalMaxPooling2D(name="max_pool")(x)
-        return x, {}, family.head
-    return get_task(family.task).head(trunk, arguments), {}, ()
+        maps = {name: x for name, (_, x) in trunk.maps().items()}
+        names = arguments.out_features or [f"stride_{n}" for n in sorted(trunk.features)]
+        for name in names:
+            if name not in maps:
+                raise unknown("out_features", name, maps, limit=None)
+        return {name: maps[name] for name in names}
+    if arguments.include_top:
+        return get_task(family.task).head(trunk, arguments)
+    if arguments.pooling == "avg":
+        return keras.layers.GlobalAveragePooling2D(name="avg_pool")(trunk.x)
+    if arguments.pooling == "max":
+        return keras.layers.GlobalMaxPooling2D(name="max_pool")(trunk.x)
+    return trunk.x
+
+
+def _table(trunk: Trunk, names) -> dict[str, tuple[int, int]]:
+    """Name -> stride and channels."""
+    maps = trunk.maps()
+    return {name: (maps[name][0], maps[name][1].shape[-1]) for name in names}
+
+
+def _omitted(model, source, trunk: Trunk, arguments: Arguments, family: Family) -> tuple[str, ...]:
+    """Name prefixes of the layers that the full network has and `model` has not."""
+    if not _headless(arguments):
+        return ()
+    kept = {layer.name for layer in model.layers}
+    whole = keras.Function(source, trunk.x).operations
+    dropped = dict.fromkeys(layer.name for layer in whole if layer.name not in kept)
+    # A stage that is dropped whole goes by its first word: the names are saved with the model.
+    words = {name.partition("_")[0] for name in kept}
+    prefixes = [f"{w}_" if (w := name.partition("_")[0]) not in words else name for name in dropped]
+    return (*dict.fromkeys(prefixes), *family.head)
 
 
 def _labels(checkpoint, arguments: Arguments):
-    if checkpoint is None or not arguments.include_top or arguments.features_only:
+    if checkpoint is None or _headless(arguments):
         return None
     return checkpoint.labels if arguments.classes == checkpoint.classes else None
 
@@ -235,7 +274,9 @@ def _labels(checkpoint, arguments: Arguments):
 def _recorded(arguments: Arguments, family: Family, architecture: str, inputs) -> dict[str, Any]:
     """The arguments that rebuild this network, as JSON values."""
     skipped = ("weights", "like", "input_tensor", "name", "extras")
-    recorded = {f.name: getattr(arguments, f.name) for f in _COMMON if f.name not in skipped}
+    recorded = {
+        f.name: _plain(getattr(arguments, f.name)) for f in _COMMON if f.name not in skipped
+    }
     recorded["input_shape"] = list(inputs.shape[1:])
     if callable(recorded["classifier_activation"]):
         recorded["classifier_activation"] = keras.activations.serialize(

@@ -29,6 +29,10 @@ _COMMON_DOC = """\
     stem_strides: 2, or 1 for small pictures such as 32x32.
     features_only: Return a dict of feature maps, `{{"stride_2": …, …}}`; see
         `model.feature_channels`.
+    out_features: With `features_only=True`: names of the maps to return, in that order; None for
+        the last one of each stride. `model.info.available` lists all there are.
+    output_stride: 8 or 16, for dense maps: strides beyond it become dilation, with the same
+        weights. Default: the architecture's own (32).
     like: For a local file that does not say itself how it was trained: the id of registered
         weights with the same padding, batch-norm epsilon and preprocessing.
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from kerazoo._graph import cloned_from, remember_original
 from kerazoo.preprocessing import Preprocessing
 
 
@@ -20,7 +21,8 @@ class ModelInfo:
         checkpoint: Id or path of the loaded weights; None for random ones.
         omitted: Name prefixes of the full network's layers that this one leaves out
             (`include_top=False`, `features_only=True`): a full checkpoint has tensors for them.
-        features: Name -> (stride, channels) of every feature map, in rising stride.
+        features: Name -> (stride, channels) of the maps that `features_only=True` gives.
+        available: The same of all maps that `out_features` can choose.
         task: What the network is for: a name that `kerazoo.tasks.get_task` knows.
         head: Name prefixes of the layers that belong to the task; the others are the backbone.
             Empty where there is none.
@@ -35,6 +37,7 @@ class ModelInfo:
     features: dict[str, tuple[int, int]] = field(default_factory=dict)
     task: str = "classification"
     head: tuple[str, ...] = ()
+    available: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values; `from_dict` is the inverse."""
@@ -51,7 +54,8 @@ class ModelInfo:
             record["labels"] = tuple(record["labels"])
         for name in ("omitted", "head"):
             record[name] = tuple(record.get(name, ()))
-        record["features"] = {k: tuple(v) for k, v in record.get("features", {}).items()}
+        for name in ("features", "available"):
+            record[name] = {k: tuple(v) for k, v in record.get(name, {}).items()}
         return cls(**record)
 
 
@@ -64,7 +68,12 @@ class ZooModel(keras.Model):
 
     def __init__(self, inputs, outputs, name=None, **kwargs):
         super().__init__(inputs, outputs, name=name, **kwargs)
-        self.info: ModelInfo | None = None
+        original = cloned_from(outputs)
+        same = original is not None and _layer_names(original) == _layer_names(self)
+        self.info: ModelInfo | None = original.info if same else None
+
+    def _run_through_graph(self, *args, **kwargs):
+        return remember_original(super()._run_through_graph(*args, **kwargs), self)
 
     @property
     def feature_strides(self) -> dict[str, int]:
@@ -86,3 +95,7 @@ class ZooModel(keras.Model):
         model = super().from_config(config, custom_objects=custom_objects)
         model.info = info and ModelInfo.from_dict(info)
         return model
+
+
+def _layer_names(model: keras.Model) -> list[str]:
+    return [layer.name for layer in model.layers]

@@ -27,7 +27,7 @@ STEM, STAGES = 16, (64, 128)
     conventions=Conventions("symmetric", 1e-3, 0.9),
     dropout_rate=0.0,
     stride=8,
-    last=(),
+    dilates=False,
     head=("decoder", "predictions"),
     task="segmentation",
     classes=20,
@@ -52,7 +52,7 @@ def ESPNet(x, conventions, stem_strides, *, p: int = 2, q: int = 8) -> Trunk:
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise invalid(name, value, "a positive integer")
     pyramid = PicturePyramid(x, conventions)
-    trunk = Trunk(x)
+    trunk = Trunk(x, conventions)
     stem = conv_bn_prelu(x, STEM, 3, conventions, "stem", stem_strides)
     _join(trunk, [stem, pyramid.at(stem_strides)], conventions, "stem_join", stem_strides)
     for stage, (filters, repeats) in enumerate(zip(STAGES, (p, q), strict=True), 1):

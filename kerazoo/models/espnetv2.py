@@ -81,10 +81,11 @@ def ESPNetV2(x, conventions, stem_strides, *, scale: float = 1.0) -> Trunk:
     """
     base, stem, head = widths(scale)
     pyramid = PicturePyramid(x, conventions)
-    trunk = Trunk(x)
+    trunk = Trunk(x, conventions)
     trunk.advance(conv_bn_prelu(x, stem, 3, conventions, "stem", stem_strides), stem_strides)
-    eesp_stages(trunk, table(base), pyramid, conventions)
+    eesp_stages(trunk, table(base), pyramid)
+    conventions = trunk.conventions
     x = depthwise_3x3(trunk.x, conventions, "head_depthwise")
     x = PReLU(name="head_depthwise_act")(batch_norm(x, conventions, "head_depthwise_bn"))
-    trunk.x = conv_bn_prelu(x, head, 1, conventions, "head", groups=BRANCHES)
+    trunk.finish(conv_bn_prelu(x, head, 1, conventions, "head", groups=BRANCHES))
     return trunk

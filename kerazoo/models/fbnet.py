@@ -40,9 +40,8 @@ def FBNetC(x, conventions, stem_strides) -> Trunk:
     Source: https://arxiv.org/abs/1812.03443; block table `FBNET_C`, row by row timm's `fbnetc_100`
     (whose weights need `padding="symmetric"`). Top-1 74.9 % in the paper.
     """
-    trunk = Trunk(
-        conv_bn(x, 16, 3, conventions, "stem", stem_strides, activation="relu"), stem_strides
-    )
-    inverted_residual_stages(trunk, FBNET_C, conventions)
-    trunk.x = conv_bn(trunk.x, 1984, 1, conventions, "head", activation="relu")
+    stem = conv_bn(x, 16, 3, conventions, "stem", stem_strides, activation="relu")
+    trunk = Trunk.from_stem(stem, conventions, stem_strides)
+    inverted_residual_stages(trunk, FBNET_C)
+    trunk.finish(conv_bn(trunk.x, 1984, 1, trunk.conventions, "head", activation="relu"))
     return trunk

@@ -32,7 +32,6 @@ def _learning(
     ids={"flgc_resnet50": {}},
     conventions=TORCH,
     dropout_rate=0.0,
-    last=(),
     leading=("input_shape", "groups", "duplicate_top"),
 )
 def FLGCResNet50(

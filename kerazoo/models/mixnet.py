@@ -81,13 +81,12 @@ def _mixnet(
     x, conventions, stem_strides, blocks, stem_filters, head_filters=1536, width=1.0, depth=1.0
 ) -> Trunk:
     rows = scale_depth(scale_width(blocks, width), depth)
-    stem = round_filters(stem_filters, width)
-    trunk = Trunk(
-        conv_bn(x, stem, 3, conventions, "stem", stem_strides, activation="relu"), stem_strides
-    )
-    inverted_residual_stages(trunk, rows, conventions)
+    stem_filters = round_filters(stem_filters, width)
+    stem = conv_bn(x, stem_filters, 3, conventions, "stem", stem_strides, activation="relu")
+    trunk = Trunk.from_stem(stem, conventions, stem_strides)
+    inverted_residual_stages(trunk, rows)
     # The head keeps its width: its 1536 channels are not scaled (mixnet_builder.py, feature_size).
-    trunk.x = conv_bn(trunk.x, head_filters, 1, conventions, "head", activation="relu")
+    trunk.finish(conv_bn(trunk.x, head_filters, 1, trunk.conventions, "head", activation="relu"))
     return trunk
 
 

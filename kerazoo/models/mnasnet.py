@@ -53,13 +53,12 @@ MNASNET_SMALL = (
 
 def _mnasnet(x, conventions, stem_strides, blocks, stem_filters: int, alpha: float = 1.0) -> Trunk:
     alpha = check_alpha(alpha)
-    stem = round_filters(stem_filters, alpha)
-    trunk = Trunk(
-        conv_bn(x, stem, 3, conventions, "stem", stem_strides, activation="relu"), stem_strides
-    )
-    inverted_residual_stages(trunk, scale_width(blocks, alpha), conventions)
+    stem_filters = round_filters(stem_filters, alpha)
+    stem = conv_bn(x, stem_filters, 3, conventions, "stem", stem_strides, activation="relu")
+    trunk = Trunk.from_stem(stem, conventions, stem_strides)
+    inverted_residual_stages(trunk, scale_width(blocks, alpha))
     # The head keeps its 1280 channels, whatever the width.
-    trunk.x = conv_bn(trunk.x, 1280, 1, conventions, "head", activation="relu")
+    trunk.finish(conv_bn(trunk.x, 1280, 1, trunk.conventions, "head", activation="relu"))
     return trunk
 
 

@@ -34,7 +34,6 @@ ALPHAS = (0.25, 0.5, 0.75, 1.0, 1.25)
     },
     leading=("input_shape", "alpha"),
     dropout_rate=1e-3,
-    last=(),
 )
 def MobileNetV1(
     x, conventions, stem_strides, *, alpha: float = 1.0, kernel_sizes: int | Sequence[int] = 3
@@ -56,6 +55,6 @@ def MobileNetV1(
     stem = conv_bn(
         x, round_filters(32, alpha), 3, conventions, "stem", stem_strides, activation="relu6"
     )
-    trunk = Trunk(stem, stem_strides)
-    separable_stages(trunk, rows, conventions)
+    trunk = Trunk.from_stem(stem, conventions, stem_strides)
+    separable_stages(trunk, rows)
     return trunk

@@ -79,8 +79,8 @@ def MobileNetV2(
     stem = conv_bn(
         x, round_filters(32, alpha), 3, conventions, "stem", stem_strides, activation="relu6"
     )
-    trunk = Trunk(stem, stem_strides)
-    inverted_residual_stages(trunk, rows, conventions)
+    trunk = Trunk.from_stem(stem, conventions, stem_strides)
+    inverted_residual_stages(trunk, rows)
     head = round_filters(1280, max(1.0, alpha))
-    trunk.x = conv_bn(trunk.x, head, 1, conventions, "head", activation="relu6")
+    trunk.finish(conv_bn(trunk.x, head, 1, trunk.conventions, "head", activation="relu6"))
     return trunk

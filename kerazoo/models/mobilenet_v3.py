@@ -71,19 +71,21 @@ def _ids(name: str, alphas: Sequence[float]) -> dict[str, dict]:
 
 
 def _mobilenet_v3(
-    x, conventions, stem_strides, blocks, hidden: int, alpha: float, minimalistic: bool
+    x, conventions, stem_strides, blocks, hidden: int, alpha, minimalistic, dilate_strided
 ) -> Trunk:
     alpha = check_alpha(alpha)
-    if not isinstance(minimalistic, bool):
-        raise invalid("minimalistic", minimalistic, "True or False")
+    for name, value in (("minimalistic", minimalistic), ("dilate_strided", dilate_strided)):
+        if not isinstance(value, bool):
+            raise invalid(name, value, "True or False")
+    conventions = replace(conventions, dilate_strided=dilate_strided)
     rows = minimalistic_rows(blocks) if minimalistic else blocks
     activation = "relu" if minimalistic else "hard_silu"
     # The stem keeps its 16 channels and the hidden layer its width where alpha is below 1.
     stem = conv_bn(x, 16, 3, conventions, "stem", stem_strides, activation=activation)
-    trunk = Trunk(stem, stem_strides)
-    inverted_residual_stages(trunk, scale_width(rows, alpha), conventions)
+    trunk = Trunk.from_stem(stem, conventions, stem_strides)
+    inverted_residual_stages(trunk, scale_width(rows, alpha))
     head = round_filters(trunk.x.shape[-1] * 6)
-    trunk.x = conv_bn(trunk.x, head, 1, conventions, "head", activation=activation)
+    trunk.finish(conv_bn(trunk.x, head, 1, trunk.conventions, "head", activation=activation))
     hidden = round_filters(hidden, max(1.0, alpha))
 
     def widen(pooled):
@@ -105,7 +107,13 @@ def _mobilenet_v3(
     head=("hidden", "predictions"),
 )
 def MobileNetV3Small(
-    x, conventions, stem_strides, *, alpha: float = 1.0, minimalistic: bool = False
+    x,
+    conventions,
+    stem_strides,
+    *,
+    alpha: float = 1.0,
+    minimalistic: bool = False,
+    dilate_strided: bool = False,
 ) -> Trunk:
     """MobileNetV3-Small: 2.5 M parameters, 56 M multiply-adds (its paper's tables 2 and 3).
 
@@ -114,9 +122,11 @@ def MobileNetV3Small(
     Args:
         alpha: Width multiplier; widths are rounded to multiples of 8. Published: 1.0, 0.75, 0.5.
         minimalistic: Without 5x5 kernels, squeeze-and-excite and hard-swish.
+        dilate_strided: With `output_stride`: whether a block that loses its stride is dilated as
+            well, as torchvision's LR-ASPP and DeepLabV3 were trained.
     """
     return _mobilenet_v3(
-        x, conventions, stem_strides, MOBILENET_V3_SMALL, 1024, alpha, minimalistic
+        x, conventions, stem_strides, MOBILENET_V3_SMALL, 1024, alpha, minimalistic, dilate_strided
     )
 
 
@@ -126,7 +136,13 @@ def MobileNetV3Small(
     head=("hidden", "predictions"),
 )
 def MobileNetV3Large(
-    x, conventions, stem_strides, *, alpha: float = 1.0, minimalistic: bool = False
+    x,
+    conventions,
+    stem_strides,
+    *,
+    alpha: float = 1.0,
+    minimalistic: bool = False,
+    dilate_strided: bool = False,
 ) -> Trunk:
     """MobileNetV3-Large: 5.5 M parameters, 217 M multiply-adds (its paper's tables 1 and 3).
 
@@ -135,7 +151,9 @@ def MobileNetV3Large(
     Args:
         alpha: Width multiplier; widths are rounded to multiples of 8. Published: 1.0, 0.75.
         minimalistic: Without 5x5 kernels, squeeze-and-excite and hard-swish.
+        dilate_strided: With `output_stride`: whether a block that loses its stride is dilated as
+            well, as torchvision's LR-ASPP and DeepLabV3 were trained.
     """
     return _mobilenet_v3(
-        x, conventions, stem_strides, MOBILENET_V3_LARGE, 1280, alpha, minimalistic
+        x, conventions, stem_strides, MOBILENET_V3_LARGE, 1280, alpha, minimalistic, dilate_strided
     )

@@ -86,18 +86,18 @@ def resnet_trunk(
     """Stem and stages."""
     if stem not in STEMS:
         raise invalid("stem", stem, f"one of {STEMS}")
-    trunk = Trunk(x)
+    trunk = Trunk(x, conventions)
     if stem == "cifar":
         trunk.advance(conv_bn(x, 64, 3, conventions, "stem", 1, activation="relu"))
     else:
         x = conv_bn(x, 64, 7, conventions, "stem", stem_strides, activation="relu")
         trunk.advance(x, stem_strides)
-        trunk.advance(max_pool(x, conventions, "stem_pool"), 2)
-    residual_stages(trunk, blocks, conventions)
+        trunk.advance(max_pool(x, trunk.conventions, "stem_pool"), 2)
+    residual_stages(trunk, blocks)
     return trunk
 
 
-_FACTS = {"conventions": TORCH, "dropout_rate": 0.0, "last": (), "leading": ("input_shape",)}
+_FACTS = {"conventions": TORCH, "dropout_rate": 0.0, "leading": ("input_shape",)}
 
 _STEM_DOC = """
 Args:

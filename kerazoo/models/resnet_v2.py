@@ -23,7 +23,6 @@ def _features(*repeats: int) -> dict[int, str]:
     keras.applications.ResNet50V2,
     _features(3, 4, 6),
     _BUILT_IN,
-    last=("post",),
 )
 def ResNet50V2():
     """ResNet-50 V2: 25.6 M parameters, 3.5 G multiply-adds.
@@ -38,7 +37,6 @@ def ResNet50V2():
     keras.applications.ResNet101V2,
     _features(3, 4, 23),
     _BUILT_IN,
-    last=("post",),
 )
 def ResNet101V2():
     """ResNet-101 V2: 44.6 M parameters, 7.2 G multiply-adds.
@@ -53,7 +51,6 @@ def ResNet101V2():
     keras.applications.ResNet152V2,
     _features(3, 8, 36),
     _BUILT_IN,
-    last=("post",),
 )
 def ResNet152V2():
     """ResNet-152 V2: 60.2 M parameters, 10.9 G multiply-adds.

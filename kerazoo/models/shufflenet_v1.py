@@ -60,7 +60,6 @@ def _widths(groups: int, scale: float) -> tuple[int, tuple[int, ...]]:
     leading=("input_shape", "groups", "scale"),
     conventions=Conventions("symmetric", 1e-5, 0.9),
     dropout_rate=0.0,
-    last=(),
 )
 def ShuffleNetV1(x, conventions, stem_strides, *, groups: int = 3, scale: float = 1.0) -> Trunk:
     """ShuffleNet v1: 1.9 M parameters, 137 M multiply-adds with 3 groups (its paper's table 1).
@@ -73,10 +72,10 @@ def ShuffleNetV1(x, conventions, stem_strides, *, groups: int = 3, scale: float 
             the groups. Published: 1.0, with 1 and 3 groups also 0.75, 0.5 and 0.25.
     """
     stem, stages = _widths(groups, scale)
-    trunk = Trunk(x)
+    trunk = Trunk(x, conventions)
     x = conv_bn(x, stem, 3, conventions, "stem", stem_strides, activation="relu")
     trunk.advance(x, stem_strides)
-    trunk.advance(max_pool(x, conventions, "stem_pool"), 2)
+    trunk.advance(max_pool(x, trunk.conventions, "stem_pool"), 2)
     for stage, (filters, repeats) in enumerate(zip(stages, REPEATS, strict=True), 1):
         for block in range(1, repeats + 1):
             stride = 2 if block == 1 else 1
@@ -85,9 +84,10 @@ def ShuffleNetV1(x, conventions, stem_strides, *, groups: int = 3, scale: float 
                 filters,
                 stride,
                 groups,
-                conventions,
+                trunk.conventions,
                 f"stage{stage}_block{block}",
                 group_first=(stage, block) != (1, 1),
             )
             trunk.advance(x, stride)
+        trunk.tap(f"stage{stage}", trunk.x)
     return trunk

@@ -43,14 +43,16 @@ def ShuffleNetV2(x, conventions, stem_strides, *, scale: float = 1.0) -> Trunk:
     if isinstance(scale, bool) or not isinstance(scale, int | float) or scale not in WIDTHS:
         raise invalid("scale", scale, f"one of {tuple(WIDTHS)}")
     *stages, head = WIDTHS[scale]
-    trunk = Trunk(x)
+    trunk = Trunk(x, conventions)
     x = conv_bn(x, STEM, 3, conventions, "stem", stem_strides, activation="relu")
     trunk.advance(x, stem_strides)
-    trunk.advance(max_pool(x, conventions, "stem_pool"), 2)
+    trunk.advance(max_pool(x, trunk.conventions, "stem_pool"), 2)
     for stage, (filters, repeats) in enumerate(zip(stages, REPEATS, strict=True), 1):
         for block in range(1, repeats + 1):
             stride = 2 if block == 1 else 1
-            x = shuffle_unit_v2(trunk.x, filters, stride, conventions, f"stage{stage}_block{block}")
+            name = f"stage{stage}_block{block}"
+            x = shuffle_unit_v2(trunk.x, filters, stride, trunk.conventions, name)
             trunk.advance(x, stride)
-    trunk.x = conv_bn(trunk.x, head, 1, conventions, "head", activation="relu")
+        trunk.tap(f"stage{stage}", trunk.x)
+    trunk.finish(conv_bn(trunk.x, head, 1, trunk.conventions, "head", activation="relu"))
     return trunk

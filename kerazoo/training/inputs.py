@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from kerazoo._checks import is_int
 from kerazoo._errors import invalid, unknown
 from kerazoo.checkpoints.local import default_preprocessing
 from kerazoo.checkpoints.resolve import resolve
@@ -165,7 +166,7 @@ def recipe_preprocessing(recipe: Recipe, weights: Weights | None = None) -> Prep
             names = [f"preprocessing.{n}" for n in known]
             raise unknown("recipe key", f"preprocessing.{key}", names)
     own = dict(recipe.preprocessing)
-    if isinstance(size := own.get("size"), int) and not isinstance(size, bool):
+    if is_int(size := own.get("size")):
         own["size"] = (size, size)
     base = weights.preprocessing if weights else None
     return Preprocessing.from_dict((base or _data_preprocessing(recipe)).to_dict() | own)

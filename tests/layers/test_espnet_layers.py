@@ -208,8 +208,8 @@ def test_block_errors(make, message):
 def test_stages_take_the_picture_at_each_stride():
     picture = keras.Input((None, None, 3))
     pyramid = PicturePyramid(picture, SYMMETRIC)
-    trunk = Trunk(keras.layers.Conv2D(16, 3, padding="same")(picture))
-    eesp_stages(trunk, (EESP(32), EESP(64, repeats=2, reinforce=False)), pyramid, SYMMETRIC)
+    trunk = Trunk(keras.layers.Conv2D(16, 3, padding="same")(picture), SYMMETRIC)
+    eesp_stages(trunk, (EESP(32), EESP(64, repeats=2, reinforce=False)), pyramid)
     assert (trunk.stride, sorted(pyramid.levels)) == (4, [2])
     y = keras.Model(picture, trunk.x)(ops.zeros((1, 13, 10, 3)))
     assert y.shape == (1, 4, 3, 64)

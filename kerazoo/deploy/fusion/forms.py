@@ -141,6 +141,7 @@ def _merged(linear: Linear) -> Linear:
         "kernel_size": largest,
         "strides": strides,
         "padding": "valid" if symmetric else "same",
+        "dilation_rate": linear.config["dilation_rate"],
     }
     zeros = largest // 2 if symmetric else 0
     return replace(

@@ -19,6 +19,7 @@ from kerazoo._graph import Graph, Node, Ref
 from kerazoo.deploy._channel_orders import pass_through
 from kerazoo.deploy.fusion.linear import Linear, common_config
 from kerazoo.layers import GroupedConv2D, GroupedPointwiseConv2D, MixConv2D, SqueezeExcite
+from kerazoo.layers.mix_conv import dilation_of
 
 _L = keras.layers
 _ELEMENTWISE = (_L.Activation, _L.ReLU, _L.ZeroPadding2D)
@@ -256,10 +257,10 @@ class _Rewriter:
         """The parts that a mixed convolution behind the call will cut its output into."""
         while True:
             users = self.graph.consumers.get(Ref(node), [])
-            if len(users) != 1 or users[0] is None or users[0].only is None or users[0].shared:
+            user = users[0] if len(users) == 1 else None
+            if user is None or user.only is None or user.shared:
                 return []
-            (node,) = users
-            operation = node.operation
+            node, operation = user, user.operation
             if isinstance(operation, Linear):
                 mixed = operation.kind is MixConv2D
                 return [k.shape[2] for k in operation.kernels] if mixed else []
@@ -301,7 +302,7 @@ def _one_convolution(linear: Linear, name: str, kernel, bias) -> Linear:
 def _one_kernel(mixed: Linear, name: str, kernel, index: int) -> Linear:
     """The depthwise convolution that `MixConv2D` runs for one of its kernel sizes."""
     size, strides = mixed.config["kernel_sizes"][index], mixed.config["strides"]
-    dilated = mixed.config["dilated"] and size > 1
+    dilation = dilation_of(size, mixed.config["dilated"], mixed.config["dilation_rate"])
     symmetric = mixed.config["padding"] == "symmetric" and strides > 1
     config = {
         **common_config(mixed.config),
@@ -309,7 +310,7 @@ def _one_kernel(mixed: Linear, name: str, kernel, index: int) -> Linear:
         "kernel_size": kernel.shape[0],
         "strides": strides,
         "padding": "valid" if symmetric else "same",
-        "dilation_rate": (size - 1) // 2 if dilated else 1,
+        "dilation_rate": dilation,
     }
     zeros = size // 2 if symmetric else 0
     return Linear(_L.DepthwiseConv2D, name, config, [kernel], None, kernel.shape[2], zeros)

@@ -12,6 +12,7 @@ from kerazoo.layers import (
     SqueezeExcite,
     StridedDilatedDepthwiseConv2D,
 )
+from kerazoo.layers.mix_conv import dilation_of
 from kerazoo.optimize.lowering._make import Make, Piece, cut, rule, whole
 from kerazoo.optimize.lowering.activations import activate, then_activate
 
@@ -137,7 +138,7 @@ def mix_conv(layer, x, make: Make):
             kernel_size=layer.kernels[i].shape[:2],
             strides=layer.strides,
             padding=padding,
-            dilation_rate=(size - 1) // 2 if layer.dilated and size > 1 else 1,
+            dilation_rate=dilation_of(size, layer.dilated, layer.dilation_rate),
             use_bias=layer.use_bias,
         )
         done.append(y)

@@ -230,7 +230,7 @@ def test_sources_from_python_and_the_best_epoch(start, fruit, tmp_path):
 
 BAD = [
     (["--epochs", "0"], "must be a positive integer"),
-    (["--unfreeze-epochs", "-1"], "`unfreeze_epochs` must be an int, 0 or more"),
+    (["--unfreeze-epochs", "-1"], "`unfreeze_epochs` must be an integer, 0 or more"),
     (["--set", "epochs=3"], "must be the argument `epochs`"),
     (["--set", "optimizer.lr=3"], "Unknown `recipe key`"),
     (["--set", "optimizer.name=adamm"], "Unknown `optimizer.name`. Did you mean 'adam"),
