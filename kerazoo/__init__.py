@@ -6,6 +6,7 @@ Public names are loaded on first use: importing kerazoo imports neither Keras no
 import importlib
 
 from kerazoo._face import face
+from kerazoo._saving import introduce
 
 __version__ = "0.1.0"
 
@@ -40,3 +41,4 @@ def _constructors() -> dict[str, str]:
 
 
 __getattr__, __dir__ = face(__name__, _PUBLIC, _MODULES, _constructors)
+introduce()  # saved models name classes that Keras would not find otherwise

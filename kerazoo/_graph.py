@@ -5,6 +5,7 @@ this module alone (`calls`, `maker`, `replay`, …).
 """
 
 import inspect
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -305,3 +306,21 @@ def _class(model) -> type:
 def layers_of(model) -> Iterator[keras.layers.Layer]:
     """Every layer, those inside of models inside too."""
     return model._flatten_layers(include_self=False)
+
+
+def remember_original(outputs: Any, model: keras.Model) -> Any:
+    """Mark the tensors that a model's graph, gone through again, gave: they are of a copy of it.
+
+    `keras.models.clone_model` makes the copy of its class from inputs and outputs, and says nothing
+    of the original. It goes through the graph by `_run_through_graph`, as do symbolic calls.
+    """
+    for tensor in keras.tree.flatten(outputs):
+        if isinstance(tensor, keras.KerasTensor):
+            tensor._kerazoo_original = weakref.ref(model)
+    return outputs
+
+
+def cloned_from(outputs: Any) -> Any:
+    """The model whose graph gave these tensors when it was gone through again, or None."""
+    found = getattr(keras.tree.flatten(outputs)[0], "_kerazoo_original", lambda: None)
+    return found()

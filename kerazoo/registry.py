@@ -14,6 +14,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from kerazoo._errors import invalid, unknown
+from kerazoo.checkpoints.records import checkpoints_for
 
 if TYPE_CHECKING:
     from kerazoo.models import ZooModel
@@ -85,8 +86,6 @@ def list_models(
     if task is not None and task not in tasks:
         raise unknown("task", task, tasks)
     if pretrained:
-        from kerazoo.checkpoints.records import checkpoints_for
-
         entries = [e for e in entries if checkpoints_for(e.weights_of)]
     return [
         e.id
@@ -117,3 +116,20 @@ def create_model(model: str, **kwargs) -> "ZooModel":
 def get_constructor(entry: Entry):
     """The function behind an entry (imports Keras)."""
     return getattr(importlib.import_module(entry.module), entry.constructor)
+
+
+def check_unchanged(model: "ZooModel") -> None:
+    """Raises unless a network is still what its `info` describes; it is built again to compare.
+
+    Args:
+        model: A network with an `info`; weights may be any.
+
+    Raises:
+        ValueError: Layers were put in front of it or behind, an activation was changed, …
+    """
+    from kerazoo.models._rebuilding import changed, configuration, difference
+
+    info = model.info
+    again = create_model(info.architecture, weights=None, **info.arguments)
+    if found := difference(configuration(model), configuration(again)):
+        raise changed(model.name, info.architecture, found)

@@ -137,8 +137,9 @@ def remember(patched) -> None:
     patched.setattr(door, "create_model", create)
     patched.setattr(models, "create_model", create)
     patched.setattr(door, "_load_stored", functools.cache(door._load_stored))
-    traced = functools.cache(predictor.inference_function)
-    patched.setattr(predictor, "inference_function", traced)
+    # A graph is traced in seconds, and used for one picture here.
+    eager = lambda model, batch=None: lambda x: np.asarray(model(x, training=False))  # noqa: E731
+    patched.setattr(predictor, "inference_function", eager)
 
 
 # The entries: each takes the house and the two words of a form, and says whether the network that
@@ -214,57 +215,38 @@ def finetune(house, patch, words):
     recipe = seen(patch, "kerazoo.training.finetuning.run.train", lambda: command(*line))[0]
     assert recipe.preprocessing == RECORD.to_dict()
     assert "classes" not in recipe.arguments
-    given = {"weights": recipe.weights, "input_shape": (32, 32, 3), "classes": 10}
-    return house.is_same(open_created(recipe.model, **given, **recipe.arguments))
+    return house.is_same(learned(recipe.model, recipe.weights, recipe.arguments))
 
 
-def open_created(model, **arguments):
+def learned(model, weights, arguments):
+    """The network of a start, its classifier included: the trunk alone has no answer."""
     from kerazoo import open as door
 
-    return door.create_model(model, **arguments)
+    wanted = ("padding", "batch_norm_epsilon", "stem_strides")
+    given = {name: arguments[name] for name in wanted}
+    return door.create_model(model, weights=weights, input_shape=(32, 32, 3), classes=10, **given)
 
 
 def train(house, patch, words):
     what, weights = words
-    return house.is_same(started(house, patch, "--weights", weights or what).model)
-
-
-def started(house, patch, *options):
-    """A run of a recipe, as it is when its network has been made."""
-    recipe = {"learning_rate": 0.01}
-    line = ["train", "mixnet_s_cifar10", "--data", house.data, "--batch-size", "5", *options]
-    line += ["--output", house.folder / "trained", "--set", "data.memory=false"]
-    line += [f"--set=optimizer.{key}={value}" for key, value in recipe.items()]
-    (run,) = seen(patch, "kerazoo.training.run.Run.compile", lambda: command(*line))
-    # Its outputs are logits: those of the network under test are probabilities.
-    import keras
-
-    logits = run.model
-    run.model = keras.Sequential([logits, keras.layers.Softmax()])
-    return run
+    weights = started(house, patch, "--weights", weights or what)._weights
+    assert weights.preprocessing == RECORD
+    conventions = {"padding": weights.padding, "batch_norm_epsilon": weights.batch_norm_epsilon}
+    return house.is_same(learned("mixnet_s", weights.id, {**weights.arguments, **conventions}))
 
 
 def teacher(house, patch, words):
-    what, _ = words
-    (run,) = seen(
-        patch,
-        "kerazoo.training.run.Run.load",
-        lambda: command(
-            *["train", "mixnet_s_cifar10", "--data", house.data, "--batch-size", "5"],
-            *["--output", house.folder / "taught", "--set", f"distillation.teacher={what}"],
-        ),
-    )
-    start = run._teacher
+    start, _ = started(house, patch, f"--set=distillation.teacher={words[0]}")._teacher
     assert start.preprocessing == RECORD
-    return house.is_same(
-        open_created(
-            start.model,
-            weights=start.weights,
-            input_shape=(32, 32, 3),
-            classes=10,
-            **start.arguments,
-        )
-    )
+    return house.is_same(learned(start.model, start.weights, start.arguments))
+
+
+def started(house, patch, *options):
+    """A run of a recipe that has found what it starts from."""
+    line = ["train", "mixnet_s_cifar10", "--data", house.data, "--batch-size", "5", *options]
+    line += ["--output", house.folder / "trained"]
+    (run,) = seen(patch, "kerazoo.training.run.Run.load", lambda: command(*line))
+    return run
 
 
 def info(house, patch, words):

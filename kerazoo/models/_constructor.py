@@ -18,6 +18,7 @@ from kerazoo.checkpoints.weights import tell
 from kerazoo.models._arguments import Arguments, check_input_shape
 from kerazoo.models._docstring import documented
 from kerazoo.models._model import ModelInfo, ZooModel
+from kerazoo.models._rebuilding import check_stored
 from kerazoo.preprocessing import Preprocessing
 from kerazoo.tasks import get_task
 
@@ -82,7 +83,10 @@ def constructor(
             bound.apply_defaults()
             values = dict(bound.arguments)
             extras = {name: values.pop(name) for name in own}
-            return _create(build, family, Arguments(**values, extras=extras))
+            model = _create(build, family, Arguments(**values, extras=extras))
+            if model.info.checkpoint:
+                check_stored(model.info.checkpoint, family, create)
+            return model
 
         create.__signature__ = signature
         del create.__wrapped__  # the builder gives a trunk: hints and editors would find that
@@ -270,7 +274,9 @@ def _labels(checkpoint, arguments: Arguments):
 def _recorded(arguments: Arguments, family: Family, architecture: str, inputs) -> dict[str, Any]:
     """The arguments that rebuild this network, as JSON values."""
     skipped = ("weights", "like", "input_tensor", "name", "extras")
-    recorded = {f.name: getattr(arguments, f.name) for f in _COMMON if f.name not in skipped}
+    recorded = {
+        f.name: _plain(getattr(arguments, f.name)) for f in _COMMON if f.name not in skipped
+    }
     recorded["input_shape"] = list(inputs.shape[1:])
     if callable(recorded["classifier_activation"]):
         recorded["classifier_activation"] = keras.activations.serialize(

@@ -7,6 +7,7 @@ import keras
 
 from kerazoo._checks import either, integer, optional, row, table, text
 from kerazoo._fields import Record, field, record
+from kerazoo._graph import cloned_from, remember_original
 from kerazoo.preprocessing import Preprocessing
 
 _MAP = row(integer(), "(stride, channels)", count=2)
@@ -54,7 +55,12 @@ class ZooModel(keras.Model):
 
     def __init__(self, inputs, outputs, name=None, **kwargs):
         super().__init__(inputs, outputs, name=name, **kwargs)
-        self.info: ModelInfo | None = None
+        original = cloned_from(outputs)
+        same = original is not None and _layer_names(original) == _layer_names(self)
+        self.info: ModelInfo | None = original.info if same else None
+
+    def _run_through_graph(self, *args, **kwargs):
+        return remember_original(super()._run_through_graph(*args, **kwargs), self)
 
     @property
     def feature_strides(self) -> dict[str, int]:
@@ -76,3 +82,7 @@ class ZooModel(keras.Model):
         model = super().from_config(config, custom_objects=custom_objects)
         model.info = info and ModelInfo.from_dict(info)
         return model
+
+
+def _layer_names(model: keras.Model) -> list[str]:
+    return [layer.name for layer in model.layers]

@@ -18,6 +18,7 @@ from kerazoo.checkpoints.records import all_checkpoints
 from kerazoo.publish.card import model_card
 from kerazoo.publish.commit import check_repo, commit_files
 from kerazoo.publish.local_paths import without_folders
+from kerazoo.registry import check_unchanged
 
 if TYPE_CHECKING:
     from kerazoo.models import ZooModel
@@ -89,6 +90,7 @@ def hub_files(
     from safetensors.numpy import save
 
     config = _config(model, licence, metrics, dataset, labels, dtype)
+    check_unchanged(model)
     arrays = _arrays(model, dtype)
     card = model_card(repo_id, config, sum(a.size for a in arrays.values()))
     return {

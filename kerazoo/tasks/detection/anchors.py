@@ -9,7 +9,7 @@ flattened.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -23,13 +23,12 @@ _SCALES = row(number(above=0), "two positive numbers or more", least=2)
 
 
 class AnchorRule(Protocol):
-    """What `make_anchors` asks.
+    """What `make_anchors` asks."""
 
-    Attributes:
-        clip: What is kept within the picture: see `SSDAnchors`.
-    """
-
-    clip: str
+    @property
+    def clip(self) -> str:
+        """What is kept within the picture: see `SSDAnchors`."""
+        ...
 
     @property
     def counts(self) -> tuple[int, ...]:
@@ -119,7 +118,9 @@ class TensorFlowAnchors(Record):
     scales: tuple[float, ...] = field(_SCALES, (0.2, 0.35, 0.5, 0.65, 0.8, 0.95, 1.0))
     first: float = field(number(above=0), 0.1)
 
-    clip: ClassVar[str] = "no"
+    @property
+    def clip(self) -> str:
+        return "no"
 
     @property
     def counts(self) -> tuple[int, ...]:
@@ -153,7 +154,9 @@ class FittedAnchors(Record):
         )
     )
 
-    clip: ClassVar[str] = "no"
+    @property
+    def clip(self) -> str:
+        return "no"
 
     @property
     def counts(self) -> tuple[int, ...]:

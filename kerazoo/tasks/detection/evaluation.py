@@ -164,12 +164,15 @@ class BoxMeter:
         low, high = matches.interval(self.draws) if self.draws else (float("nan"),) * 2
         threshold, at, recall = matches.best_f1() or (None, None, None)
         return ClassFigures(
-            name,
-            int(matches.truths.sum()),
-            *map(_known, (precision.mean(), precision[0], low, high)),
-            threshold,
-            at,
-            recall,
+            name=name,
+            truths=int(matches.truths.sum()),
+            ap=_known(precision.mean()),
+            ap50=_known(precision[0]),
+            low=_known(low),
+            high=_known(high),
+            threshold=threshold,
+            precision=at,
+            recall=recall,
         )
 
     def _twelve(self) -> dict[str, float | None]:
