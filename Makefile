@@ -12,13 +12,20 @@ demo: $(VENV)/.demo
 test: $(VENV)/.dev lint
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
+# Style, the order of imports, types, and the examples in docstrings.
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python tools/import_circles.py
+	$(BIN)/lint-imports
+	$(BIN)/basedpyright
+	$(BIN)/python -m pytest -q --doctest-modules $$(grep -rl --include='*.py' '>>> ' kerazoo)
 
-# What `kerazoo list` shows and README.md's table, written anew from the family files.
+# What `kerazoo list` shows, the stubs of public names and README.md's table, written anew from the
+# family files and the packages' faces.
 catalogue: $(VENV)/.dev
 	$(BIN)/python -m kerazoo.models._catalogue
+	$(BIN)/python tools/stubs.py
 	$(BIN)/python tools/readme_table.py
 
 # notebooks/*.py -> *.ipynb with outputs. Data sets: KERAZOO_DATA_DIR, or ~/tensorflow_datasets.

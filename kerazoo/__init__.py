@@ -5,6 +5,7 @@ Public names are loaded on first use: importing kerazoo imports neither Keras no
 
 import importlib
 
+from kerazoo._face import face
 from kerazoo._saving import introduce
 
 __version__ = "0.1.0"
@@ -28,7 +29,6 @@ _PUBLIC = {
     "Preprocessing": "kerazoo.preprocessing",
     "ZooModel": "kerazoo.models",
 }
-introduce()
 _MODULES = (
     *("blocks", "checkpoints", "data", "deploy", "layers"),
     *("models", "optimize", "registry", "training"),
@@ -36,23 +36,9 @@ _MODULES = (
 
 
 def _constructors() -> dict[str, str]:
-    from kerazoo.registry import catalogue
-
-    return {entry.constructor: entry.module for entry in catalogue().values()}
-
-
-def __getattr__(name: str):
-    if name in _MODULES:
-        return importlib.import_module(f"kerazoo.{name}")
-    if name.startswith("_"):
-        raise AttributeError(f"module 'kerazoo' has no attribute {name!r}")
-    module = _PUBLIC.get(name) or _constructors().get(name)
-    if module is None:
-        raise AttributeError(f"module 'kerazoo' has no attribute {name!r}")
-    value = getattr(importlib.import_module(module), name)
-    globals()[name] = value
-    return value
+    catalogue = importlib.import_module("kerazoo.registry").catalogue()
+    return {entry.constructor: entry.module for entry in catalogue.values()}
 
 
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_PUBLIC, *_MODULES, *_constructors()})
+__getattr__, __dir__ = face(__name__, _PUBLIC, _MODULES, _constructors)
+introduce()  # saved models name classes that Keras would not find otherwise

@@ -1,4 +1,4 @@
-"""Packages that answer to their public names, and import what is behind one when it is asked for."""
+"""Packages that answer to their public names, and import what is behind one only when asked."""
 
 import importlib
 import sys

@@ -124,27 +124,29 @@ class Record:
     def json_schema(cls) -> dict[str, Any]:
         """What `from_dict` takes, with the docstring's words on every field."""
         words = _arguments(cls.__doc__ or "")
-        properties = {}
+        properties: dict[str, Any] = {}
         for each in dataclasses.fields(cls):  # type: ignore[arg-type]
             found = dict(each.metadata["rule"].schema)
             if each.name in words:
                 found["description"] = words[each.name]
             if each.name not in cls._needed():
-                default = each.default_factory() if each.default is _NONE else each.default
-                found["default"] = plain(default)
+                made: Any = each.default_factory
+                found["default"] = plain(made() if each.default is _NONE else each.default)
             properties[each.name] = found
         return {
             "type": "object",
             "properties": properties,
-            "required": cls._needed(),
+            "required": list(cls._needed()),
             "additionalProperties": False,
         }
 
     @classmethod
+    @functools.cache
     def _rules(cls) -> dict[str, Rule]:
         return {each.name: each.metadata["rule"] for each in dataclasses.fields(cls)}  # type: ignore[arg-type]
 
     @classmethod
+    @functools.cache
     def _needed(cls) -> list[str]:
         fields = dataclasses.fields(cls)  # type: ignore[arg-type]
         return [f.name for f in fields if f.default is f.default_factory]

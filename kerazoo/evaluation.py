@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from kerazoo._checks import check_int
 from kerazoo._errors import invalid
 from kerazoo.data.corrupt import find_corrupt, picture_error
 from kerazoo.data.open import open_source
@@ -135,10 +136,8 @@ def output_batches(
 
 
 def _check_counts(batch_size: Any, limit: Any) -> None:
-    """Raises `ValueError` where one of them is neither a positive int nor, for `limit`, None."""
-    for name, value in (("batch_size", batch_size), ("limit", limit)):
-        if (value is not None or name != "limit") and (not isinstance(value, int) or value < 1):
-            raise invalid(name, value, "a positive int")
+    check_int("batch_size", batch_size)
+    check_int("limit", limit, optional=True)
 
 
 def _check_fits(predictor: Predictor, source: Source) -> None:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from kerazoo._checks import check_int
 from kerazoo._errors import invalid, unknown
 
 # One text file per set, a class a line. "imagenet": the 1000 sorted wnids of ILSVRC 2012, without
@@ -63,8 +64,7 @@ def decode_predictions(
     if np.isnan(scores).any():
         raise invalid("preds", "an array with NaN", "free of NaN")
     classes = scores.shape[1]
-    if isinstance(top, bool) or not isinstance(top, int) or top < 1:
-        raise invalid("top", top, "a positive int")
+    check_int("top", top)
     names = _names(classes, model, labels)
     best = np.argsort(-scores.astype("float64"), axis=1, kind="stable")[:, :top]
     return [

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from kerazoo._checks import check_int
 from kerazoo._errors import invalid
 from kerazoo.checkpoints.hub_config import HUB
 from kerazoo.checkpoints.local import is_stored_model, stored_info
@@ -106,8 +107,7 @@ def find(
     >>> find("timm/tf_mixnet_m.in1k").model
     'mixnet_m'
     """
-    if size is not None and (not isinstance(size, int) or size < 1):
-        raise invalid("size", size, "None or a positive int")
+    check_int("size", size, optional=True)
     text = _text(what)
     if (exported := find_exported(text)) is not None:
         raise not_buildable(exported)
@@ -285,8 +285,6 @@ def _refuse(changes: Mapping[str, Any], why: str) -> None:
 def _load_stored(path: Path) -> Any:
     """The model in a `.keras` or whole `.h5` file, kerazoo's own layers included; not compiled."""
     import keras
-
-    import kerazoo.models  # noqa: F401 - registers the classes that the file names
 
     if not path.is_file():
         raise FileNotFoundError(f"There is no file `{path}`.")

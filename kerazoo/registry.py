@@ -14,6 +14,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from kerazoo._errors import invalid, unknown
+from kerazoo.checkpoints.records import checkpoints_for
 
 if TYPE_CHECKING:
     from kerazoo.models import ZooModel
@@ -85,8 +86,6 @@ def list_models(
     if task is not None and task not in tasks:
         raise unknown("task", task, tasks)
     if pretrained:
-        from kerazoo.checkpoints.records import checkpoints_for
-
         entries = [e for e in entries if checkpoints_for(e.weights_of)]
     return [
         e.id

@@ -1,22 +1,43 @@
-"""Shared fixtures: real data beside the project, and a cache of weights of the tests' own."""
+"""Fixtures that several folders share, and what holds for every test."""
 
 import logging
+import os
 from pathlib import Path
 
 import pytest
 
-from tests.pictures import stand_ins
+if "PYTEST_XDIST_WORKER" in os.environ:  # a core each: more threads would only wait for each other
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+    os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# Real data that is too large or may not be redistributed: tests that need it skip without.
+from tests.pictures import stand_ins
+from tests.skips import (  # noqa: F401 (pytest finds its hooks here)
+    pytest_collectreport,
+    pytest_runtest_logreport,
+    pytest_sessionfinish,
+    pytest_terminal_summary,
+)
+
+# Real data that is too large or may not be redistributed.
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of real data beside the project; tests that need it skip without it."""
+    """The folder of real data beside the project; tests that need it skip without it.
+
+    They are on the list `may_skip.toml`, and have the marker `shared`.
+    """
     if not SHARED.is_dir():
-        pytest.skip("needs ../shared (real data that is not part of the project)")
+        pytest.skip("needs ../shared")
     return SHARED
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "shared" in getattr(item, "fixturenames", ()):
+            item.add_marker("shared")
 
 
 @pytest.fixture(scope="session")

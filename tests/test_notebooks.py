@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests import ROOT
+
 TEXTS = sorted((ROOT / "notebooks").glob("*.py"))
 IDS = [text.stem for text in TEXTS]
 

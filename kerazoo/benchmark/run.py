@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from kerazoo._checks import check_int
 from kerazoo._errors import invalid, unknown
 from kerazoo._machine import cores
 from kerazoo.benchmark.candidates import CANDIDATES
@@ -82,11 +83,10 @@ def _check(runtimes, batch, rounds, threads) -> None:
     for name in runtimes:
         if name not in CANDIDATES:
             raise unknown("runtimes", name, CANDIDATES)
-    for argument, values in (("batch", batch), ("rounds", [rounds]), ("threads", [threads])):
-        for value in values:
-            whole = isinstance(value, int) and not isinstance(value, bool)
-            if value is not None and (not whole or value < 1):
-                raise invalid(argument, value, "a positive integer")
+    for size in batch:
+        check_int("batch", size)
+    check_int("rounds", rounds)
+    check_int("threads", threads, optional=True)
     if not batch:
         raise invalid("batch", batch, "at least one size")
 

@@ -1,4 +1,18 @@
-"""The truth about weights: records, sources, readers, loading and publishing.
+"""The truth about weights: records, sources, readers and loading.
 
-Kept empty on purpose: listing records must import neither Keras nor TensorFlow.
+Listing records imports neither Keras nor TensorFlow.
 """
+
+from kerazoo._face import face
+
+# Public name -> module; imported on first use.
+_PUBLIC = {
+    "Checkpoint": "kerazoo.checkpoints.records",
+    "all_checkpoints": "kerazoo.checkpoints.records",
+    "checkpoints_for": "kerazoo.checkpoints.records",
+    "get_checkpoint": "kerazoo.checkpoints.records",
+    "default_checkpoint": "kerazoo.checkpoints.records",
+    "Weights": "kerazoo.checkpoints.weights",
+    "DownloadError": "kerazoo.checkpoints.fetch.checkpoint",
+}
+__getattr__, __dir__ = face(__name__, _PUBLIC)

@@ -7,7 +7,7 @@ from typing import Any
 from kerazoo._errors import invalid, unknown
 from kerazoo.checkpoints.hub_config import HUB, resolve_hub
 from kerazoo.checkpoints.local import alike, resolve_local
-from kerazoo.checkpoints.read.tensors import is_weights_file
+from kerazoo.checkpoints.read.tensors import ENDINGS, is_weights_file
 from kerazoo.checkpoints.records import (
     all_checkpoints,
     checkpoints_for,
@@ -52,6 +52,9 @@ def resolve(
     if is_weights_file(text) or Path(text).exists():
         if not Path(text).exists():
             raise FileNotFoundError(f"There is no file `{text}`. Received: `weights={weights!r}`")
+        if not (Path(text).is_dir() or is_weights_file(text)):
+            rule = f"a name, `hf://user/repo`, a folder or a file ending in one of {ENDINGS}"
+            raise invalid("weights", text, rule)
         return resolve_local(Path(text), model, size, like)
     if model is not None and text in {c.dataset for c in all_checkpoints()}:
         return _with(registered(default_checkpoint(model, text, size)), model, like)

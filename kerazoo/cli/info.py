@@ -58,7 +58,7 @@ def _exported(exported: Any) -> dict[str, Any]:
     from kerazoo.deploy.exporting import read_record
     from kerazoo.deploy.runner import located
 
-    path, _ = located(exported.path)
+    path, _ = located(exported)
     record = read_record(path)
     facts = {"path": str(exported.path), "format": exported.format}
     return {**facts, **(json.loads(record.to_json()) if record else {})}

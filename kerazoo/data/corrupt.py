@@ -53,7 +53,9 @@ def find_corrupt(source: Source, limit: int | None = None) -> list[Corrupt]:
         source: The pictures.
         limit: Only this many, the first ones; by default all.
 
-    >>> find_corrupt(folder_source("pets"))
+    With a folder of yours:
+
+    >>> find_corrupt(folder_source("pets"))  # doctest: +SKIP
     """
     if not source.encoded:
         return []

@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from kerazoo._checks import is_int
 from kerazoo._errors import invalid, unknown
 from kerazoo.data.augment import Augmenter, cropped, fold_in, placed_picture, rescaled
 from kerazoo.data.augmentation import Augmentation
@@ -51,7 +52,9 @@ class TrainingData:
         Raises:
             PictureError: In place of TensorFlow's error, where a picture caused it.
 
-        >>> with data.naming_corrupt():
+        With data and a model of yours:
+
+        >>> with data.naming_corrupt():  # doctest: +SKIP
         ...     model.fit(data.batches, steps_per_epoch=data.steps)
         """
         try:
@@ -194,7 +197,7 @@ def _check(source, batch_size, seed, epoch, step, on_corrupt, shuffle_buffer) ->
         ("step", step, 0),
         ("shuffle_buffer", shuffle_buffer, 1),
     ):
-        if not isinstance(value, int) or isinstance(value, bool) or not least <= value < 2**63:
+        if not is_int(value) or not least <= value < 2**63:
             raise invalid(name, value, f"an int, {least} or more" if least >= 0 else "an int")
     if batch_size > source.count:
         rule = f"at most the number of pictures, {source.count} in {source.name!r} {source.split!r}"

@@ -135,12 +135,12 @@ class _Freezing:
 
     def _rewrite(self, node: Node) -> np.ndarray | None:
         """Changes one call, and returns the order of its channels, None for the old one."""
-        alone = node.only is not None and not node.shared
+        x = None if node.shared else node.only
         if isinstance(node.operation, FLGCConv2D):
-            return self._freeze(node, node.only if alone else self._restored(node.refs[0]))
+            return self._freeze(node, x or self._restored(node.refs[0]))
         if type(node.operation) in MERGES and isinstance(node.args[0], list | tuple):
             return self._merge(node)
-        if alone and (found := self._follow(node)):
+        if x is not None and (found := self._follow(node, x)):
             node.operation, order = found
             return order
         node.args, node.kwargs = keras.tree.map_structure(self._restored, (node.args, node.kwargs))
@@ -154,9 +154,9 @@ class _Freezing:
         node.args, node.kwargs = (x,), {}
         return order
 
-    def _follow(self, node: Node) -> tuple[_Filled, np.ndarray | None] | None:
+    def _follow(self, node: Node, x: Ref) -> tuple[_Filled, np.ndarray | None] | None:
         """A layer whose weights take or make another order of channels; None for others."""
-        layer, order, wanted = node.operation, self.orders.get(node.only), self.wanted.get(node)
+        layer, order, wanted = node.operation, self.orders.get(x), self.wanted.get(node)
         change, out = (absorb(layer), wanted) if absorb(layer) else (pass_through(layer), order)
         if change is None or (order is None and wanted is None):
             return None

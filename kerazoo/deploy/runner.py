@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from kerazoo._checks import check_int
 from kerazoo._errors import invalid, unknown
 from kerazoo._machine import is_installed, require
 from kerazoo.deploy.exporting import FORMATS, export, read_record
@@ -74,10 +75,8 @@ class Runner(Predictor):
     ):
         if runtime not in _FORMATS and runtime != "auto":
             raise unknown("runtime", runtime, ("auto", *_FORMATS))
-        for name, value in (("batch_size", batch_size), ("threads", threads)):
-            bad = isinstance(value, bool) or not isinstance(value, int) or value < 1
-            if bad and not (name == "threads" and value is None):
-                raise invalid(name, value, "a positive int")
+        check_int("batch_size", batch_size)
+        check_int("threads", threads, optional=True)
         opened = what
         if isinstance(what, str | os.PathLike):
             opened = Exported(Path(what), "keras") if has_record(what) else open_model(what)

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from kerazoo._checks import check_int
 from kerazoo._errors import invalid
 
 
@@ -24,9 +25,7 @@ class ChannelShuffle(keras.layers.Layer):
 
     def __init__(self, groups: int, **kwargs):
         super().__init__(**kwargs)
-        if not isinstance(groups, int) or isinstance(groups, bool) or groups < 1:
-            raise invalid("groups", groups, "a positive integer")
-        self.groups = groups
+        self.groups = check_int("groups", groups)
 
     def build(self, input_shape):
         _check_divides("groups", self.groups, input_shape[-1])
@@ -63,9 +62,7 @@ class ChannelSplit(keras.layers.Layer):
 
     def __init__(self, parts: int = 2, **kwargs):
         super().__init__(**kwargs)
-        if not isinstance(parts, int) or isinstance(parts, bool) or parts < 1:
-            raise invalid("parts", parts, "a positive integer")
-        self.parts = parts
+        self.parts = check_int("parts", parts)
 
     def build(self, input_shape):
         _check_divides("parts", self.parts, input_shape[-1])

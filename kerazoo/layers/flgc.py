@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from kerazoo._checks import check_int
 from kerazoo._errors import invalid
 from kerazoo._layer_facts import kernel_macs
 from kerazoo.layers._initializers import fresh
@@ -31,12 +32,6 @@ class Assignment:
     def inputs(self, group: int) -> tuple[int, ...]:
         """Channels that the group's filters see, its own and the duplicated, ascending."""
         return tuple(sorted(self.channels[group] + self.duplicated[group]))
-
-
-def _count(argument: str, value: Any, least: int) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise invalid(argument, value, f"an integer, {least} or more")
-    return value
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
@@ -101,10 +96,10 @@ class FLGCConv2D(keras.layers.Conv2D):
         super().__init__(filters, kernel_size, **kwargs)
         if self.data_format != "channels_last":
             raise invalid("data_format", self.data_format, "'channels_last'")
-        self.learned_groups = _count("groups", groups, 1)
+        self.learned_groups = check_int("groups", groups)
         if groups > filters:
             raise invalid("groups", groups, f"at most the {filters} filters")
-        self.duplicate_top = _count("duplicate_top", duplicate_top, 0)
+        self.duplicate_top = check_int("duplicate_top", duplicate_top, 0)
         if straight_through not in STRAIGHT_THROUGH:
             raise invalid("straight_through", straight_through, f"one of {STRAIGHT_THROUGH}")
         if duplicate_scores not in DUPLICATE_SCORES:

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from kerazoo._checks import is_int
 from kerazoo._errors import invalid
 from kerazoo._layer_facts import kernel_macs
 from kerazoo.layers._initializers import fresh
@@ -44,7 +45,7 @@ class GatherChannels(keras.layers.Layer):
 
 def _indices(argument: str, values) -> tuple[int, ...]:
     values = tuple(values)
-    if not values or any(not isinstance(i, int) or i < 0 for i in values):
+    if not values or any(not is_int(i) or i < 0 for i in values):
         raise invalid(argument, list(values), "a non-empty list of channel numbers from 0")
     return values
 

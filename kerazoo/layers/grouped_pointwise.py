@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from kerazoo._checks import check_int, is_int
 from kerazoo._errors import invalid
 from kerazoo._layer_facts import kernel_macs
 from kerazoo.layers._initializers import fresh
@@ -43,11 +44,9 @@ class GroupedPointwiseConv2D(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if not isinstance(filters, int) or filters < 1:
-            raise invalid("filters", filters, "a positive integer")
-        if not isinstance(groups, int) or not 1 <= groups <= filters:
+        self.filters = check_int("filters", filters)
+        if not is_int(groups) or not 1 <= groups <= filters:
             raise invalid("groups", groups, f"an integer from 1 to `filters` ({filters})")
-        self.filters = filters
         self.groups = groups
         self.use_bias = bool(use_bias)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)

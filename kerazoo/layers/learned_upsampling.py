@@ -2,7 +2,7 @@
 
 import keras
 
-from kerazoo._errors import invalid
+from kerazoo._checks import check_int
 from kerazoo._layer_facts import kernel_macs
 
 
@@ -24,8 +24,7 @@ class LearnedUpsampling2D(keras.layers.Conv2DTranspose):
     """
 
     def __init__(self, filters: int, factor: int = 2, use_bias: bool = False, **kwargs):
-        if not isinstance(factor, int) or isinstance(factor, bool) or factor < 1:
-            raise invalid("factor", factor, "a positive integer")
+        check_int("factor", factor)
         super().__init__(
             filters, factor, strides=factor, padding="valid", use_bias=use_bias, **kwargs
         )

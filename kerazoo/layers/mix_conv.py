@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from kerazoo._checks import check_int, is_int
 from kerazoo._errors import invalid
 from kerazoo._layer_facts import DEPTHWISE, kernel_macs
 from kerazoo.layers._initializers import fresh
@@ -22,11 +23,10 @@ def _kernel_sizes(kernel_sizes, groups) -> tuple[int, ...]:
             f"3, 5, …, 2g+1). Received: `kernel_sizes={kernel_sizes!r}`, `groups={groups!r}`"
         )
     if groups is not None:
-        if not isinstance(groups, int) or groups < 1:
-            raise invalid("groups", groups, "a positive integer")
+        check_int("groups", groups)
         return tuple(range(3, 2 * groups + 2, 2))
     sizes = tuple(kernel_sizes) if isinstance(kernel_sizes, Sequence) else ()
-    if not sizes or any(not isinstance(k, int) or k < 1 or k % 2 == 0 for k in sizes):
+    if not sizes or any(not is_int(k) or k < 1 or k % 2 == 0 for k in sizes):
         raise invalid("kernel_sizes", kernel_sizes, "a non-empty list of odd positive integers")
     return sizes
 
@@ -92,8 +92,7 @@ class MixConv2D(keras.layers.Layer):
             self.partition = partition
         else:
             self.partition = list(partition)
-        if not isinstance(strides, int) or strides < 1:
-            raise invalid("strides", strides, "a positive integer")
+        check_int("strides", strides)
         if padding not in PADDINGS:
             raise invalid("padding", padding, f"one of {PADDINGS}")
         if implementation not in IMPLEMENTATIONS:

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from kerazoo._errors import invalid
+from kerazoo._checks import check_int
 from kerazoo._layer_facts import kernel_macs
 from kerazoo.layers._initializers import fresh
 
@@ -40,9 +40,7 @@ class SqueezeExcite(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if not isinstance(filters, int) or filters < 1:
-            raise invalid("filters", filters, "a positive integer")
-        self.filters = filters
+        self.filters = check_int("filters", filters)
         self.activation = keras.activations.get(activation)
         self.gate_activation = keras.activations.get(gate_activation)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)

@@ -105,6 +105,8 @@ def application(
 
         shown = [p for p in signature.parameters.values() if p.name not in FIXED]
         outer.__signature__ = signature.replace(parameters=shown)
+        del outer.__wrapped__
+        outer.__annotations__ = {p.name: p.annotation for p in shown} | {"return": ZooModel}
         outer.family = inner.family
         return outer
 

@@ -1,8 +1,4 @@
-"""Writes what is derived from the family files: `python -m kerazoo.models._catalogue`.
-
-`kerazoo/catalogue.json` is the listing, `kerazoo/__init__.pyi` tells editors and type checkers the
-public names that `kerazoo` loads on first use.
-"""
+"""Writes `kerazoo/catalogue.json`, the listing of models: `python -m kerazoo.models._catalogue`."""
 
 import importlib
 import inspect
@@ -18,7 +14,6 @@ from kerazoo.profiling import profile
 
 PACKAGE = Path(kerazoo.models.__file__).parent.parent
 PATH = PACKAGE / "catalogue.json"
-STUB = PACKAGE / "__init__.pyi"
 
 
 def constructors() -> dict:
@@ -69,16 +64,5 @@ def text(records: dict) -> str:
     return json.dumps(records, indent=1) + "\n"
 
 
-def stub() -> str:
-    """`__init__.pyi`: every public name as an import."""
-    names = dict(kerazoo._PUBLIC)
-    names |= {name: create.__module__ for name, create in constructors().items()}
-    lines = [f"from {names[name]} import {name} as {name}" for name in sorted(names)]
-    lines += [f"from kerazoo import {name} as {name}" for name in kerazoo._MODULES]
-    header = "# Written by `make catalogue`.\n"
-    return header + "\n".join([*sorted(lines), "", "__version__: str", ""])
-
-
 if __name__ == "__main__":
     write_text(PATH, text(build()))
-    write_text(STUB, stub())

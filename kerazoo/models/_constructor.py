@@ -89,6 +89,10 @@ def constructor(
             return model
 
         create.__signature__ = signature
+        del create.__wrapped__  # the builder gives a trunk: hints and editors would find that
+        create.__annotations__ = {
+            name: parameter.annotation for name, parameter in signature.parameters.items()
+        } | {"return": ZooModel}
         create.__doc__ = documented(build, family)
         create.family = family
         return create

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerazoo._checks import check_int, check_number
 from kerazoo._errors import invalid
 from kerazoo.deploy.fusion import fuse
 from kerazoo.optimize._tfmot import legacy
@@ -74,10 +75,8 @@ def prune(model: keras.Model, sparsity: float = 0.5, *, steps: int) -> Compressi
         ImportError: The extra `[tfmot]` is not installed.
         ValueError: A wrong argument; layers that cannot be lowered, by name; nothing to prune.
     """
-    if isinstance(sparsity, bool) or not isinstance(sparsity, float) or not 0 < sparsity < 1:
-        raise invalid("sparsity", sparsity, "a float above 0 and below 1")
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 2:
-        raise invalid("steps", steps, "an int, 2 or more")
+    check_number("sparsity", sparsity, above=0, below=1)
+    check_int("steps", steps, 2)
     api = legacy().tfmot.sparsity.keras
     end = max(1, int(0.6 * steps))
     schedule = api.PolynomialDecay(0.0, sparsity, 0, end, frequency=max(1, end // 20))
@@ -107,8 +106,7 @@ def cluster(model: keras.Model, clusters: int = 16) -> Compressing:
         ImportError: The extra `[tfmot]` is not installed.
         ValueError: A wrong argument; layers that cannot be lowered, by name; nothing to cluster.
     """
-    if isinstance(clusters, bool) or not isinstance(clusters, int) or clusters < 2:
-        raise invalid("clusters", clusters, "an int, 2 or more")
+    check_int("clusters", clusters, 2)
     api = legacy().tfmot.clustering.keras
     start = api.CentroidInitialization.KMEANS_PLUS_PLUS
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from kerazoo._errors import invalid
+from kerazoo._checks import check_int, check_number
 from kerazoo.optimize._tfmot import legacy
 
 _log = logging.getLogger("kerazoo")
@@ -65,9 +65,5 @@ def fine_tune(
 
 def check_training(steps: Any, learning_rate: Any) -> None:
     """Raises ValueError for what `fine_tune` cannot take."""
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 0:
-        raise invalid("steps", steps, "an int, 0 or more")
-    if isinstance(learning_rate, bool) or not isinstance(learning_rate, int | float):
-        raise invalid("learning_rate", learning_rate, "a number above 0")
-    if not 0 < learning_rate < float("inf"):
-        raise invalid("learning_rate", learning_rate, "a number above 0")
+    check_int("steps", steps, 0)
+    check_number("learning_rate", learning_rate, above=0)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from kerazoo._checks import check_int
 from kerazoo._errors import invalid, unknown
 
 
@@ -55,12 +56,14 @@ class Card:
         features_tag: The same for a network without its head.
         usage: Lines of Python after `model` and `x` (prepared pictures) are there.
         decode: Further ones, where the network carries labels.
+        head: What people call its head: `"classifier"`.
     """
 
     pipeline_tag: str
     features_tag: str
     usage: str
     decode: str = ""
+    head: str = "head"
 
 
 @dataclass(frozen=True)
@@ -274,5 +277,4 @@ def check_options(task: Task, how: Mapping[str, Any]) -> None:
             if not accepted:
                 raise invalid(name, value, f"left out: {task.name} has no options")
             raise unknown("option", name, accepted)
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise invalid(name, value, "a positive int")
+        check_int(name, value)

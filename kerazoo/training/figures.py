@@ -1,6 +1,6 @@
 """What a network says of every picture of a source, and figures of how well it does.
 
-For any network and any source of pictures of its task:
+For any network and any source of pictures of its task, such as these of yours:
 
 >>> source = open_source("cifar10", "test", data_dir="~/tensorflow_datasets")  # doctest: +SKIP
 >>> draw_figures(model, source, "figures")  # doctest: +SKIP
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from kerazoo._errors import invalid
+from kerazoo._checks import check_int
 from kerazoo.data.corrupt import find_corrupt
 from kerazoo.data.source import Source
 from kerazoo.evaluation import output_batches
@@ -89,8 +89,7 @@ def draw_figures(
     Returns:
         What `collect_answers` gathered, with the figure that counts as `headline`.
     """
-    if not isinstance(count, int) or count < 1:
-        raise invalid("count", count, "a positive int")
+    check_int("count", count)
     answers = collect_answers(model, source, **options)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

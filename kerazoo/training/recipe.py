@@ -228,8 +228,8 @@ class Recipe(Record, keys="recipe key"):
 
     def stages(self) -> list[tuple[int, int | None]]:
         """`(epochs finished at its end, size of the pictures)` of every stage; None is full."""
-        ends = [
-            (until if is_int(until) else round(until * self.epochs), size)
+        ends: list[tuple[int, int | None]] = [
+            (until if isinstance(until, int) else round(until * self.epochs), int(size))
             for until, size in self.resolution
         ]
         return [*ends, (self.epochs, None)]

@@ -14,6 +14,7 @@ from typing import Any
 
 import keras
 
+from kerazoo._checks import check_int
 from kerazoo._errors import invalid
 from kerazoo._files import write_json
 from kerazoo.data.source import Source
@@ -313,8 +314,7 @@ class Run:
 
 
 def _check(backup_every: int | None, tensorboard: bool) -> None:
-    if backup_every is not None and (not isinstance(backup_every, int) or backup_every < 1):
-        raise invalid("backup_every", backup_every, "None or a positive number of steps")
+    check_int("backup_every", backup_every, optional=True)
     if tensorboard and importlib.util.find_spec("tensorboard") is None:
         raise ImportError('TensorBoard logs need: pip install "kerazoo[tensorboard]"')
 

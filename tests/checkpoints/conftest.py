@@ -8,14 +8,11 @@ import subprocess
 import sys
 import textwrap
 import time
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "tests"))
-
-from hub_server import HubServer  # noqa: E402
+from tests import ROOT
+from tests.hub_server import HubServer
 
 
 @pytest.fixture

@@ -214,7 +214,7 @@ class TestCommands:
         assert main(words) == 1
         assert "bad.jpg" in capsys.readouterr().err
         assert main([*words, "--size", "64"]) == 2
-        assert "left out for an exported network" in capsys.readouterr().err
+        assert "left out for an exported model" in capsys.readouterr().err
 
     def test_pictures_for_int8(self, capsys):
         words = ["export", "mixnet_s", "--format", "litert", "--precision", "int8"]

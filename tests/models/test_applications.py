@@ -12,13 +12,6 @@ IDS = {
     "nasnet_mobile": keras.applications.NASNetMobile,
     "resnet50_v2": keras.applications.ResNet50V2,
 }
-PARAMS = {  # keras.applications' documentation, without the batch norms' statistics
-    "nasnet_mobile": 5_289_978,
-    "nasnet_large": 88_753_150,
-    "resnet50_v2": 25_568_360,
-    "resnet101_v2": 44_577_896,
-    "resnet152_v2": 60_236_904,
-}
 
 
 def picture(*shape):
@@ -40,7 +33,7 @@ def test_equals_keras_applications_through_its_file_format(id, tmp_path):
     theirs = IDS[id](weights=None, input_shape=(64, 64, 3), classes=11, classifier_activation=None)
     scramble(theirs)
     theirs.save(tmp_path / "w.h5")
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
     ours = kerazoo.create_model(
         id,
         weights=str(tmp_path / "w.h5"),
@@ -55,11 +48,6 @@ def test_equals_keras_applications_through_its_file_format(id, tmp_path):
     np.testing.assert_allclose(
         np.asarray(ours(x)), expected, atol=1e-5 * np.abs(expected).max(), rtol=0
     )
-
-
-@pytest.mark.parametrize("id", PARAMS)
-def test_parameters(id):
-    assert kerazoo.registry.catalogue()[id].params == PARAMS[id]
 
 
 def test_multiply_adds_of_the_papers_table():

@@ -59,8 +59,8 @@ def fill_in_order(model, tensors, prefix: str) -> None:
     "name",
     ["torchvision_lraspp_mobilenet_v3_large", "torchvision_deeplabv3_mobilenet_v3_large"],
 )
-def test_dilated_mobilenet_v3_equals_torchvision(shared, name):
-    reference = Reference(shared, name)
+def test_dilated_mobilenet_v3_equals_torchvision(name):
+    reference = Reference(name)
     points = {  # point -> map; the low one is the first block's at its stride, not the last
         "stem": "stem",
         "low": "stride_8_first",
@@ -78,7 +78,7 @@ def test_dilated_mobilenet_v3_equals_torchvision(shared, name):
         out_features=[*points.values()],
         dilate_strided=True,
     )
-    fill_in_order(model, reference.pseudo.state_dict(reference.spec), "backbone.")
+    fill_in_order(model, reference.weights(), "backbone.")
     found = model(reference.input)
     errors = {point: reference.point_error(point, found[name]) for point, name in points.items()}
     print(name, {point: f"{error:.1e}" for point, error in errors.items()})

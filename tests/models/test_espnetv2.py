@@ -1,8 +1,6 @@
 """ESPNetv2 equals the authors' PyTorch network, and is a good Keras citizen."""
 
 import itertools
-import subprocess
-import sys
 
 import keras
 import numpy as np
@@ -15,7 +13,8 @@ from kerazoo.checkpoints.layouts.espnetv2 import is_unused
 from kerazoo.checkpoints.read.tensors import read_tensors
 from kerazoo.checkpoints.records import checkpoints_for, default_checkpoint
 from kerazoo.models.espnetv2 import BASES, SCALES, ESPNetV2, table, widths
-from tests.models.parity import TOLERANCE, Reference, errors_on_jax
+from tests.models.parity import TOLERANCE, Reference
+from tests.processes import run_python
 
 SMALL = {"scale": 0.5, "weights": None, "classifier_activation": None}
 REFERENCES = {f"espnetv2_s_{s}": f"espnetv2_s_{s.replace('.', '_')}" for s in ("0.5", "1.0", "2.0")}
@@ -245,13 +244,7 @@ def test_saved_model_in_a_fresh_process(tmp_path):
     model.save(tmp_path / "model.keras")
     np.save(tmp_path / "x.npy", x)
     files = [str(tmp_path / name) for name in ("model.keras", "x.npy", "y.npy")]
-    done = subprocess.run(
-        [sys.executable, "-c", RELOAD, *files], capture_output=True, text=True, check=True
-    )
+    done = run_python(RELOAD, *files)
+    assert done.returncode == 0, done.stderr
     assert done.stdout.split()[-1] == "espnetv2_s_0_5"
     np.testing.assert_allclose(np.load(tmp_path / "y.npy"), model(x), atol=1e-5)
-
-
-def test_jax_backend(tmp_path):
-    errors = errors_on_jax(tmp_path, {"espnetv2_s_0.5": "espnetv2_s_0_5"})
-    assert errors["espnetv2_s_0.5"] <= TOLERANCE

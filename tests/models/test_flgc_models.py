@@ -14,7 +14,7 @@ SMALL = {"weights": None, "classes": 10, "input_shape": (32, 32, 3), "stem_strid
 
 @pytest.fixture(autouse=True)
 def _fresh_names():
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
 
 
 def learned(model):

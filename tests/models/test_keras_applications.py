@@ -38,7 +38,7 @@ def randomise(model) -> None:
     ],
 )
 def test_legacy_file_gives_the_same_probabilities(reference, ours, alpha, size, tmp_path):
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
     shape = (size, size, 3)
     theirs = reference(input_shape=shape, alpha=alpha, weights=None, classes=1000)
     randomise(theirs)
@@ -54,7 +54,7 @@ def test_legacy_file_gives_the_same_probabilities(reference, ours, alpha, size, 
 
 @pytest.mark.parametrize("alpha", [0.35, 0.5, 0.75, 1.0, 1.3, 1.4])
 def test_widths_equal_keras_applications(alpha):
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
     theirs = keras.applications.MobileNetV2(alpha=alpha, weights=None)
     ours = kerazoo.MobileNetV2(alpha=alpha, weights=None)
     shapes = [sorted(tuple(v.shape) for v in m.trainable_variables) for m in (ours, theirs)]

@@ -53,21 +53,6 @@ def test_unknown_name_is_reported_and_nothing_changes():
     np.testing.assert_array_equal(model.get_weights()[0], before)
 
 
-@pytest.mark.parametrize(
-    ("id", "params"),
-    # timm 1.0.31 and torchvision 0.29.1.
-    [
-        ("mnasnet_small", 2_030_264),
-        ("mnasnet_a1_075", 2_912_278),
-        ("mnasnet_b1_050", 2_218_512),
-        ("mnasnet_b1_075", 3_170_208),
-        ("mnasnet_b1_130", 6_282_256),
-    ],
-)
-def test_parameters_of_the_variants(id, params):
-    assert kerazoo.registry.catalogue()[id].params == params
-
-
 def test_wrong_alpha():
     with pytest.raises(ValueError, match="`alpha` must be a positive number"):
         kerazoo.MnasNetA1(weights=None, alpha="wide")

@@ -1,14 +1,12 @@
 """MixNet and MobileNetV1/V2 equal timm's and torchvision's, tensor by tensor."""
 
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
 
 import kerazoo
 from tests.models.parity import TOLERANCE, Reference, errors_on_jax, last_layer
+from tests.processes import run_python
 
 REFERENCES = {
     "mixnet_s": "mixnet_s",
@@ -77,15 +75,16 @@ def test_saved_model_in_a_fresh_process(tmp_path):
     model.save(tmp_path / "model.keras")
     np.save(tmp_path / "x.npy", reference.input)
     files = [str(tmp_path / name) for name in ("model.keras", "x.npy", "y.npy")]
-    done = subprocess.run(
-        [sys.executable, "-c", RELOAD, *files], capture_output=True, text=True, check=True
-    )
+    done = run_python(RELOAD, *files)
+    assert done.returncode == 0, done.stderr
     assert done.stdout.split()[-1] == "mixnet_s"
     assert reference.error(np.load(tmp_path / "y.npy")) <= TOLERANCE
 
 
 def test_jax_backend(tmp_path):
+    # One process for all families: starting JAX takes longer than a network.
     pairs = {"tf_mixnet_s": "mixnet_s", "mobilenetv2_050": "mobilenet_v2_050"}
+    pairs["espnetv2_s_0.5"] = "espnetv2_s_0_5"
     errors = errors_on_jax(tmp_path, pairs)
     assert set(errors) == set(pairs)
     assert max(errors.values()) <= TOLERANCE, errors

@@ -14,23 +14,6 @@ def test_parity(tmp_path, name):
     check_parity(tmp_path, name, name, layer_of)
 
 
-@pytest.mark.parametrize(
-    ("id", "params"),
-    # torchvision 0.29.1 and timm 1.0.31; resnet10 is torchvision's ResNet(BasicBlock, [1] * 4).
-    [
-        ("resnet10", 5_418_792),
-        ("resnet18", 11_689_512),
-        ("resnet34", 21_797_672),
-        ("resnet101", 44_549_160),
-        ("resnet152", 60_192_808),
-        ("resnext101_32x4d", 44_177_704),
-        ("resnext101_32x8d", 88_791_336),
-    ],
-)
-def test_parameters(id, params):
-    assert kerazoo.registry.catalogue()[id].params == params
-
-
 def test_basic_blocks_load_by_timms_names():
     model = kerazoo.ResNet18(weights=None, input_shape=(64, 64, 3), classes=10)
     rng = np.random.default_rng(0)

@@ -24,29 +24,6 @@ def test_parity_v2(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("id", "params"),
-    # tf2cv 0.0.18 (v1) and torchvision 0.29.1 (v2).
-    [
-        ("shufflenet_v1_g1_x0_25", 209_746),
-        ("shufflenet_v1_g3_x0_25", 305_902),
-        ("shufflenet_v1_g1_x0_5", 534_484),
-        ("shufflenet_v1_g3_x0_5", 718_324),
-        ("shufflenet_v1_g1_x0_75", 975_214),
-        ("shufflenet_v1_g3_x0_75", 1_238_266),
-        ("shufflenet_v1_g1_x1_0", 1_531_936),
-        ("shufflenet_v1_g2_x1_0", 1_733_848),
-        ("shufflenet_v1_g4_x1_0", 1_968_344),
-        ("shufflenet_v1_g8_x1_0", 2_434_768),
-        ("shufflenet_v2_x0_5", 1_366_792),
-        ("shufflenet_v2_x1_5", 3_503_624),
-        ("shufflenet_v2_x2_0", 7_393_996),
-    ],
-)
-def test_parameters(id, params):
-    assert kerazoo.registry.catalogue()[id].params == params
-
-
-@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"groups": 5}, r"`groups` must be one of \(1, 2, 3, 4, 8\). Received: `groups=5`"),

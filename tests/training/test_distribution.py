@@ -13,8 +13,9 @@ import pytest
 
 from kerazoo.checkpoints.read.tensors import read_tensors
 from kerazoo.training import distribution
+from tests import ROOT
+from tests.weights_files import folded_mobilenet
 
-ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = dict(zip(distribution.ENVIRONMENT, ("127.0.0.1:1234", "2", "1"), strict=True))
 
 
@@ -89,8 +90,8 @@ def network():
     return keras.Model(image, keras.layers.Dense(4, name="predictions", dtype="float32")(x))
 """
 
-# The command itself, on trained weights, for random ones have ties at the ReLUs. Batch
-# normalisation was folded in them, and is restored before the first step.
+# The command itself, on weights into which batch normalisation was folded: it is restored before
+# the first step.
 TRAIN = """
 import contextlib
 from kerazoo.cli import main
@@ -197,17 +198,17 @@ print(json.dumps(found))
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory, shared):
+def runs(tmp_path_factory):
     """A folder with a recipe; runs are left in it."""
     folder = tmp_path_factory.mktemp("runs")
-    weights = shared / "weights/mobilenet_0.25_128_imagenet_dequant.weights.h5"
+    weights = folded_mobilenet(folder / "folded.weights.h5")
     (folder / "recipe.toml").write_text(RECIPE.format(weights=weights))
     return folder
 
 
-def start(code: str, runs: Path, shared: Path, **environment: str) -> subprocess.Popen:
+def start(code: str, runs: Path, data_dir: Path, **environment: str) -> subprocess.Popen:
     return subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-c", code, runs / "recipe.toml", shared / "tfds", runs],
+        [sys.executable, "-W", "ignore", "-c", code, runs / "recipe.toml", data_dir, runs],
         cwd=ROOT,
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **environment},
         stdout=subprocess.PIPE,
@@ -253,8 +254,8 @@ def assert_same_run(one: Path, two: Path):
 
 
 @pytest.fixture(scope="module")
-def mirrored(runs, shared):
-    return answer(start(MIRRORED, runs, shared, KERAS_BACKEND="tensorflow"))
+def mirrored(runs, data_dir):
+    return answer(start(MIRRORED, runs, data_dir, KERAS_BACKEND="tensorflow"))
 
 
 def test_mirrored_devices_give_the_weights_of_one(mirrored):
@@ -290,7 +291,7 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def parallel(runs, shared):
+def parallel(runs, data_dir):
     """What one process found, and what each of two did."""
     pytest.importorskip("jax")
     settings = {
@@ -299,7 +300,7 @@ def parallel(runs, shared):
         distribution.PROCESSES: "2",
     }
     both = [
-        start(PARALLEL, runs, shared, **settings, **{distribution.PROCESS: str(i)})
+        start(PARALLEL, runs, data_dir, **settings, **{distribution.PROCESS: str(i)})
         for i in range(2)
     ]
     try:
@@ -307,7 +308,7 @@ def parallel(runs, shared):
     finally:
         for process in both:
             process.kill()
-    return answer(start(PARALLEL, runs, shared, **JAX)), two
+    return answer(start(PARALLEL, runs, data_dir, **JAX)), two
 
 
 def test_two_processes_give_the_weights_of_one(parallel, runs):

@@ -13,8 +13,8 @@ from kerazoo.training.inputs import fit_batches
 from kerazoo.training.optim.optimizers import warn_of_bfloat16
 from kerazoo.training.recipe import load_recipe, recipe_names
 from kerazoo.training.run import Run
+from tests import ROOT
 
-ROOT = Path(__file__).parents[2]
 PAPERS = {"mixnet_s_imagenet", "mobilenet_v2_imagenet", "espnetv2_imagenet", "resnet18_cifar10"}
 
 

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -21,8 +20,8 @@ from kerazoo.training.recipe import Transfer, load_recipe
 from kerazoo.training.run import Run, train
 from kerazoo.training.trained import load_trained
 from kerazoo.training.transfer.layers import head, prepare
+from tests import ROOT
 
-ROOT = Path(__file__).parents[2]
 ERROR = Figure("mean_error", "error", "error", percent=False, higher_is_better=False)
 SMALL = {"batch_size": 4, "epochs": 1, "optimizer.warmup_epochs": 0}
 

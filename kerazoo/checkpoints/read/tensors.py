@@ -94,6 +94,9 @@ READERS: dict[str, Reader] = {
 }
 
 
+ENDINGS = ", ".join(READERS)  # for messages
+
+
 def is_weights_file(name: str) -> bool:
     """Whether a name ends as those of weights files do."""
     return name.lower().endswith(tuple(READERS))
@@ -133,7 +136,7 @@ def _reader_of(path: str | os.PathLike[str]) -> tuple[Path, Reader]:
     path = Path(path)
     reader = next((r for suffix, r in READERS.items() if path.name.lower().endswith(suffix)), None)
     if reader is None:
-        raise invalid("path", str(path), f"a file ending in one of {', '.join(READERS)}")
+        raise invalid("path", str(path), f"a file ending in one of {ENDINGS}")
     if not path.is_file():
         raise FileNotFoundError(f"There is no weights file `{path}`.")
     return path, reader

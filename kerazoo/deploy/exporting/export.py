@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from kerazoo._checks import check_int
 from kerazoo._errors import invalid, unknown
 from kerazoo._files import check_output, publish, staging
 from kerazoo._machine import require
@@ -97,8 +98,7 @@ def export(
     kind = check_arguments(format, precision, target, fused, opset)
     task = task_of(getattr(model, "info", None))
     check_options(task, how)
-    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
-        raise invalid("version", version, "a positive int")
+    check_int("version", version)
     path = Path(path)
     outputs = _outputs(kind, path, version)
     check_output(path, outputs, force)

@@ -6,7 +6,7 @@ from typing import Any
 from kerazoo.deploy.exporting._format import Format, Job, quiet
 from kerazoo.deploy.exporting.graph import INPUT, cannot_lower
 
-OPSETS = range(13, 19)  # both ends are tried in tests/deploy/test_export.py
+OPSETS = range(13, 19)  # both ends are tried in tests/deploy/exporting/test_export.py
 
 
 def _write(job: Job, folder: Path) -> None:

@@ -55,8 +55,13 @@ def _branches(ref: Ref) -> list[_Branch] | None:
         return branch and [branch]
     if type(node.operation) is not keras.layers.Add or not node.inference:
         return None
-    parts = [_branches(r) for r in node.refs]
-    return None if None in parts else [branch for part in parts for branch in part]
+    found: list[_Branch] = []
+    for ref in node.refs:
+        part = _branches(ref)
+        if part is None:
+            return None
+        found += part
+    return found
 
 
 def _branch(node) -> _Branch | None:

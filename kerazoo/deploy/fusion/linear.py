@@ -86,8 +86,8 @@ class Linear:
 
     def after(self, affine: Affine) -> "Linear":
         """The layer for an input that `affine` was not applied to."""
-        change = KINDS[self.kind].input
-        bias = self.bias
+        change, bias = KINDS[self.kind].input, self.bias
+        assert change is not None, "ask `takes_input` first"
         if not affine.centred:
             added = _sums(self, change(self, affine.shift))
             bias = added if bias is None else bias + added

@@ -257,10 +257,10 @@ class _Rewriter:
         """The parts that a mixed convolution behind the call will cut its output into."""
         while True:
             users = self.graph.consumers.get(Ref(node), [])
-            if len(users) != 1 or users[0] is None or users[0].only is None or users[0].shared:
+            user = users[0] if len(users) == 1 else None
+            if user is None or user.only is None or user.shared:
                 return []
-            (node,) = users
-            operation = node.operation
+            node, operation = user, user.operation
             if isinstance(operation, Linear):
                 mixed = operation.kind is MixConv2D
                 return [k.shape[2] for k in operation.kernels] if mixed else []

@@ -19,7 +19,7 @@ def convolve_pools(graph: Graph, most: int) -> None:
         most: Up to so many channels.
     """
     for node in graph.nodes:
-        if _fits(node, most):
+        if node.only is not None and _fits(node, most):
             source, zeros = unpadded(node.only)
             graph.replace(node, _convolution(node, zeros), (source,))
     graph.prune()
@@ -27,7 +27,7 @@ def convolve_pools(graph: Graph, most: int) -> None:
 
 def _fits(node: Node, most: int) -> bool:
     layer = node.operation
-    if type(layer) is not _L.AveragePooling2D or node.only is None or node.shared:
+    if type(layer) is not _L.AveragePooling2D or node.shared:
         return False
     channels = node.outputs[0].shape[-1]
     plain = (layer.padding, layer.data_format) == ("valid", "channels_last")

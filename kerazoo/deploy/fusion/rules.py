@@ -99,8 +99,8 @@ def _makers(consumers, ref: Ref, change: Affine) -> _Plan | None:
         return _many_makers(consumers, node, change)
     if node.only is None:
         return None
-    change = _before(node, change)
-    return None if change is None else _makers(consumers, node.only, change)
+    before = _before(node, node.only, change)
+    return None if before is None else _makers(consumers, node.only, before)
 
 
 def _many_makers(consumers, node: Node, change: Affine) -> _Plan | None:
@@ -119,8 +119,13 @@ def _many_makers(consumers, node: Node, change: Affine) -> _Plan | None:
         parts = [change[end - n : end] for end, n in zip(ends, sizes, strict=True)]
     else:
         return None
-    plans = [_makers(consumers, ref, p) for ref, p in zip(node.refs, parts, strict=True)]
-    return None if None in plans else [step for plan in plans for step in plan]
+    steps: _Plan = []
+    for ref, part in zip(node.refs, parts, strict=True):
+        plan = _makers(consumers, ref, part)
+        if plan is None:
+            return None
+        steps += plan
+    return steps
 
 
 def _flat(node: Node) -> bool:
@@ -128,15 +133,15 @@ def _flat(node: Node) -> bool:
     return len(node.args) == 1 and isinstance(node.args[0], list | tuple)
 
 
-def _before(node: Node, change: Affine) -> Affine | None:
-    """What to do before a layer instead of behind it; None if that gives other numbers."""
+def _before(node: Node, x: Ref, change: Affine) -> Affine | None:
+    """What to do to a layer's input instead of its output; None if that gives other numbers."""
     layer = node.operation
     if _passes(layer, change) or (type(layer) in _MAXIMA and change.rising):
         return change
     order = _channel_order(layer, len(change.scale))
     if order is None or len(set(order)) < len(order):
         return None
-    width = _tensor(node.only).shape[-1]
+    width = _tensor(x).shape[-1]
     scale, shift = np.ones(width), np.zeros(width)
     scale[order], shift[order] = change.scale, change.shift
     return Affine(scale, shift)

@@ -32,6 +32,7 @@ class Classification:
         features_tag="image-feature-extraction",
         usage="scores = model.predict(x)\n",
         decode="print(kerazoo.decode_predictions(scores, model=model))\n",
+        head="classifier",
     )
 
     def head(self, trunk, arguments):

@@ -9,11 +9,11 @@ flattened.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-from kerazoo._checks import check_choice, choice, number, optional, row
+from kerazoo._checks import check_choice, choice, flag, number, optional, row
 from kerazoo._errors import invalid
 from kerazoo._fields import Record, field
 
@@ -23,13 +23,12 @@ _SCALES = row(number(above=0), "two positive numbers or more", least=2)
 
 
 class AnchorRule(Protocol):
-    """What `make_anchors` asks.
+    """What `make_anchors` asks."""
 
-    Attributes:
-        clip: What is kept within the picture: see `SSDAnchors`.
-    """
-
-    clip: str
+    @property
+    def clip(self) -> str:
+        """What is kept within the picture: see `SSDAnchors`."""
+        ...
 
     @property
     def counts(self) -> tuple[int, ...]:
@@ -59,6 +58,7 @@ class SSDAnchors(Record):
         steps: Pixels between cells of each map; None divides the picture evenly.
         clip: `"no"`; `"sizes"` (no wider or higher than the picture); `"centres and sizes"`.
             Corners may lie outside in every case.
+        first_between: Whether the first map has the shape √(s·s') too.
     """
 
     scales: tuple[float, ...] = field(_SCALES)
@@ -69,6 +69,7 @@ class SSDAnchors(Record):
         optional(row(number(above=0), "a positive number for each map")), None
     )
     clip: str = field(choice("no", "sizes", "centres and sizes"), "no")
+    first_between: bool = field(flag(), True)
 
     def check_together(self) -> None:
         maps = len(self.ratios)
@@ -79,11 +80,16 @@ class SSDAnchors(Record):
 
     @property
     def counts(self) -> tuple[int, ...]:
-        return tuple(2 + 2 * len(ratios) for ratios in self.ratios)
+        first = 2 if self.first_between else 1
+        return tuple(
+            (2 if level else first) + 2 * len(ratios) for level, ratios in enumerate(self.ratios)
+        )
 
     def shapes(self, level: int, size: Size) -> np.ndarray:
         scale, following = self.scales[level : level + 2]
-        pairs = [(scale, scale), ((scale * following) ** 0.5,) * 2]
+        pairs = [(scale, scale)]
+        if level or self.first_between:
+            pairs += [((scale * following) ** 0.5,) * 2]
         for ratio in self.ratios[level]:
             wide = (scale * ratio**0.5, scale / ratio**0.5)
             pairs += [wide, wide[::-1]]
@@ -112,7 +118,9 @@ class TensorFlowAnchors(Record):
     scales: tuple[float, ...] = field(_SCALES, (0.2, 0.35, 0.5, 0.65, 0.8, 0.95, 1.0))
     first: float = field(number(above=0), 0.1)
 
-    clip: ClassVar[str] = "no"
+    @property
+    def clip(self) -> str:
+        return "no"
 
     @property
     def counts(self) -> tuple[int, ...]:
@@ -146,7 +154,9 @@ class FittedAnchors(Record):
         )
     )
 
-    clip: ClassVar[str] = "no"
+    @property
+    def clip(self) -> str:
+        return "no"
 
     @property
     def counts(self) -> tuple[int, ...]:
@@ -232,6 +242,10 @@ _2, _23 = (2.0,), (2.0, 3.0)
 TENSORFLOW = TensorFlowAnchors()
 # The same with a map of stride 8 before the others, for small things: ours.
 TENSORFLOW_STRIDE_8 = TensorFlowAnchors((0.1, *TENSORFLOW.scales), first=0.05)
+
+# TensorFlow's SSDLite MobileNetV2 as chuanqi305 converted it to Caffe, then cut to VOC's classes:
+# the first map's small square is 0.2 instead of 0.1, √(s·s') is second in a cell. 1917 at 300.
+CAFFE_SSDLITE_V2 = SSDAnchors(TENSORFLOW.scales, (_2, *(_23,) * 5), first_between=False)
 
 # torchvision ssdlite320_mobilenet_v3_large: 3234 at 320.
 TORCHVISION_SSDLITE = SSDAnchors((0.2, 0.35, 0.5, 0.65, 0.8, 0.95, 1.0), (_23,) * 6, clip="sizes")

@@ -113,11 +113,12 @@ def match_class(
         pictures: For each: boxes of truths `(m, 4)`, crowd flags `(m,)`, boxes of detections
             `(n, 4)`, scores `(n,)`.
     """
-    parts = []
+    parts = [(np.zeros(0), np.zeros(0, int), *np.zeros((2, len(IOUS), 0), bool))]
     for number, (truths, crowd, found, scores) in enumerate(pictures):
-        order = np.argsort(-scores, kind="stable")[:MOST]
-        right, ignored = _match_picture(truths, crowd.astype(bool), found[order])
-        parts.append((scores[order], np.full(len(order), number), right, ignored))
+        if len(found):  # most classes are in few pictures
+            order = np.argsort(-scores, kind="stable")[:MOST]
+            right, ignored = _match_picture(truths, crowd.astype(bool), found[order])
+            parts.append((scores[order], np.full(len(order), number), right, ignored))
     scores, numbers, right, ignored = (
         np.concatenate([part[i] for part in parts], axis=-1) for i in range(4)
     )

@@ -151,26 +151,28 @@ class BoxMeter:
         )
 
     def _matches(self, number: int) -> ClassMatches:
-        empty = (np.zeros((0, 4)), np.zeros(0, bool), np.zeros((0, 4)), np.zeros(0))
         pictures = []
         for p in self._pictures:
             mine, found = p["labels"] == number, p["classes"] == number
             pictures.append(
                 (p["truths"][mine], p["crowd"][mine], p["boxes"][found], p["scores"][found])
             )
-        return match_class(pictures or [empty])
+        return match_class(pictures)
 
     def _of_class(self, name: str, matches: ClassMatches) -> ClassFigures:
         precision = matches.average_precision()
         low, high = matches.interval(self.draws) if self.draws else (float("nan"),) * 2
         threshold, at, recall = matches.best_f1() or (None, None, None)
         return ClassFigures(
-            name,
-            int(matches.truths.sum()),
-            *map(_known, (precision.mean(), precision[0], low, high)),
-            threshold,
-            at,
-            recall,
+            name=name,
+            truths=int(matches.truths.sum()),
+            ap=_known(precision.mean()),
+            ap50=_known(precision[0]),
+            low=_known(low),
+            high=_known(high),
+            threshold=threshold,
+            precision=at,
+            recall=recall,
         )
 
     def _twelve(self) -> dict[str, float | None]:

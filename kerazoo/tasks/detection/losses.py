@@ -33,8 +33,9 @@ def sigmoid_cross_entropy(classes: Any, logits: Any) -> Any:
 def sigmoid_focal(classes: Any, logits: Any, alpha: float = 0.25, gamma: float = 2.0) -> Any:
     """Sum over outputs of the focal loss (RetinaNet, arXiv 1708.02002) at each anchor.
 
-    `keras.losses.BinaryFocalCrossentropy` takes the sigmoid first and clips it at 1e-7: a logit of
-    17 on the wrong side has no gradient there, and it is the one that matters most.
+    `keras.losses.BinaryFocalCrossentropy` takes the sigmoid first and clips it at 1e-7: on JAX a
+    logit of 17 on the wrong side has no gradient, and it is the one that matters most (TensorFlow's
+    backend finds the logits again).
 
     Args:
         classes: `(…)`; class c + 1 belongs to output c, background has no output.
@@ -76,6 +77,9 @@ def positives_of(classes: Any) -> Any:
     return ops.maximum(ops.sum(ops.cast(classes > 0, "float32")), 1.0)
 
 
+SCORES = {"softmax": cross_entropy, "sigmoid": sigmoid_cross_entropy, "focal": sigmoid_focal}
+
+
 @dataclass(frozen=True)
 class LossRule(Record):
     """Which losses a source trains with.
@@ -88,7 +92,7 @@ class LossRule(Record):
         minimum: Negatives of a picture at least.
     """
 
-    scores: str = field(choice("softmax", "sigmoid", "focal"), "softmax")
+    scores: str = field(choice(*SCORES), "softmax")
     ranking: str = field(choice("loss", "background"), "loss")
     ratio: float = field(number(least=0), 3.0)
     minimum: int = field(integer(0), 0)
@@ -117,8 +121,6 @@ class LossRule(Record):
         positive = ops.cast(classes > 0, loss.dtype)
         return ops.sum(loss * positive) / ops.cast(positives_of(classes), loss.dtype)
 
-
-SCORES = {"softmax": cross_entropy, "sigmoid": sigmoid_cross_entropy, "focal": sigmoid_focal}
 
 # torchvision's SSD and SSDLite.
 TORCHVISION = LossRule()

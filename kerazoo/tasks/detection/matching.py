@@ -6,6 +6,8 @@ Written with `keras.ops`: for the loss on every backend, and for tf.data graphs 
 from dataclasses import dataclass
 from typing import Any
 
+from keras import ops
+
 from kerazoo._checks import choice, flag, number, optional
 from kerazoo._errors import invalid
 from kerazoo._fields import Record, field
@@ -56,8 +58,6 @@ class Matcher(Record):
         Returns:
             int32 `(…, A)`: index of a box, -1 for a negative, -2 for an anchor to ignore.
         """
-        from keras import ops
-
         boxes = ops.convert_to_tensor(boxes, "float32")
         real = ops.ones_like(boxes[..., 0], "bool") if real is None else ops.cast(real, "bool")
         wanted = real
@@ -87,8 +87,6 @@ class Matcher(Record):
 
     def _forced(self, overlap: Any) -> Any:
         """For each anchor the box whose best anchor it is, or -1. `overlap`: `(…, M, A)`."""
-        from keras import ops
-
         rows, columns = ops.shape(overlap)[-2:]
         best = ops.one_hot(ops.argmax(overlap, axis=-1), columns, dtype="int32")
         best = best * ops.cast(ops.max(overlap, axis=-1, keepdims=True) > 0, "int32")
@@ -101,16 +99,12 @@ class Matcher(Record):
 
 def _one_more(values: Any, axes: int) -> Any:
     """`(…, M, …)` with a row of zeros after M, so that there is a row; `axes` from M on."""
-    from keras import ops
-
     before = [[0, 0]] * (len(values.shape) - axes)
     return ops.pad(values, [*before, [0, 1], *[[0, 0]] * (axes - 1)])
 
 
 def _share_inside(anchors: Any, boxes: Any) -> Any:
     """Share of each anchor's area that lies in each box: `(…, M, A)`."""
-    from keras import ops
-
     anchors = ops.convert_to_tensor(anchors, "float32")
     corner = ops.maximum(boxes[..., :, None, :2], anchors[:, :2])
     sides = ops.maximum(ops.minimum(boxes[..., :, None, 2:], anchors[:, 2:]) - corner, 0.0)
@@ -134,8 +128,6 @@ def make_targets(
         `"classes"`: int32 `(…, A)`, 0 for background, a box's class + 1, -1 for an anchor to
         ignore. `"boxes"`: float32 codes `(…, A, 4)`, zeros where there is no box.
     """
-    from keras import ops
-
     boxes = _one_more(ops.convert_to_tensor(boxes, "float32"), 2)
     classes = _one_more(ops.cast(classes, "int32"), 1)
     positive = matches >= 0

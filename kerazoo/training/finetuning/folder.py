@@ -162,7 +162,7 @@ class FinetuneFolder:
         data, figure = recipe.data, self._task.monitor.name.replace("_", " ")
         lines = ["## Fine-tuning", ""]
         lines += [
-            f"{_phase(each)}; rate {each.optimizer.learning_rate:g}, batch {each.batch_size}."
+            f"{self._phase(each)}; rate {each.optimizer.learning_rate:g}, batch {each.batch_size}."
             for each in self._recipes.values()
         ]
         lines += [
@@ -195,8 +195,8 @@ class FinetuneFolder:
     def _at(self, name: str) -> Path:
         return self.path / name
 
-
-def _phase(recipe: Recipe) -> str:
-    what = "the head alone" if recipe.transfer.freeze == "backbone" else "all layers"
-    epochs = f"{recipe.epochs} epoch{'s' if recipe.epochs > 1 else ''}"
-    return f"- {epochs} of {what}, {recipe.optimizer.name}"
+    def _phase(self, recipe: Recipe) -> str:
+        alone = recipe.transfer.freeze == "backbone"
+        what = f"the {self._task.card.head} alone" if alone else "all layers"
+        epochs = f"{recipe.epochs} epoch{'s' if recipe.epochs > 1 else ''}"
+        return f"- {epochs} of {what}, {recipe.optimizer.name}"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from kerazoo._checks import check_int
 from kerazoo._errors import invalid
 from kerazoo.checkpoints.weights import tell
 from kerazoo.data.source import Source
@@ -142,8 +143,7 @@ def _check(epochs, unfreeze_epochs, keep, mistakes, licence, changes) -> None:
         ("unfreeze_epochs", unfreeze_epochs, 0),
         ("mistakes", mistakes, 1),
     ):
-        if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            raise invalid(name, value, f"an int, {least} or more")
+        check_int(name, value, least)
     if keep not in ("last", "best"):
         raise invalid("keep", keep, '"last" or "best"')
     for key in changes:

@@ -3,6 +3,7 @@
 import os
 from typing import Any
 
+from kerazoo._checks import check_number
 from kerazoo._errors import invalid, unknown
 from kerazoo.data.open import open_source, split_names
 from kerazoo.data.splits import TEST, VALIDATION, cut, split_name
@@ -32,8 +33,7 @@ def choose_splits(
     Raises:
         ValueError: No such data or split, or a share out of range.
     """
-    if not isinstance(held_out, int | float) or not 0 < held_out < 1:
-        raise invalid("held_out", held_out, "a number above 0 and below 1")
+    check_number("held_out", held_out, above=0, below=1)
     names = split_names(data, data_dir=data_dir)
     record: dict[str, Any] = {"name": os.fspath(data)}
     if not names:

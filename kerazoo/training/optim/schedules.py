@@ -14,6 +14,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from kerazoo._checks import check_flag, check_int, check_number, is_int, is_number
 from kerazoo._errors import invalid, unknown
 from kerazoo._files import write_bytes
 from kerazoo.training.optim import rates
@@ -71,18 +72,16 @@ class CyclicWarmRestarts(keras.optimizers.schedules.LearningRateSchedule):
         name: str = "CyclicWarmRestarts",
     ):
         super().__init__()
-        _positive("minimum", minimum)
-        _whole("cycle", cycle)
-        _whole("steps_per_epoch", steps_per_epoch)
-        if maximum is not None and not (_number(maximum) and maximum >= cycle * minimum):
+        check_number("minimum", minimum, above=0)
+        check_int("cycle", cycle)
+        check_int("steps_per_epoch", steps_per_epoch)
+        if maximum is not None and not (is_number(maximum) and maximum >= cycle * minimum):
             raise invalid(
                 "maximum", maximum, f"None or at least `cycle * minimum` ({cycle * minimum:g})"
             )
-        if not _number(decay) or not 0 < decay <= 1:
-            raise invalid("decay", decay, "a number above 0 and at most 1")
-        for flag, value in (("gentle_start", gentle_start), ("continuous", continuous)):
-            if not isinstance(value, bool):
-                raise invalid(flag, value, "True or False")
+        check_number("decay", decay, above=0, most=1)
+        check_flag("gentle_start", gentle_start)
+        check_flag("continuous", continuous)
         self.minimum, self.maximum, self.cycle = minimum, maximum, cycle
         self.milestones = _rising(milestones)
         self.decay, self.steps_per_epoch = decay, steps_per_epoch
@@ -141,14 +140,14 @@ def cosine_restarts(
     Raises:
         ValueError: for an argument outside these ranges.
     """
-    _positive("maximum", maximum)
-    _whole("cycle", cycle)
-    _whole("steps_per_epoch", steps_per_epoch)
-    if not _number(cycle_growth) or cycle_growth < 1:
+    check_number("maximum", maximum, above=0)
+    check_int("cycle", cycle)
+    check_int("steps_per_epoch", steps_per_epoch)
+    if not is_number(cycle_growth) or cycle_growth < 1:
         raise invalid("cycle_growth", cycle_growth, "a number, at least 1")
-    if not _number(restart_decay) or not 0 < restart_decay <= 1:
+    if not is_number(restart_decay) or not 0 < restart_decay <= 1:
         raise invalid("restart_decay", restart_decay, "a number above 0 and at most 1")
-    if not _number(minimum) or not 0 <= minimum < maximum:
+    if not is_number(minimum) or not 0 <= minimum < maximum:
         raise invalid("minimum", minimum, f"a number from 0 to below `maximum` ({maximum:g})")
     return keras.optimizers.schedules.CosineDecayRestarts(
         maximum,
@@ -197,7 +196,7 @@ def epoch_callback(
         schedule: Any schedule.
         steps_per_epoch: What the schedule counts in an epoch; 1 if it counts epochs.
     """
-    _whole("steps_per_epoch", steps_per_epoch)
+    check_int("steps_per_epoch", steps_per_epoch)
     rate = _rate_of(schedule)
     return keras.callbacks.LearningRateScheduler(lambda epoch, _: rate(epoch * steps_per_epoch))
 
@@ -219,7 +218,7 @@ def plot_schedule(
         ValueError: if `steps` is not a positive integer or the ending is unknown.
         ImportError: if Matplotlib is not installed.
     """
-    _whole("steps", steps)
+    check_int("steps", steps)
     rate, path = _rate_of(schedule), Path(path)
     try:
         from matplotlib.figure import Figure
@@ -252,23 +251,9 @@ def _rate_of(schedule) -> Callable[[int], float]:
     return lambda step: float(ops.convert_to_numpy(schedule(step)))
 
 
-def _number(value) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _positive(name: str, value) -> None:
-    if not _number(value) or not value > 0:
-        raise invalid(name, value, "a positive number")
-
-
-def _whole(name: str, value) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise invalid(name, value, "a positive integer")
-
-
 def _rising(milestones) -> tuple[int, ...]:
     given = tuple(milestones) if isinstance(milestones, Sequence) else (None,)
-    whole = all(isinstance(m, int) and not isinstance(m, bool) and m > 0 for m in given)
+    whole = all(is_int(m) and m > 0 for m in given)
     if isinstance(milestones, str) or not whole or list(given) != sorted(set(given)):
         raise invalid("milestones", milestones, "a list of positive integers in rising order")
     return given
