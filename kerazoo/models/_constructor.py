@@ -95,6 +95,7 @@ def constructor(
         } | {"return": ZooModel}
         create.__doc__ = documented(build, family)
         create.family = family
+        create.trunk = build  # for families that vary this one
         return create
 
     return wrap
