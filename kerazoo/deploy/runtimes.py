@@ -7,8 +7,10 @@ the library that runs it, so that two formats, `savedmodel` and `keras`, are run
 `tensorflow`.
 """
 
+import contextlib
 import threading
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -124,13 +126,17 @@ class OpenVINORuntime:
             openvino.AsyncInferQueue(self._network, threads or cores()) if streams else None
         )
         self._lock = threading.Lock()  # the queue works on one batch at a time
+        # A request holds one batch at a time, and calling the network uses one for all threads.
+        # Here lie those that nobody uses at present: as many as there have been calls at once.
+        self._requests: deque[Any] = deque()
 
     def __call__(self, array: np.ndarray) -> Outputs:
         """Outputs by name."""
         places = range(len(self._names))
         if self._queue is None or len(array) < 2:
-            answer = self._network(array)
-            return {name: answer[i] for name, i in zip(self._names, places, strict=True)}
+            with self._request() as request:
+                answer = request.infer([array], share_inputs=True)  # outputs are copied
+                return {name: answer[i] for name, i in zip(self._names, places, strict=True)}
         found: list[Any] = [None] * len(array)
 
         def take(request, index):
@@ -143,6 +149,18 @@ class OpenVINORuntime:
             self._queue.wait_all()
         columns = zip(*found, strict=True)
         return {name: np.stack(rows) for name, rows in zip(self._names, columns, strict=True)}
+
+    @contextlib.contextmanager
+    def _request(self) -> Iterator[Any]:
+        """One that is nobody else's within it."""
+        try:
+            request = self._requests.pop()
+        except IndexError:
+            request = self._network.create_infer_request()
+        try:
+            yield request
+        finally:
+            self._requests.append(request)
 
 
 def _openvino_name(output: Any) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo._errors import invalid
-from kerazoo.inference import named_outputs
+from kerazoo.inference import forget_gradients, named_outputs
 
 INPUT = "image"
 _PLUMBING = {"Const", "Identity", "NoOp", "Placeholder"}
@@ -36,6 +36,7 @@ def frozen_graph(model: Any, outputs: Sequence[str]) -> Any:
     spec = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name=INPUT)
     # Keras' own code is written for tracing: rewriting it with autograph only takes time.
     traced = tf.function(call, autograph=False).get_concrete_function(spec)
+    forget_gradients(traced)
     return convert_variables_to_constants_v2(traced)
 
 
