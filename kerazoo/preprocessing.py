@@ -7,12 +7,15 @@ the right size already (`normalise`) and inside a model (`keras_layers`).
 
 import dataclasses
 import math
+import numbers
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 
-from kerazoo._checks import check_int
+from kerazoo._bounds import PICTURE_PIXELS, check_pixels
+from kerazoo._checks import check_int, is_int
 from kerazoo._errors import invalid
 from kerazoo._resize import centre_of_strip, scale_pil, scaled_and_corner
 from kerazoo.placement import Placement, to_float
@@ -33,7 +36,8 @@ class Preprocessing:
     picture: see `fit`. `place` says where its pixels are then.
 
     Args:
-        size: `(height, width)` of the result, in pixels.
+        size: `(height, width)` of the result, in pixels, 16,777,216 together at the most (or what
+            the environment variable KERAZOO_MAX_INPUT_PIXELS says).
         crop_fraction: Share of the scaled picture's side that the crop keeps, in (0, 1]. Default:
             0.875, without `fit="crop"` 1.
         interpolation: `"bilinear"`, `"bicubic"`, `"lanczos"` (3 lobes) or `"nearest"`.
@@ -78,6 +82,8 @@ class Preprocessing:
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> "Preprocessing":
         """The inverse of `to_dict`; missing keys take their defaults, unknown keys raise."""
+        if not isinstance(record, Mapping):
+            raise invalid("record", record, "a dict")
         known = {field.name for field in dataclasses.fields(cls)}
         extra = sorted(set(record) - known)
         if extra:
@@ -256,28 +262,40 @@ def _spread(rgb: tuple[float, ...], channels: int) -> tuple[float, ...]:
 
 
 def _check_record(record: Preprocessing) -> None:
-    def numbers(value: Any, count: int, accept: Any) -> bool:
+    def row(value: Any, count: int, accept: Any) -> bool:
         return isinstance(value, tuple) and len(value) == count and all(map(accept, value))
 
-    if not numbers(record.size, 2, lambda v: isinstance(v, int) and v > 0):
+    if not row(record.size, 2, lambda v: is_int(v) and v > 0):
         raise invalid("size", record.size, "two positive ints (height, width)")
+    check_pixels("size", record.size)
     if record.fit not in FITS:
         raise invalid("fit", record.fit, f"one of {FITS}")
     if record.fill is not None:
         if record.fit != "pad":
             raise invalid("fill", record.fill, f'None with `fit="{record.fit}"`: no border')
-        if not numbers(record.fill, 3, lambda v: 0 <= v <= 1):
+        if not row(record.fill, 3, lambda v: _is_finite(v) and 0 <= v <= 1):
             raise invalid("fill", record.fill, "None or three numbers from 0 to 1")
-    if not 0 < record.crop_fraction <= 1:
+    if not (_is_finite(record.crop_fraction) and 0 < record.crop_fraction <= 1):
         raise invalid("crop_fraction", record.crop_fraction, "a number in (0, 1]")
     if record.interpolation not in INTERPOLATIONS:
         raise invalid("interpolation", record.interpolation, f"one of {INTERPOLATIONS}")
     if record.rounding not in ROUNDINGS:
         raise invalid("rounding", record.rounding, f"one of {ROUNDINGS}")
+    height, width = record.scaled_size
+    if height * width > PICTURE_PIXELS.value:
+        rule = f"larger: {record.size} would be cut out of {height:,} x {width:,} pixels"
+        raise invalid("crop_fraction", record.crop_fraction, rule)
+    if not isinstance(record.antialias, bool):
+        raise invalid("antialias", record.antialias, "True or False")
     if not record.antialias and record.interpolation not in ("bilinear", "nearest"):
         # Pillow and TensorFlow use different cubic kernels there: no common meaning to offer.
         raise invalid("antialias", False, f"True for interpolation {record.interpolation!r}")
-    if not numbers(record.mean, 3, math.isfinite):
+    if not row(record.mean, 3, _is_finite):
         raise invalid("mean", record.mean, "three finite numbers")
-    if not numbers(record.std, 3, lambda v: math.isfinite(v) and v > 0):
+    if not row(record.std, 3, lambda v: _is_finite(v) and v > 0):
         raise invalid("std", record.std, "three positive numbers")
+
+
+def _is_finite(value: Any) -> bool:
+    """Whether it is a number of Python's or NumPy's, neither bool, NaN nor infinite."""
+    return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
