@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from kerazoo._bounds import PICTURE_PIXELS, check_pixels
 from kerazoo._checks import check_int, flag, integer, number, optional, row, word
 from kerazoo._errors import invalid
 from kerazoo._fields import Record, field
@@ -30,7 +31,8 @@ class Preprocessing(Record, keys="preprocessing key"):
     picture: see `fit`. `place` says where its pixels are then.
 
     Args:
-        size: `(height, width)` of the result, in pixels.
+        size: `(height, width)` of the result, in pixels, 16,777,216 together at the most (or what
+            the environment variable KERAZOO_MAX_INPUT_PIXELS says).
         crop_fraction: Share of the scaled picture's side that the crop keeps, in (0, 1]. Default:
             0.875, without `fit="crop"` 1.
         interpolation: `"bilinear"`, `"bicubic"`, `"lanczos"` (3 lobes) or `"nearest"`.
@@ -78,6 +80,11 @@ class Preprocessing(Record, keys="preprocessing key"):
         if not self.antialias and self.interpolation not in ("bilinear", "nearest"):
             # Pillow and TensorFlow use different cubic kernels there: no common meaning to offer.
             raise invalid("antialias", False, f"True for interpolation {self.interpolation!r}")
+        check_pixels("size", self.size)
+        height, width = self.scaled_size
+        if height * width > PICTURE_PIXELS.value:
+            rule = f"larger: {self.size} would be cut out of {height:,} x {width:,} pixels"
+            raise invalid("crop_fraction", self.crop_fraction, rule)
 
     def with_size(self, size: int | tuple[int, int]) -> "Preprocessing":
         """The same record for another picture size, an int for a square."""
