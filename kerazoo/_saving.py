@@ -36,29 +36,36 @@ def introduce() -> None:
 
 
 class _Watch:
-    """Sees Keras being imported, once."""
+    """Sees Keras being imported, once; to look whether it is there is no import."""
+
+    def __init__(self) -> None:
+        self._looking = False
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        if name != "keras":
+        if name != "keras" or self._looking:
             return None
         import importlib.util
 
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
+        self._looking = True
+        try:
+            spec = importlib.util.find_spec(name)
+        finally:
+            self._looking = False
         if spec is not None and hasattr(spec.loader, "exec_module"):
-            _after(spec.loader)
+            self._after(spec.loader)
         return spec
 
+    def _after(self, loader: Any) -> None:
+        run = loader.exec_module
 
-def _after(loader: Any) -> None:
-    run = loader.exec_module
+        def exec_module(module: Any) -> None:
+            del loader.exec_module  # the method of its class again
+            if self in sys.meta_path:
+                sys.meta_path.remove(self)
+            run(module)
+            _register()
 
-    def exec_module(module: Any) -> None:
-        del loader.exec_module  # the method of its class again
-        run(module)
-        _register()
-
-    loader.exec_module = exec_module
+        loader.exec_module = exec_module
 
 
 def _register() -> None:

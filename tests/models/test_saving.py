@@ -115,6 +115,16 @@ def test_the_order_of_imports_does_not_matter(stored, tmp_path):
     assert max(errors.values()) < 1e-5, errors
 
 
+def test_looking_whether_keras_is_there_is_no_import():
+    code = (
+        "import importlib.util, kerazoo; importlib.util.find_spec('keras'); import keras\n"
+        "known = keras.saving.get_custom_objects()\n"
+        "print('ZooModel' in known, 'kerazoo>MixConv2D' in known)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "True"]
+
+
 def test_the_table_names_every_registered_class():
     registered = {
         name.removeprefix("kerazoo>"): kind
