@@ -232,6 +232,14 @@ def test_own_weights_files_round_trip(id, tmp_path):
     ("arguments", "message"),
     [
         ({"pooling": "avgg"}, "`pooling` must be one of"),
+        (
+            {"classifier_activation": "sofmax"},
+            "Unknown `classifier_activation`. Did you mean 'softmax'",
+        ),
+        (
+            {"classifier_activation": 3},
+            "`classifier_activation` must be None, a name or a function",
+        ),
         ({"classes": 0}, "`classes` must be a positive integer"),
         ({"classes": "ten"}, "`classes` must be a positive integer"),
         ({"classes": True}, "`classes` must be a positive integer"),
