@@ -1,7 +1,7 @@
 """Files that are whole or not there, whenever the process is killed.
 
 One file: `write_file` and what is made of it. Several that belong together, or a folder: fill
-`staging(path)`, then `publish`.
+`staging(path)`, then `publish`. A folder that is written over hours: `_locks.holding`.
 """
 
 import contextlib
@@ -17,6 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo._errors import invalid
+from kerazoo._locks import LOCK, take_lock
+
+PARTIAL = ".partial"  # how the names of staging folders end
 
 _BINARY = getattr(os, "O_BINARY", 0)  # of Windows
 
@@ -95,19 +98,48 @@ def check_output(path: Path, outputs: Sequence[Path], force: bool) -> None:
 def staging(path: Path) -> Iterator[Path]:
     """A hidden folder beside `path`, so on the same disk, that is gone afterwards.
 
+    Those that killed processes left there are removed.
+
     Raises:
         OSError: Something cannot be written after all (a full disk, rights that `os.access` does
             not know of): of the same kind, but it names `path` in place of what is in here.
     """
     try:
-        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
+        _sweep(path.parent)
+        folder, lock = _locked_folder(path)
         try:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+            if lock is not None:
+                os.close(lock)
     except OSError as error:
         reason = f"Cannot be written: {error.strerror or error}"
         raise OSError(error.errno or errno.EIO, reason, str(path)) from error
+
+
+def _locked_folder(path: Path) -> tuple[Path, int | None]:
+    """A new folder, and the open lock that keeps `_sweep` from it (None: the disk has no locks)."""
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=PARTIAL, dir=path.parent))
+        try:
+            lock = take_lock(folder / LOCK)
+        except FileNotFoundError:
+            continue
+        except OSError:
+            return folder, None
+        if lock is not None:
+            return folder, lock  # else another's `_sweep` came between, which removes it
+
+
+def _sweep(parent: Path) -> None:
+    """Removes the `staging` folders of processes that are no more, which hold no lock."""
+    for folder in parent.glob(f".*{PARTIAL}"):
+        with contextlib.suppress(OSError):
+            # Without the file it is somebody else's, or made at this very moment.
+            if (folder / LOCK).is_file() and (lock := take_lock(folder / LOCK)) is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+                os.close(lock)
 
 
 def publish(folder: Path, outputs: Sequence[Path]) -> None:

@@ -95,13 +95,23 @@ class Predictor:
 
         Args:
             array: float32 `(batch, height, width, channels)`, normalised.
+
+        Raises:
+            ValueError: It has another shape, no numbers, or some that are NaN or infinite, of which
+                a network may well make scores that look like any others.
         """
-        array = np.ascontiguousarray(array, "float32")
+        array = _numbers(array)
         if array.ndim != 4 or any(
             wanted not in (None, found)
             for wanted, found in zip(self.input_shape, array.shape[1:], strict=True)
         ):
             raise invalid("array", array.shape, f"of shape (batch, {str(self.input_shape)[1:]}")
+        # Of the sum, which is finite where all are (or they are beyond all pixels): no copy.
+        with np.errstate(over="ignore", invalid="ignore"):
+            suspect = not np.isfinite(array.sum())
+        if suspect and not np.isfinite(array).all():
+            what = f"{array.shape} with NaN or infinity"
+            raise invalid("array", what, "of numbers that are finite in float32")
         return dict(self._run(array))
 
     def __call__(self, array: Any) -> Any:
@@ -235,6 +245,18 @@ def _listed(item: Any) -> list[Any]:
     shown = f"{item.dtype} {item.shape}" if isinstance(item, np.ndarray) else item
     rule = "paths, PIL pictures or uint8 arrays (height, width, channels), 0 to 255"
     raise invalid("pictures", shown, rule)
+
+
+def _numbers(array: Any) -> np.ndarray:
+    try:
+        found = np.asarray(array)
+    except ValueError:  # rows of several lengths
+        found = np.asarray(None)
+    if found.dtype.kind not in "fiu" and found.dtype.name != "bfloat16":
+        shown = f"{found.dtype} {found.shape}" if isinstance(array, np.ndarray) else array
+        raise invalid("array", shown, "of numbers (batch, height, width, channels)")
+    with np.errstate(over="ignore"):  # infinite then, which is refused
+        return np.ascontiguousarray(found, "float32")
 
 
 def _single(outputs: Mapping[str, Any]) -> Any:

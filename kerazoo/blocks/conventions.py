@@ -72,7 +72,9 @@ class Conventions:
 def kernel_initializer():
     """He's normal initialisation by fan-out, as the MobileNet and MixNet sources use it.
 
-    Fan-in would be wrong for depthwise kernels: Keras counts all channels as inputs there.
+    Fan-in would be wrong for depthwise kernels: Keras counts all channels as inputs there. Its
+    default, by both, leaves depthwise outputs below batch norm's epsilon, and so hides for some
+    steps what batch norm does to two pictures of 1x1 maps (docs/training.md).
     """
     return keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
 

@@ -57,8 +57,8 @@ def assign(model: Any, tensors: Mapping[str, np.ndarray], source: str = "`source
         source: What to call them in messages.
 
     Raises:
-        ValueError: A tensor is missing, unexpected, of another shape or not finite; the message
-            lists the first of each kind.
+        ValueError: A tensor is missing, unexpected, of another shape, no floats or not finite; the
+            message lists the first of each kind.
     """
     plan, left = _match(model, tensors, (), source)
     _finish(model, plan, left, source)
@@ -171,6 +171,8 @@ def _adapt_to_channels(model, plan) -> None:
     for path, array in plan.items():
         if array is None or array.ndim != 4 or array.shape[2] != 3:
             continue
+        if not _is_float(array.dtype.name):  # refused later
+            continue
         if tuple(variables[path].shape) == (*array.shape[:2], channels, array.shape[3]):
             plan[path] = _adapted(array, channels)
 
@@ -190,12 +192,19 @@ def _finish(model, plan, left, source: str) -> None:
         for path, array in plan.items()
         if array is not None and _misfit(array, variables[path])
     ]
-    broken = [p for p, a in plan.items() if a is not None and not np.isfinite(a).all()]
+    others = [
+        f"{path}: {array.dtype}"
+        for path, array in plan.items()
+        if array is not None and not _same_kind(array, variables[path])
+    ]
+    set_to = _cast(plan, variables)
+    broken = [path for path, array in set_to.items() if not np.isfinite(array).all()]
     problems = {
         "missing from the source": [path for path in variables if path not in plan],
         "unexpected in the source": left,
         "of another shape": wrong,
-        "not finite (NaN or infinite)": broken,
+        "of another kind of number": others,
+        "not finite (NaN or infinite) in the model": broken,
     }
     if any(problems.values()):
         lines = [
@@ -207,6 +216,26 @@ def _finish(model, plan, left, source: str) -> None:
             f"The weights of {source} do not fit `{model.name}`, which stays as it was. "
             + "; ".join(lines)
         )
-    for path, array in plan.items():
-        if array is not None:
-            variables[path].assign(array)
+    for path, array in set_to.items():
+        variables[path].assign(array)
+
+
+def _same_kind(array: np.ndarray, variable: Any) -> bool:
+    """Whether both are floats, of whatever width: True, 1, 1j and dates are no weights."""
+    if _is_float(variable.dtype):
+        return _is_float(array.dtype.name)
+    return array.dtype.kind == np.dtype(variable.dtype).kind
+
+
+def _is_float(name: str) -> bool:
+    return name.startswith(("float", "bfloat"))
+
+
+def _cast(plan, variables) -> dict[str, np.ndarray]:
+    """What can be set, as the variables will hold it: too large a value becomes infinite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return {
+            path: array.astype(variables[path].dtype)
+            for path, array in plan.items()
+            if array is not None and _same_kind(array, variables[path])
+        }

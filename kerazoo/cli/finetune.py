@@ -100,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
             f"{Path(args.model).name} on {Path(args.data).name}: {100 * result['accuracy']:.2f} % "
             f"of {result['pictures']} pictures of {result['split']}; see {args.output}"
         )
-    return 0
+    return int(result.get("skipped_pictures", 0) > 0)
 
 
 def _given(args: argparse.Namespace, names: tuple[str, ...]) -> dict:

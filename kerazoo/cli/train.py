@@ -87,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
         f"{recipe.model}: {100 * result['test_accuracy']:.2f} % of "
         f"{result['test_pictures']} test pictures; see {args.output}"
     )
-    return 0
+    return int(result.get("skipped_pictures", 0) > 0)
 
 
 def run_recipe(recipe: Any, args: argparse.Namespace) -> dict[str, Any]:

@@ -122,33 +122,36 @@ class OpenVINORuntime:
             settings["PERFORMANCE_HINT"] = "LATENCY"
         self._network = core.compile_model(network, "CPU", settings)
         self._names = [_openvino_name(output) for output in self._network.outputs]
-        self._queue = (
-            openvino.AsyncInferQueue(self._network, threads or cores()) if streams else None
-        )
-        self._lock = threading.Lock()  # the queue works on one batch at a time
+        self._streams = (threads or cores()) if streams else 0  # 0: whole batches
         # A request holds one batch at a time, and calling the network uses one for all threads.
-        # Here lie those that nobody uses at present: as many as there have been calls at once.
+        # Here lie those that nobody uses at present: as many as there have been in use at once.
+        # (An `AsyncInferQueue` calls Python from its own threads, and crashed beside others.)
         self._requests: deque[Any] = deque()
 
     def __call__(self, array: np.ndarray) -> Outputs:
         """Outputs by name."""
-        places = range(len(self._names))
-        if self._queue is None or len(array) < 2:
+        if self._streams and len(array) > 1:
+            columns = self._one_by_one(array)
+        else:
             with self._request() as request:
                 answer = request.infer([array], share_inputs=True)  # outputs are copied
-                return {name: answer[i] for name, i in zip(self._names, places, strict=True)}
-        found: list[Any] = [None] * len(array)
+                columns = [answer[i] for i in range(len(self._names))]
+        return dict(zip(self._names, columns, strict=True))
 
-        def take(request, index):
-            found[index] = [request.get_output_tensor(i).data[0].copy() for i in places]
-
-        with self._lock:
-            self._queue.set_callback(take)
-            for index in range(len(array)):
-                self._queue.start_async([array[index : index + 1]], index)
-            self._queue.wait_all()
-        columns = zip(*found, strict=True)
-        return {name: np.stack(rows) for name, rows in zip(self._names, columns, strict=True)}
+    def _one_by_one(self, array: np.ndarray) -> list[np.ndarray]:
+        """The outputs; as many pictures are computed at once as there are streams."""
+        count, places = min(self._streams, len(array)), range(len(self._names))
+        rows = []
+        with contextlib.ExitStack() as stack:
+            requests = [stack.enter_context(self._request()) for _ in range(count)]
+            for i in range(len(array) + count):
+                request = requests[i % count]
+                if i >= count:
+                    request.wait()
+                    rows.append([request.get_output_tensor(place).data.copy() for place in places])
+                if i < len(array):
+                    request.start_async([array[i : i + 1]], share_inputs=True)
+        return [np.concatenate(column) for column in zip(*rows, strict=True)]
 
     @contextlib.contextmanager
     def _request(self) -> Iterator[Any]:
@@ -157,10 +160,8 @@ class OpenVINORuntime:
             request = self._requests.pop()
         except IndexError:
             request = self._network.create_infer_request()
-        try:
-            yield request
-        finally:
-            self._requests.append(request)
+        yield request
+        self._requests.append(request)  # not after an error, when it may be at work still
 
 
 def _openvino_name(output: Any) -> str:

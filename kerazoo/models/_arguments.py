@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from kerazoo._bounds import check_classes, check_pixels
-from kerazoo._errors import invalid
+from kerazoo._errors import invalid, unknown
 from kerazoo.layers.padding import PADDINGS
 
 POOLINGS = (None, "avg", "max")
@@ -60,7 +60,19 @@ class Arguments:
         if self.input_shape is not None:
             check_input_shape(self.input_shape, 1)
         self._check_numbers()
-        keras.activations.get(self.classifier_activation)
+        self._check_activation()
+
+    def _check_activation(self) -> None:
+        given = self.classifier_activation
+        try:
+            keras.activations.get(given)
+        except (ValueError, TypeError) as error:
+            if isinstance(given, str):
+                names = (n for n in dir(keras.activations) if not n.startswith("_"))
+                names = set(names) - {"deserialize", "get", "serialize"}
+                raise unknown("classifier_activation", given, names, limit=None) from error
+            rule = "None, a name or a function of `keras.activations`"
+            raise invalid("classifier_activation", given, rule) from error
 
     def _check_out_features(self) -> None:
         if not self.features_only:

@@ -10,6 +10,7 @@ import keras
 from kerazoo import __version__
 from kerazoo._errors import invalid, unknown
 from kerazoo._files import publish, staging, write_json
+from kerazoo._locks import LOCK, holding
 from kerazoo._machine import installed_versions, require
 from kerazoo.data.open import open_source
 from kerazoo.deploy.exporting import export
@@ -89,80 +90,83 @@ def optimize(
     Raises:
         ImportError: The extra `[tfmot]` is not installed.
         ValueError: Before anything is trained: a wrong argument, no such data, classes that are
-            not those of the model, layers that cannot be lowered, an `output` that holds files.
+            not those of the model, layers that cannot be lowered, an `output` that holds files or
+            that another process writes to.
     """
     if method not in METHODS:
         raise unknown("method", method, METHODS)
     output = Path(output)
-    _check_output(output, force)
-    check_training(1 if steps is None else steps, learning_rate)
-    packages = legacy()
-    require(OPENERS["litert"].needs, "Measuring a LiteRT file")
-    options = {"batch_size": batch_size, "seed": seed, "epochs": epochs}
-    recipe = tuning_recipe(model, data, train, test, preprocessing=preprocessing, **options)
-    inputs = open_inputs(recipe, data_dir)
-    inputs.task.check(model, inputs.train)
-    inputs = load_inputs(recipe, inputs)
-    steps = epochs * inputs.steps if steps is None else steps
-    packages.keras.utils.set_random_seed(seed)
-    settings: dict[str, Any] = {}
-    if method == "qat":
-        source = inputs.train
-        if calibration is not None:
-            source = open_source(data, calibration, data_dir=data_dir)
-        made = quantize_aware(model, source, preprocessing=preprocessing)
-    elif method == "prune":
-        settings["sparsity"] = sparsity
-        made = prune(model, sparsity, steps=steps)
-    else:
-        settings["clusters"] = clusters
-        made = cluster(model, clusters)
-    measured = {"batch_size": batch_size, "limit": limit}
-    before = evaluate(model, inputs.test, preprocessing=preprocessing, **measured)
-    batches = fit_batches(recipe, inputs).batches
-    training = fine_tune(
-        made.model,
-        batches,
-        steps,
-        learning_rate=learning_rate,
-        callbacks=getattr(made, "callbacks", ()),
-        verbose=verbose,
-    )
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with staging(output) as folder:
-        results = folder / output.name
-        results.mkdir()
-        write_json(results / REPORT, _write(made, results, preprocessing, batches.take(SETTLING)))
-        content = (results / LITERT).read_bytes()
-        result = {
-            "kerazoo": __version__,
-            "command": command,
-            "model": model.name,
-            "method": method,
-            "float_top1": round(before.top1, 4),
-            "top1": round(evaluate(results / LITERT, inputs.test, **measured).top1, 4),
-            "pictures": before.count,
-            "file_size": len(content),
-            "gzip_size": len(gzip.compress(content, mtime=0)),
-            "steps": steps,
-            "learning_rate": learning_rate,
-            "batch_size": batch_size,
-            "seed": seed,
-            **settings,
-            "training": training,
-            "data": inputs.describe(),
-            "versions": installed_versions(PACKAGES),
-        }
-        write_json(results / RESULT, result)
-        publish(folder, [output])
-    return result
+    with holding(output):
+        _check_output(output, force)
+        check_training(1 if steps is None else steps, learning_rate)
+        packages = legacy()
+        require(OPENERS["litert"].needs, "Measuring a LiteRT file")
+        options = {"batch_size": batch_size, "seed": seed, "epochs": epochs}
+        recipe = tuning_recipe(model, data, train, test, preprocessing=preprocessing, **options)
+        inputs = open_inputs(recipe, data_dir)
+        inputs.task.check(model, inputs.train)
+        inputs = load_inputs(recipe, inputs)
+        steps = epochs * inputs.steps if steps is None else steps
+        packages.keras.utils.set_random_seed(seed)
+        settings: dict[str, Any] = {}
+        if method == "qat":
+            source = inputs.train
+            if calibration is not None:
+                source = open_source(data, calibration, data_dir=data_dir)
+            made = quantize_aware(model, source, preprocessing=preprocessing)
+        elif method == "prune":
+            settings["sparsity"] = sparsity
+            made = prune(model, sparsity, steps=steps)
+        else:
+            settings["clusters"] = clusters
+            made = cluster(model, clusters)
+        measured = {"batch_size": batch_size, "limit": limit}
+        before = evaluate(model, inputs.test, preprocessing=preprocessing, **measured)
+        batches = fit_batches(recipe, inputs).batches
+        training = fine_tune(
+            made.model,
+            batches,
+            steps,
+            learning_rate=learning_rate,
+            callbacks=getattr(made, "callbacks", ()),
+            verbose=verbose,
+        )
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with staging(output) as folder:
+            results = folder / output.name
+            results.mkdir()
+            report = _write(made, results, preprocessing, batches.take(SETTLING))
+            write_json(results / REPORT, report)
+            content = (results / LITERT).read_bytes()
+            result = {
+                "kerazoo": __version__,
+                "command": command,
+                "model": model.name,
+                "method": method,
+                "float_top1": round(before.top1, 4),
+                "top1": round(evaluate(results / LITERT, inputs.test, **measured).top1, 4),
+                "pictures": before.count,
+                "file_size": len(content),
+                "gzip_size": len(gzip.compress(content, mtime=0)),
+                "steps": steps,
+                "learning_rate": learning_rate,
+                "batch_size": batch_size,
+                "seed": seed,
+                **settings,
+                "training": training,
+                "data": inputs.describe(),
+                "versions": installed_versions(PACKAGES),
+            }
+            write_json(results / RESULT, result)
+            publish(folder, [output])
+        return result
 
 
 def _check_output(output: Path, force: bool) -> None:
     """Raises ValueError unless the folder is new, empty, or one of ours that may be replaced."""
     if output.exists() and not output.is_dir():
         raise invalid("output", str(output), "a folder, or a path where there is nothing")
-    here = sorted(p.name for p in output.iterdir()) if output.is_dir() else []
+    here = sorted(p.name for p in output.iterdir() if p.name != LOCK) if output.is_dir() else []
     others = [name for name in here if name not in FILES]
     if others:
         rule = f"a folder without anything else; it holds {', '.join(others[:5])}"

@@ -15,10 +15,12 @@ import functools
 import json
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerazoo._errors import invalid, unknown
+from kerazoo._locks import holding
 
 if TYPE_CHECKING:  # Keras and its backend are imported where they are used: recipes need neither
     import keras
@@ -218,6 +220,19 @@ def chief_does(call: Callable[[], None]) -> None:
         raise error
     if failed:
         raise RuntimeError("Process 0 cannot go on; its message says why.")
+
+
+@contextlib.contextmanager
+def chief_holds(output: Path) -> Iterator[None]:
+    """Within it, no process but those of this run writes into the folder `output`.
+
+    Raises:
+        ValueError: On the chief, where another does.
+        RuntimeError: On the others then.
+    """
+    with contextlib.ExitStack() as stack:
+        chief_does(lambda: stack.enter_context(holding(output)))
+        yield
 
 
 def check_same(what: str, numbers: Sequence[int]) -> None:

@@ -15,7 +15,7 @@ from kerazoo.training.folder import RunRecord
 from kerazoo.training.inputs import Inputs, fit_batches, validation_batches
 from kerazoo.training.optim.optimizers import recipe_schedule
 from kerazoo.training.recipe import Recipe
-from kerazoo.training.state import Position, load_state
+from kerazoo.training.state import Position, load_state, read_position
 
 log = logging.getLogger("kerazoo")
 
@@ -101,7 +101,7 @@ class Fitting:
                 # `fit` leaves the averaged weights (EMA) in the model: training goes on with its
                 # own.
                 averaged = self.recipe.optimizer.ema
-                start = load_state(self.model, state) if averaged else Position(leg.first)
+                start = load_state(self.model, state) if averaged else read_position(state)
             corrupt |= self._one(leg, start)
         for name, reason in corrupt.items():
             log.warning("Skipped %s: %s", name, reason)

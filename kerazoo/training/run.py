@@ -104,11 +104,12 @@ def train(
 
     Returns:
         The contents of `result.json`: the task's figure as `test_<name>` (a share in [0, 1] where
-        it is read in percent), `test_pictures`, `steps`, `seconds_of_last_session`.
+        it is read in percent), `test_pictures`, `steps`, `seconds_of_last_session`, and
+        `skipped_pictures`: how many of the training and the test split could not be decoded.
 
     Raises:
         ValueError: Before the first step: a wrong recipe, data, start weights, or an `output`
-            that holds another run.
+            that holds another run or that another process trains in.
         ArithmeticError: The loss became NaN or infinite.
         PictureError: A picture cannot be decoded (with `data.on_corrupt = "fail"`).
         ImportError: A missing optional package; the message names the extra.
@@ -117,17 +118,18 @@ def train(
     _check(backup_every, tensorboard)
     warn_of_bfloat16(recipe)
     run = Run(recipe, output, data_dir, sources=sources, command=command)
-    run.open(force)
-    if run.ended:
-        log.warning("The run in %s has ended already; its result is returned.", output)
-        return run.record.result
-    run.load()
-    run.build()
-    run.compile()
-    run.begin()
-    bar = sys.stderr.isatty() if progress is None else progress
-    run.fit(Session(backup_every, bar, tensorboard, run.writer, callbacks))
-    return run.finish()
+    with distribution.chief_holds(Path(output)):
+        run.open(force)
+        if run.ended:
+            log.warning("The run in %s has ended already; its result is returned.", output)
+            return run.record.result
+        run.load()
+        run.build()
+        run.compile()
+        run.begin()
+        bar = sys.stderr.isatty() if progress is None else progress
+        run.fit(Session(backup_every, bar, tensorboard, run.writer, callbacks))
+        return run.finish()
 
 
 class Run:
@@ -161,6 +163,7 @@ class Run:
     ) -> None:
         self.recipe, self._output, self._command = recipe, Path(output), command
         self._data_dir, self._sources = data_dir, sources
+        self._corrupt: dict[str, str] = {}
         self.inputs: Inputs
         self.record: RunRecord
         self.model: ZooModel
@@ -268,9 +271,9 @@ class Run:
 
     def fit(self, session: Session) -> None:
         """Goes on from the backup to the last epoch."""
-        corrupt = Fitting(self.model, self.recipe, self.inputs, self.record, session).run()
-        if self.writer and corrupt:
-            self.record.note(skipped_pictures=corrupt)
+        self._corrupt = Fitting(self.model, self.recipe, self.inputs, self.record, session).run()
+        if self.writer and self._corrupt:
+            self.record.note(skipped_pictures=self._corrupt)
 
     def finish(self) -> dict[str, Any]:
         """Measures on the test split, and leaves weights, curves and `result.json`.
@@ -296,6 +299,7 @@ class Run:
             "test_pictures": found.count,
             "steps": int(keras.ops.convert_to_numpy(optimizer.iterations)) if optimizer else 0,
             "seconds_of_last_session": round(self.record.seconds),
+            "skipped_pictures": len(self._corrupt) + inputs.test.count - found.count,
         }
         if self.writer:
             self._write(model, result)

@@ -61,8 +61,7 @@ def load_state(model: Any, path: Path) -> Position:
         return Position()
     variables = _variables(model)
     with np.load(path, allow_pickle=False) as file:
-        meta = json.loads(str(file["meta"]))
-        names = meta.pop("names")
+        position, names = _meta(file)
         # Names of variables of optimizers count the optimizers of the process: shapes must do.
         arrays = [file[f"{i:05d}"] for i in range(len(names))]
     if [a.shape for a in arrays] != [tuple(v.shape) for v in variables]:
@@ -70,7 +69,21 @@ def load_state(model: Any, path: Path) -> Position:
         raise invalid("backup", str(path), rule)
     for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)
-    return Position(**meta)
+    return position
+
+
+def read_position(path: Path) -> Position:
+    """The position alone, as `load_state` gives it."""
+    if not path.exists():
+        return Position()
+    with np.load(path, allow_pickle=False) as file:
+        return _meta(file)[0]
+
+
+def _meta(file: Any) -> tuple[Position, list[str]]:
+    meta = json.loads(str(file["meta"]))
+    names = meta.pop("names")
+    return Position(**meta), names
 
 
 def _variables(model: Any) -> list[Any]:

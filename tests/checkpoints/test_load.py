@@ -65,6 +65,44 @@ def test_nan(model, tensors, value):
     refused(model, tensors, "1 not finite .*: stage1_block1_depthwise_conv/kernel")
 
 
+def test_values_that_the_model_cannot_hold(model, tensors):
+    """Finite in the source, infinite in float32, or in float16."""
+    kernel = tensors["predictions/kernel"].astype("float64")
+    kernel[0, 0] = 1e200
+    refused(model, {**tensors, "predictions/kernel": kernel}, "1 not finite .*: predictions/kernel")
+    half = kerazoo.create_model(ID, **SMALL)
+    for layer in half.layers:
+        for variable in layer.weights:
+            if variable.path == "predictions/bias":
+                variable._dtype = "float16"
+    tensors["predictions/bias"][3] = 1e5
+    kerazoo.load_weights(model, tensors)
+    refused(half, tensors, "1 not finite .*: predictions/bias")
+
+
+@pytest.mark.parametrize(
+    "dtype", ["bool", "int64", "uint8", "complex64", "datetime64[s]", "timedelta64[s]", "S3", "O"]
+)
+@pytest.mark.parametrize("channels", [3, 4])
+def test_what_is_no_float(tensors, dtype, channels):
+    kinds = {**SMALL, "input_shape": (32, 32, channels)}
+    model = kerazoo.create_model(ID, **kinds)
+    tensors["stem_conv/kernel"] = np.ones((3, 3, 3, 8)).astype("int64").astype(dtype)
+    refused(model, tensors, "1 of another kind of number: stem_conv/kernel")
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
+def test_floats_of_every_width(model, tensors, dtype):
+    import ml_dtypes
+
+    wide = np.dtype(getattr(ml_dtypes, dtype, dtype))
+    kerazoo.load_weights(model, {path: array.astype(wide) for path, array in tensors.items()})
+    for variable in model.weights:
+        if variable.path in tensors:
+            rounded = tensors[variable.path].astype(wide).astype("float32")
+            np.testing.assert_array_equal(variable.numpy(), rounded)
+
+
 def test_wrong_network_lists_both_sides(model):
     other = kerazoo.create_model("mixnet_s", **SMALL)
     tensors = {v.path: v.numpy() for v in other.weights}

@@ -142,6 +142,31 @@ class TestRunner:
         with pytest.raises(ValueError, match="the network does not carry its own"):
             Runner(model, "litert").predict([np.zeros((8, 8, 3), "uint8")])
 
+    @pytest.mark.parametrize(
+        "value", [np.nan, np.inf, -np.inf, 1e200], ids=["nan", "inf", "minus inf", "beyond float32"]
+    )
+    def test_numbers_that_are_none(self, exported, value):
+        """One of them among 3,072; the scores would look like any others."""
+        x = np.zeros((1, 32, 32, 3))
+        x[0, 5, 6, 1] = value
+        with pytest.raises(ValueError, match=r"`array` must be of numbers that are finite"):
+            Runner(exported)(x)
+
+    @pytest.mark.parametrize("dtype", ["bool", "complex64", "S3", "O", "datetime64[s]"])
+    def test_arrays_of_something_else(self, exported, dtype):
+        with pytest.raises(ValueError, match="`array` must be of numbers"):
+            Runner(exported)(np.zeros((1, 32, 32, 3), "int64").astype(dtype))
+
+    @pytest.mark.parametrize("given", [None, "picture", b"x", [[1.0], [1.0, 2.0]], {}])
+    def test_what_is_no_array(self, exported, given):
+        with pytest.raises(ValueError, match="`array` must be of numbers"):
+            Runner(exported)(given)
+
+    def test_large_numbers_are_numbers(self, exported):
+        """Their sum is beyond float32, they are not."""
+        x = np.full((1, 32, 32, 3), 1e36, "float32")
+        assert Runner(exported)(x).shape == (1, 10)
+
     @pytest.mark.parametrize("name", ["net.onnx", "net.xml", "net.tflite"])
     def test_damaged_files(self, name, tmp_path):
         path = tmp_path / name

@@ -238,6 +238,14 @@ def assert_same_values(model, expected):
     ("arguments", "message"),
     [
         ({"pooling": "avgg"}, "`pooling` must be one of"),
+        (
+            {"classifier_activation": "sofmax"},
+            "Unknown `classifier_activation`. Did you mean 'softmax'",
+        ),
+        (
+            {"classifier_activation": 3},
+            "`classifier_activation` must be None, a name or a function",
+        ),
         ({"classes": 0}, "`classes` must be a positive integer"),
         ({"classes": "ten"}, "`classes` must be a positive integer"),
         ({"classes": True}, "`classes` must be a positive integer"),

@@ -5,6 +5,7 @@ import re
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import kerazoo
 from tests.models.family_checks import check_parity
@@ -83,3 +84,23 @@ def keras2_name(name: str) -> str:
     for plain in ("conv", "logits"):
         layer = re.sub(rf"^{plain}(?=$|_\d|/)", plain.capitalize(), layer)
     return f"{layer}/{variable}"
+
+
+def test_gradients_of_two_small_pictures_are_those_of_keras_applications():
+    """Batch norm over two values drives both away (docs/training.md): that is no fault of ours."""
+    options = {"weights": None, "input_shape": (32, 32, 3), "classes": 10}
+    theirs = keras.applications.MobileNetV3Small(
+        include_preprocessing=False, dropout_rate=0.0, **options
+    )
+    ours = kerazoo.MobileNetV3Small(dropout_rate=0.0, **options)
+    for a, b in zip(ours.trainable_variables, theirs.trainable_variables, strict=True):
+        a.assign(np.reshape(b, a.shape))
+    x = np.random.default_rng(0).normal(size=(2, 32, 32, 3)).astype("float32")
+    norms = []
+    for model in (ours, theirs):
+        with tf.GradientTape() as tape:
+            loss = -tf.reduce_sum(tf.math.log(model(x, training=True)) * np.eye(10)[:2])
+        gradients = tape.gradient(loss, model.trainable_variables)
+        norms.append(float(tf.linalg.global_norm(gradients)))
+    assert norms[0] > 50  # sixteen pictures: 20
+    np.testing.assert_allclose(*norms, rtol=0.02)

@@ -14,8 +14,10 @@ import numpy as np
 import pytest
 
 import kerazoo
+from kerazoo._locks import holding
 from kerazoo.checkpoints.read.tensors import read_tensors
 from kerazoo.cli import main
+from kerazoo.data.open import open_source
 from kerazoo.training.recipe import load_recipe
 from kerazoo.training.run import train
 from kerazoo.training.trained import load_trained
@@ -177,6 +179,63 @@ def test_a_broken_epoch_goes_on_at_the_step(data_dir, recipe_file, whole, tmp_pa
     for ours, theirs in zip(rows(output), rows(whole), strict=True):
         for key in ("loss", "accuracy", "val_loss", "val_accuracy"):
             assert float(ours[key]) == pytest.approx(float(theirs[key]), rel=1e-3, abs=1e-4)
+
+
+def chosen(shares, interrupt_at=None):
+    """A callback that makes the network say one class throughout an epoch, another in the next.
+
+    Args:
+        shares: How often the class of each epoch is met, as its rank: 0 is the most frequent.
+        interrupt_at: Step before which the run is broken off.
+    """
+    import keras
+
+    class Chosen(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            self._class = shares[epoch]
+
+        def on_train_batch_end(self, batch, logs=None):
+            kernel, bias = self.model.get_layer("predictions").trainable_variables
+            kernel.assign(np.zeros(kernel.shape))
+            bias.assign(np.eye(10)[self._class])
+            if int(self.model.optimizer.iterations) == interrupt_at:
+                raise InterruptedRunError
+
+    return Chosen()
+
+
+@pytest.mark.parametrize("at", [None, 2, 3])
+def test_the_best_epoch_stays_the_best(data_dir, recipe_file, tmp_path, at):
+    """The first of three epochs, before a broken one (at step 3), another size, or both."""
+    recipe = load_recipe(
+        str(recipe_file),
+        {"data.train": "train[:64]", "optimizer.ema": 0.0, "resolution": [[1, 24], [2, 28]]},
+    )
+    labels = [int(y) for _, y in open_source("cifar10", "test[:100]", data_dir=data_dir).pictures]
+    often, seldom, less = np.argsort(-np.bincount(labels, minlength=10))[[0, -1, 5]]
+    classes, output = (often, seldom, less), tmp_path / "run"
+    options = {"data_dir": data_dir, "backup_every": 1}
+    if at:
+        with pytest.raises(InterruptedRunError):
+            train(recipe, output, **options, callbacks=[chosen(classes, at)])
+    train(recipe, output, **options, callbacks=[chosen(classes)])
+    log = [float(row["val_accuracy"]) for row in rows(output)]
+    assert log == [pytest.approx(labels.count(each) / 100) for each in classes]
+    assert log[0] > log[2] >= log[1]
+    best, last = load_trained(output, best=True), load_trained(output)
+    assert best.get_layer("predictions").bias.numpy().argmax() == often
+    assert last.get_layer("predictions").bias.numpy().argmax() == less
+    found = kerazoo.evaluate(best, "cifar10", "test[:100]", data_dir=data_dir)
+    assert found.top1 / 100 == pytest.approx(log[0])
+
+
+def test_a_folder_is_trained_in_once_at_a_time(data_dir, recipe_file, whole, tmp_path, capsys):
+    words = ["train", str(recipe_file), "--data-dir", str(data_dir), "--output"]
+    with holding(tmp_path / "run"):
+        assert main([*words, str(tmp_path / "run")]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert "`output` must be a folder that no other process is writing to" in line
+    assert not (tmp_path / "run").exists()
 
 
 EVERYTHING = {

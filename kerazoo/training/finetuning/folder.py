@@ -130,12 +130,14 @@ class FinetuneFolder:
 
     def _end(self, last: str, test: Source, answers: Answers) -> dict[str, Any]:
         run = read_run(self._at(last)) or {}
+        phases = [self._ended(name) for name in self._recipes]
         result = {
             self._task.monitor.name: round(answers.headline, 6),
             "pictures": answers.count,
             "split": test.split,
             "classes": len(test.classes),
             "phases": {name: self._measured(name) for name in self._recipes},
+            "skipped_pictures": max(each["skipped_pictures"] for each in phases),  # the same ones
         }
         # The keys of `train`'s own, so that what reads those reads this.
         wanted = ("data", "classes", "preprocessing", "model", "versions", "machine")
@@ -186,8 +188,10 @@ class FinetuneFolder:
         return json.loads(json.dumps(facts))
 
     def _measured(self, phase: str) -> float:
-        text = (self._at(phase) / names.RESULT).read_text(encoding="utf-8")
-        return json.loads(text)[f"test_{self._task.monitor.name}"]
+        return self._ended(phase)[f"test_{self._task.monitor.name}"]
+
+    def _ended(self, phase: str) -> dict[str, Any]:
+        return json.loads((self._at(phase) / names.RESULT).read_text(encoding="utf-8"))
 
     def _kept_weights(self) -> str:
         return names.BEST if self._settings["keep"] == "best" else names.WEIGHTS

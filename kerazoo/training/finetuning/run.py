@@ -99,12 +99,13 @@ def finetune(
         **session: For `train`: `progress`, `backup_every`, `tensorboard`, `callbacks`.
 
     Returns:
-        The task's figure by its name, on `pictures` pictures of `split`, `classes`, and `phases`:
-        the same figure at the end of each. Of several processes only the first gets more than `{}`.
+        The task's figure by its name, on `pictures` pictures of `split`, `classes`, `phases`: the
+        same figure at the end of each, and `skipped_pictures`, how many could not be decoded. Of
+        several processes only the first gets more than `{}`.
 
     Raises:
         ValueError: Before the first step: a wrong argument, no such model, weights or data, or an
-            `output` that holds something else.
+            `output` that holds something else or that another process trains in.
         ImportError: A package that the figures need is missing; the message names the extra.
         PictureError, ArithmeticError: As `train`.
 
@@ -124,17 +125,18 @@ def finetune(
     settings = {"keep": keep, "licence": licence, "mistakes": mistakes}
     folder = FinetuneFolder(Path(output), start, recipes, settings, command)
     distribution.start(recipes[PROBE].strategy)
-    distribution.chief_does(lambda: folder.check(force))
-    result = folder.result
-    distribution.check_same("output", [result is not None])
-    if result is not None:
-        log.warning("The run in %s has ended already; its result is returned.", output)
-        return result
-    if distribution.is_chief():
-        folder.begin()
-    for name, recipe in folder.chained():
-        train(recipe, folder.path / name, data_dir, sources=sources, force=force, **session)
-    return folder.finish(data_dir, sources) if distribution.is_chief() else {}
+    with distribution.chief_holds(folder.path):
+        distribution.chief_does(lambda: folder.check(force))
+        result = folder.result
+        distribution.check_same("output", [result is not None])
+        if result is not None:
+            log.warning("The run in %s has ended already; its result is returned.", output)
+            return result
+        if distribution.is_chief():
+            folder.begin()
+        for name, recipe in folder.chained():
+            train(recipe, folder.path / name, data_dir, sources=sources, force=force, **session)
+        return folder.finish(data_dir, sources) if distribution.is_chief() else {}
 
 
 def _check(epochs, unfreeze_epochs, keep, mistakes, licence, changes) -> None:

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 import kerazoo
+from kerazoo._locks import holding
 from kerazoo.checkpoints.read.tensors import read_tensors
 from kerazoo.cli import main
 from kerazoo.data.folder import folder_source
@@ -226,6 +227,63 @@ def test_sources_from_python_and_the_best_epoch(start, fruit, tmp_path):
     assert all((kept[name] == best[name]).all() for name in best)
     card = (tmp_path / "run/README.md").read_text()
     assert "on 12 pictures of `validation`, which are the watched ones." in card
+
+
+class Stop(Exception):  # noqa: N818
+    pass
+
+
+def test_the_best_epoch_before_a_stop_is_kept(start, fruit, tmp_path):
+    """The first epoch says the right class for a third of the pictures, the later ones none's."""
+    import keras
+
+    class Rig(keras.callbacks.Callback):
+        def __init__(self, stop=False):
+            super().__init__()
+            self._stop = stop
+
+        def on_epoch_begin(self, epoch, logs=None):
+            self._epoch = epoch
+
+        def on_train_batch_end(self, batch, logs=None):
+            if self._epoch and self._stop:
+                raise Stop
+            head = self.model.get_layer("predictions")
+            head.kernel.assign(np.zeros(head.kernel.shape))
+            head.bias.assign([0.0, 0.0, 1.0] if self._epoch == 0 else [0.0, 1.0, 0.0])
+
+    # Watched: apples and a few pears, so that the class of the first epoch is the better one.
+    train = folder_source(fruit, "train", fractions={"train": 1.0})
+    watched = paint(tmp_path / "watched", 4)
+    for picture in sorted((watched / "green pear").iterdir())[1:]:
+        picture.unlink()
+    sources = {"train": train, "validation": folder_source(watched, "all")}
+    options = {"size": 32, "epochs": 3, "batch_size": 30, "keep": "best", "seed": 3}
+    options["backup_every"] = 1
+    run = tmp_path / "run"
+    with pytest.raises(Stop):
+        finetune(start, sources, run, **options, callbacks=[Rig(stop=True)])
+    result = finetune(start, sources, run, **options, callbacks=[Rig()])
+    assert result["accuracy"] == pytest.approx(4 / 9)  # 1 / 9 in the later epochs
+    bias = open_model(run / "model.keras").get_layer("predictions").bias.numpy()
+    assert bias.tolist() == [0.0, 0.0, 1.0]
+
+
+def test_skipped_pictures_are_told_by_the_exit_status(start, tmp_path, capsys):
+    data, output = paint(tmp_path / "fruit", 6), tmp_path / "run"
+    whole = (data / "red apple" / "0.png").read_bytes()
+    (data / "red apple" / "0.png").write_bytes(whole[: len(whole) // 2])
+    words = ["finetune", start, "--data", data, "--output", output, "--epochs", 1, "--size", 32]
+    words += ["--batch-size", 4, "--held-out", 0.34, "--set", "data.on_corrupt=skip"]
+    words = [str(word) for word in words]
+    with holding(output):
+        assert main(words) == 2
+    assert "no other process is writing to" in capsys.readouterr().err
+    assert main(words) == 1
+    result = json.loads((output / "run.json").read_text())["result"]
+    assert result["skipped_pictures"] == 1
+    assert "0.png" in capsys.readouterr().err
+    assert main(words) == 1  # of a run that has ended as well
 
 
 BAD = [
