@@ -14,17 +14,34 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from kerazoo._errors import invalid
 
 _BINARY = getattr(os, "O_BINARY", 0)  # of Windows
 
 
-def read_regular(path: str | os.PathLike, most: int) -> bytes:
-    """The content of a regular file, or of a link to one.
+def open_regular(path: str | os.PathLike) -> BinaryIO:
+    """Opens a regular file, or a link to one, for reading.
 
     A pipe would be waited for, a device has no end.
+
+    Raises:
+        OSError: It cannot be read, or is no regular file.
+    """
+    # Without O_NONBLOCK, opening a pipe waits for somebody to write into it.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _BINARY)
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return open(descriptor, "rb")
+    os.close(descriptor)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "it is a folder", os.fspath(path))
+    raise OSError(errno.EINVAL, "it is not a regular file", os.fspath(path))
+
+
+def read_regular(path: str | os.PathLike, most: int) -> bytes:
+    """The content of a regular file, or of a link to one.
 
     Args:
         path: The file.
@@ -33,14 +50,7 @@ def read_regular(path: str | os.PathLike, most: int) -> bytes:
     Raises:
         OSError: It cannot be read, or is no regular file.
     """
-    # Without O_NONBLOCK, opening a pipe waits for somebody to write into it.
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _BINARY)
-    with open(descriptor, "rb") as file:
-        mode = os.fstat(descriptor).st_mode
-        if stat.S_ISDIR(mode):
-            raise IsADirectoryError(errno.EISDIR, "it is a folder", os.fspath(path))
-        if not stat.S_ISREG(mode):
-            raise OSError(errno.EINVAL, "it is not a regular file", os.fspath(path))
+    with open_regular(path) as file:
         return file.read(most + 1)
 
 
