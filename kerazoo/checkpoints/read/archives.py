@@ -27,3 +27,12 @@ def open_archive(file: BinaryIO) -> zipfile.ZipFile:
     if any(entry.compress_type not in _KNOWN for entry in entries):
         raise ValueError("an entry is packed by an unknown method")
     return archive
+
+
+def read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+    """The entry's bytes, as many as the directory says.
+
+    `ZipFile.read` unpacks all that is there before it counts.
+    """
+    with archive.open(entry) as member:
+        return member.read(entry.file_size)

@@ -17,7 +17,7 @@ import numpy as np
 
 from kerazoo._bounds import CONFIG_BYTES, check_unpacked
 from kerazoo._files import open_regular
-from kerazoo.checkpoints.read.archives import open_archive
+from kerazoo.checkpoints.read.archives import open_archive, read_entry
 
 # State of training, kept by Keras in the same files.
 _NOT_WEIGHTS = ("optimizer", "metrics", "compile_metrics", "loss_tracker")
@@ -74,7 +74,7 @@ def _config_text(file: BinaryIO) -> str | bytes | None:
     if zipfile.is_zipfile(file):
         with zipfile.ZipFile(file) as archive:
             entry = archive.getinfo("config.json")
-            return archive.read(entry) if entry.file_size <= CONFIG_BYTES.value else None
+            return read_entry(archive, entry) if entry.file_size <= CONFIG_BYTES.value else None
     import h5py
 
     with h5py.File(file, "r") as root:
@@ -100,7 +100,7 @@ def _collect(path: Path, kind: str, read: Callable[[], Iterator[tuple[str, Any]]
 
 def _read_archive(file: BinaryIO, arrays: bool) -> Iterator[tuple[str, Any]]:
     with open_archive(file) as archive:
-        raw = io.BytesIO(archive.read("model.weights.h5"))
+        raw = io.BytesIO(read_entry(archive, archive.getinfo("model.weights.h5")))
     yield from _read_h5(raw, file, arrays)
 
 

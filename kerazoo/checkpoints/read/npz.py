@@ -66,7 +66,7 @@ def _array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np.ndarray:
         if dtype.hasobject:
             raise ValueError("arrays of Python objects are not read")
         size = math.prod(shape) * dtype.itemsize
-        raw = bytearray(member.read())
+        raw = bytearray(member.read(entry.file_size))
     if len(raw) != size or any(side < 0 for side in shape):
         raise ValueError(f"array {entry.filename[:100]!r} should have {size} bytes, has {len(raw)}")
     if not size:
