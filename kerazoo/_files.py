@@ -62,6 +62,10 @@ def write_file(path: Path, write: Callable[[Path], Any], *, shared: bool = False
         write: Called with a path of the same ending.
         shared: Whether other processes may write the same file at the same time, as in a cache.
             What a killed process leaves then stays, where it is otherwise written over.
+
+    Raises:
+        OSError: It cannot be written (a full disk, ...): of the same kind as by `write`, but it
+            names `path`. What was there stays.
     """
     own = f"{uuid.uuid4().hex}." if shared else ""
     partial = path.with_name(f".{own}{path.name}" if path.suffix else f".{own}{path.name}.part")
@@ -70,8 +74,11 @@ def write_file(path: Path, write: Callable[[Path], Any], *, shared: bool = False
         with open(partial, "rb") as file:
             os.fsync(file.fileno())
         os.replace(partial, path)
+    except OSError as error:
+        raise _cannot_write(error, path) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a disk that is read-only by now
+            partial.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -116,8 +123,12 @@ def staging(path: Path) -> Iterator[Path]:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
     except OSError as error:
-        reason = f"Cannot be written: {error.strerror or error}"
-        raise OSError(error.errno or errno.EIO, reason, str(path)) from error
+        raise _cannot_write(error, path) from error
+
+
+def _cannot_write(error: OSError, path: Path) -> OSError:
+    reason = f"Cannot be written: {error.strerror or error}"
+    return OSError(error.errno or errno.EIO, reason, str(path))
 
 
 def publish(folder: Path, outputs: Sequence[Path]) -> None:

@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
         force=args.force,
         **task_options(args),
     )
-    print(path)
+    say(path)
     return 0
 
 

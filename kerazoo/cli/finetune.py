@@ -96,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
         **_given(args, options),
     )
     if result:  # of several processes one writes and tells
-        print(
+        say(
             f"{Path(args.model).name} on {Path(args.data).name}: {100 * result['accuracy']:.2f} % "
             f"of {result['pictures']} pictures of {result['split']}; see {args.output}"
         )

@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
         verbose=int(sys.stderr.isatty()),
         **given,
     )
-    print(
+    say(
         f"{Path(args.model).name}: top-1 {result['float_top1']:.2f} % in float, "
         f"{result['top1']:.2f} % after {args.method}, {result['pictures']} pictures; "
         f"{result['file_size'] / 1e6:.2f} MB, compressed {result['gzip_size'] / 1e6:.2f} MB; "

@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
 
     recipe = load_recipe(args.recipe, recipe_changes(args))
     result = run_recipe(recipe, args)
-    print(
+    say(
         f"{recipe.model}: {100 * result['test_accuracy']:.2f} % of "
         f"{result['test_pictures']} test pictures; see {args.output}"
     )
