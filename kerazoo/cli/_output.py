@@ -11,7 +11,6 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-
 # What some consoles have no signs for (Windows' cp1252, LANG=C), and what stands for it there.
 _ASCII = str.maketrans({"─": "-", "–": "-", "—": "-", "…": "...", "×": "x", "→": "->"})
 # They turn the direction of what follows on the line.

@@ -52,5 +52,5 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json({"model": args.model, "data": args.data, **result.to_dict()})
     else:
-        say(f"{args.model} on {args.data}: {result}")
+        say(*f"{args.model} on {args.data}: {result}".split("\n"))
     return 0

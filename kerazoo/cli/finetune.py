@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from kerazoo.cli._model import MODEL, add_weights_options, positive
+from kerazoo.cli._output import say
 from kerazoo.cli._quiet import import_keras
 from kerazoo.cli._run import (
     DATA,

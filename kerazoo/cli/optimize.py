@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from kerazoo.cli._model import add_model_options, load_network, named_preprocessing, positive
+from kerazoo.cli._output import say
 from kerazoo.cli._quiet import import_keras
 from kerazoo.cli._run import DATA, add_data_dir
 

@@ -4,6 +4,7 @@ import argparse
 import os
 from typing import Any
 
+from kerazoo.cli._output import say
 from kerazoo.cli._quiet import import_keras
 from kerazoo.cli._run import (
     DATA,

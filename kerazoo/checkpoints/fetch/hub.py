@@ -155,7 +155,7 @@ def _ask(file: _HubFile) -> _Promise:
 
 
 def _refusal(file: _HubFile, error: Any) -> Exception:
-    """What an HTTP error means: `_UnavailableError` for a fault of the server and for "too many"."""
+    """What an HTTP error means; `_UnavailableError` for faults of the server and "too many"."""
     from huggingface_hub import constants, errors
 
     status = error.response.status_code
