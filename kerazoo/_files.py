@@ -14,7 +14,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from kerazoo._errors import invalid
 from kerazoo._locks import LOCK, take_lock
@@ -24,10 +24,27 @@ PARTIAL = ".partial"  # how the names of staging folders end
 _BINARY = getattr(os, "O_BINARY", 0)  # of Windows
 
 
-def read_regular(path: str | os.PathLike, most: int) -> bytes:
-    """The content of a regular file, or of a link to one.
+def open_regular(path: str | os.PathLike) -> BinaryIO:
+    """Opens a regular file, or a link to one, for reading.
 
     A pipe would be waited for, a device has no end.
+
+    Raises:
+        OSError: It cannot be read, or is no regular file.
+    """
+    # Without O_NONBLOCK, opening a pipe waits for somebody to write into it.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _BINARY)
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return open(descriptor, "rb")
+    os.close(descriptor)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "it is a folder", os.fspath(path))
+    raise OSError(errno.EINVAL, "it is not a regular file", os.fspath(path))
+
+
+def read_regular(path: str | os.PathLike, most: int) -> bytes:
+    """The content of a regular file, or of a link to one.
 
     Args:
         path: The file.
@@ -36,14 +53,7 @@ def read_regular(path: str | os.PathLike, most: int) -> bytes:
     Raises:
         OSError: It cannot be read, or is no regular file.
     """
-    # Without O_NONBLOCK, opening a pipe waits for somebody to write into it.
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _BINARY)
-    with open(descriptor, "rb") as file:
-        mode = os.fstat(descriptor).st_mode
-        if stat.S_ISDIR(mode):
-            raise IsADirectoryError(errno.EISDIR, "it is a folder", os.fspath(path))
-        if not stat.S_ISREG(mode):
-            raise OSError(errno.EINVAL, "it is not a regular file", os.fspath(path))
+    with open_regular(path) as file:
         return file.read(most + 1)
 
 
@@ -55,6 +65,10 @@ def write_file(path: Path, write: Callable[[Path], Any], *, shared: bool = False
         write: Called with a path of the same ending.
         shared: Whether other processes may write the same file at the same time, as in a cache.
             What a killed process leaves then stays, where it is otherwise written over.
+
+    Raises:
+        OSError: It cannot be written (a full disk, ...): of the same kind as by `write`, but it
+            names `path`. What was there stays.
     """
     own = f"{uuid.uuid4().hex}." if shared else ""
     partial = path.with_name(f".{own}{path.name}" if path.suffix else f".{own}{path.name}.part")
@@ -63,8 +77,11 @@ def write_file(path: Path, write: Callable[[Path], Any], *, shared: bool = False
         with open(partial, "rb") as file:
             os.fsync(file.fileno())
         os.replace(partial, path)
+    except OSError as error:
+        raise _cannot_write(error, path) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a disk that is read-only by now
+            partial.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -114,8 +131,12 @@ def staging(path: Path) -> Iterator[Path]:
             if lock is not None:
                 os.close(lock)
     except OSError as error:
-        reason = f"Cannot be written: {error.strerror or error}"
-        raise OSError(error.errno or errno.EIO, reason, str(path)) from error
+        raise _cannot_write(error, path) from error
+
+
+def _cannot_write(error: OSError, path: Path) -> OSError:
+    reason = f"Cannot be written: {error.strerror or error}"
+    return OSError(error.errno or errno.EIO, reason, str(path))
 
 
 def _locked_folder(path: Path) -> tuple[Path, int | None]:

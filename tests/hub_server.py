@@ -6,6 +6,7 @@ told to misbehave (`fault`), and it remembers what it was asked (`requests`).
 """
 
 import base64
+import gzip
 import hashlib
 import json
 import re
@@ -40,6 +41,8 @@ class HubServer:
         self.requests: list[tuple[str, str, dict[str, str]]] = []
         self.stalled = threading.Event()  # set when a response hangs
         self.release = threading.Event()  # lets hanging responses go
+        self.statuses: dict[tuple[str, str], int] = {}  # (method, ending) -> refused so
+        self.spoilt: dict[str, str] = {}  # headers that are not what they should be
         self._faults: list[list[Any]] = []
         self._lock = threading.Lock()
         hub = self
@@ -78,7 +81,8 @@ class HubServer:
         """Spoil GET responses for paths that end so: the first `times`, or all.
 
         Kinds: `"corrupt"` (a flipped byte), `"cut"` (the connection ends half-way), `"short"` (half
-        the file, presented as if whole), `"stall"` (half the file, then silence).
+        the file, presented as if whole), `"stall"` (half the file, then silence), `"drip"` (a byte
+        every 0.2 s), `"gzip"` (a hundred times the file, packed, as is the web's way to send text).
         """
         self._faults.append([ending, kind, times])
 
@@ -119,6 +123,13 @@ class _Handler(BaseHTTPRequestHandler):
         hub, path = self.server_hub, unquote(urlsplit(self.path).path)
         self.body = self.read_body()
         hub.requests.append((self.command, path, dict(self.headers)))
+        if (self.command, "silence") in hub.statuses:
+            hub.release.wait(60)
+            return
+        for (method, ending), status in hub.statuses.items():
+            if method == self.command and path.endswith(ending):
+                self.json(status, {"error": "no"})
+                return
         wanted = "GET" if self.command == "HEAD" else self.command
         for method, pattern, name in self.ROUTES:
             match = re.fullmatch(pattern, path)
@@ -168,6 +179,7 @@ class _Handler(BaseHTTPRequestHandler):
             data = data[:-1] + bytes([data[-1] ^ 1])
         elif kind == "short":
             data = data[: len(data) // 2]
+        packed = gzip.compress(data * 100) if kind == "gzip" else None
         first = 0
         if match := re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", "")):
             first = int(match[1])
@@ -175,11 +187,21 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(206 if match else 200)
         if match:
             self.send_header("Content-Range", f"bytes {first}-{len(data) - 1}/{len(data)}")
-        for key, text in headers.items():
+        for key, text in {**headers, **self.server_hub.spoilt}.items():
             self.send_header(key, text)
+        if packed is not None:
+            part = packed
+            self.send_header("Content-Encoding", "gzip")
         self.send_header("Content-Length", str(len(part)))
         self.end_headers()
         if self.command == "HEAD":
+            return
+        if kind == "drip":
+            self.close_connection = True
+            for i in range(len(part)):
+                if self.server_hub.release.wait(0.2):
+                    return
+                self.wfile.write(part[i : i + 1])
             return
         if kind in ("cut", "stall"):
             part = part[: len(part) // 2]

@@ -17,7 +17,7 @@ import numpy as np
 from kerazoo._bounds import CONFIG_BYTES
 from kerazoo._errors import invalid
 from kerazoo._files import read_regular
-from kerazoo.checkpoints.fetch.hub import fetch_hub
+from kerazoo.checkpoints.fetch.hub import cached_digests, fetch_hub
 from kerazoo.checkpoints.read.tensors import read_tensors
 from kerazoo.checkpoints.records import Checkpoint, all_checkpoints
 from kerazoo.checkpoints.timm_config import describe_timm, is_timm
@@ -106,7 +106,8 @@ def _registered(match: re.Match[str]) -> Checkpoint | None:
 
 
 def _tensors(repo: str, commit: str | None) -> dict[str, np.ndarray]:
-    return read_tensors(fetch_hub(repo, WEIGHTS, revision=commit))
+    path = fetch_hub(repo, WEIGHTS, revision=commit)
+    return read_tensors(path, cached_digests(path))
 
 
 def _read_config(address: str) -> tuple[dict[str, Any], str | None]:

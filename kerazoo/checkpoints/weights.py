@@ -9,7 +9,7 @@ import numpy as np
 
 from kerazoo._bounds import CLASSES
 from kerazoo._checks import is_int
-from kerazoo.checkpoints.fetch.checkpoint import fetch
+from kerazoo.checkpoints.fetch.checkpoint import fetch, fetched_digests
 from kerazoo.checkpoints.read.tensors import read_tensors
 from kerazoo.checkpoints.records import Checkpoint, all_checkpoints
 from kerazoo.preprocessing import Preprocessing
@@ -69,7 +69,7 @@ def registered(checkpoint: Checkpoint) -> Weights:
     """Those of a registered checkpoint; nothing is fetched yet."""
     return Weights(
         checkpoint.id,
-        lambda: read_tensors(fetch(checkpoint)),
+        lambda: _fetched(checkpoint),
         model=checkpoint.model,
         classes=checkpoint.classes,
         labels=checkpoint.labels,
@@ -79,6 +79,11 @@ def registered(checkpoint: Checkpoint) -> Weights:
         arguments=checkpoint.arguments,
         licence=checkpoint.licence,
     )
+
+
+def _fetched(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
+    path = fetch(checkpoint)
+    return read_tensors(path, fetched_digests(checkpoint, path))
 
 
 def check_facts(source: str, facts: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 
-from kerazoo.cli._output import complain
+from kerazoo.cli._output import complain, prepare_output
 
 # One module each, in the order of --help. A module is light to import; what it does is not.
 COMMANDS = {
@@ -52,6 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: Arguments after the program's name; by default those of the process.
     """
+    prepare_output()
     words = list(sys.argv[1:] if argv is None else argv)
     args = _parser().parse_args(words)
     args.words = words  # for commands that record how they were called

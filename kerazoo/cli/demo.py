@@ -5,7 +5,7 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-from kerazoo.cli._output import complain
+from kerazoo.cli._output import complain, say
 from kerazoo.cli._quiet import import_keras
 
 SUMMARY = "name what is on scikit-image's photographs and draw a contact sheet"
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
         [task.captions(prediction) for _, prediction in results],
     )
     save_sheet(sheet, args.output)
-    print(f"\nContact sheet: {args.output}")
+    say("", f"Contact sheet: {args.output}")
     return 0
 
 

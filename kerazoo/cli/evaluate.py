@@ -3,7 +3,7 @@
 import argparse
 
 from kerazoo.cli._model import add_model_options, positive
-from kerazoo.cli._output import Progress, print_json
+from kerazoo.cli._output import Progress, print_json, say
 from kerazoo.cli._quiet import import_keras
 from kerazoo.cli._run import DATA, add_data_dir
 from kerazoo.cli._task import add_runtime, load_predictor
@@ -52,5 +52,5 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json({"model": args.model, "data": args.data, **result.to_dict()})
     else:
-        print(f"{args.model} on {args.data}: {result}")
+        say(*f"{args.model} on {args.data}: {result}".split("\n"))
     return 0

@@ -6,6 +6,7 @@ from typing import Any
 
 from kerazoo._errors import invalid
 from kerazoo.cli._model import add_model_options, load_network, named_preprocessing, positive
+from kerazoo.cli._output import say
 from kerazoo.cli._quiet import import_keras
 from kerazoo.cli._run import DATA, add_data_dir
 from kerazoo.cli._task import add_task_options, task_options
@@ -80,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
         force=args.force,
         **task_options(args),
     )
-    print(path)
+    say(path)
     return 0
 
 

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from kerazoo.cli._model import MODEL, add_weights_options, positive
+from kerazoo.cli._output import say
 from kerazoo.cli._quiet import import_keras
 from kerazoo.cli._run import (
     DATA,
@@ -96,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
         **_given(args, options),
     )
     if result:  # of several processes one writes and tells
-        print(
+        say(
             f"{Path(args.model).name} on {Path(args.data).name}: {100 * result['accuracy']:.2f} % "
             f"of {result['pictures']} pictures of {result['split']}; see {args.output}"
         )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kerazoo.cli._model import MODEL, add_weights_options
-from kerazoo.cli._output import millions, percent, print_json, print_table
+from kerazoo.cli._output import millions, percent, print_json, print_table, say
 
 SUMMARY = "describe a model and its weights, or any trained network"
 EPILOG = """\
@@ -127,7 +127,7 @@ def _print_facts(facts: dict[str, Any]) -> None:
             continue
         if isinstance(value, dict):
             value = ", ".join(f"{k}={_text(v)}" for k, v in value.items())
-        print(f"{name.replace('_', ' ').ljust(width)}  {_text(value)}")
+        say(f"{name.replace('_', ' ').ljust(width)}  {_text(value)}")
 
 
 def _text(value: Any) -> str:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from kerazoo.cli._model import add_model_options, load_network, named_preprocessing, positive
+from kerazoo.cli._output import say
 from kerazoo.cli._quiet import import_keras
 from kerazoo.cli._run import DATA, add_data_dir
 
@@ -69,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
         verbose=int(sys.stderr.isatty()),
         **given,
     )
-    print(
+    say(
         f"{Path(args.model).name}: top-1 {result['float_top1']:.2f} % in float, "
         f"{result['top1']:.2f} % after {args.method}, {result['pictures']} pictures; "
         f"{result['file_size'] / 1e6:.2f} MB, compressed {result['gzip_size'] / 1e6:.2f} MB; "

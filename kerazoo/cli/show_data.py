@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo.cli._model import positive
-from kerazoo.cli._output import complain
+from kerazoo.cli._output import complain, say
 from kerazoo.cli._quiet import import_keras
 from kerazoo.cli._run import DATA, add_data_dir
 
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         raise picture_error(corrupt)
     title = f"{source.name} {source.split}: {source.count} pictures, {len(source.classes)} classes"
     save_sheet(contact_sheet(title, pictures, captions), args.output)
-    print(f"{title}\nContact sheet: {args.output}")
+    say(title, f"Contact sheet: {args.output}")
     for each in corrupt:
         complain(f"skipped {each.name}: {each.reason}")
     return 1 if corrupt else 0

@@ -4,6 +4,7 @@ import argparse
 import os
 from typing import Any
 
+from kerazoo.cli._output import say
 from kerazoo.cli._quiet import import_keras
 from kerazoo.cli._run import (
     DATA,
@@ -83,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
 
     recipe = load_recipe(args.recipe, recipe_changes(args))
     result = run_recipe(recipe, args)
-    print(
+    say(
         f"{recipe.model}: {100 * result['test_accuracy']:.2f} % of "
         f"{result['test_pictures']} test pictures; see {args.output}"
     )

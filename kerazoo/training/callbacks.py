@@ -17,8 +17,9 @@ from typing import Any
 
 import keras
 from keras import ops
+from keras.src.saving.saving_lib import save_weights_only
 
-from kerazoo._files import write_file, write_text
+from kerazoo._files import write_bytes, write_text
 from kerazoo.tasks.task import Figure
 from kerazoo.training.state import Position, save_state
 
@@ -133,14 +134,30 @@ class KeepBest(keras.callbacks.Callback):
                 save_weights(self.model, self._path)
 
 
+class _Memory(io.BytesIO):
+    """A file in memory that Keras takes for one called `….weights.h5`."""
+
+    def __str__(self) -> str:
+        return "memory.weights.h5"
+
+
 def save_weights(model: keras.Model, path: Path) -> None:
-    """Weights alone as Keras' `.weights.h5`, in one move."""
+    """Weights alone as Keras' `.weights.h5`, in one move.
+
+    They are put together in memory: where the disk is full, HDF5 itself ends the process
+    (SIGSEGV).
+
+    Raises:
+        OSError: It cannot be written; what was there before stays.
+    """
     # `save_weights` would add the state of the optimizer, twice as much again.
     optimizer, model.optimizer = getattr(model, "optimizer", None), None
+    memory = _Memory()
     try:
-        write_file(path, model.save_weights)
+        save_weights_only(model, memory)
     finally:
         model.optimizer = optimizer
+    write_bytes(path, memory.getvalue())
 
 
 class Backup(keras.callbacks.Callback):

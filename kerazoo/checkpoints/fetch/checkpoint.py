@@ -8,12 +8,12 @@ from importlib import resources
 from pathlib import Path
 
 from kerazoo.checkpoints.fetch._network import DownloadError
-from kerazoo.checkpoints.fetch.hub import fetch_hub
+from kerazoo.checkpoints.fetch.hub import cached_digests, fetch_hub
 from kerazoo.checkpoints.fetch.integrity import Digest, first_mismatch
 from kerazoo.checkpoints.fetch.url import fetch_url
 from kerazoo.checkpoints.records import Checkpoint
 
-__all__ = ["DownloadError", "fetch", "fetch_hub", "fetch_package", "fetch_url"]
+__all__ = ["DownloadError", "fetch", "fetch_hub", "fetch_package", "fetch_url", "fetched_digests"]
 
 
 def fetch(checkpoint: Checkpoint) -> Path:
@@ -33,6 +33,12 @@ def fetch(checkpoint: Checkpoint) -> Path:
     if checkpoint.source == "url":
         return fetch_url(checkpoint.location, checkpoint.filename, checkpoint.integrity)
     return fetch_package(checkpoint.location, checkpoint.integrity)
+
+
+def fetched_digests(checkpoint: Checkpoint, path: Path) -> list[Digest]:
+    """What the content of a file that `fetch` gave must have when it is opened again."""
+    found = [*checkpoint.integrity]
+    return found + cached_digests(path) if checkpoint.source == "hub" else found
 
 
 def fetch_package(location: str, digests: tuple[Digest, ...] = ()) -> Path:

@@ -5,8 +5,11 @@ by its git hash. Content is compared with that name each time it is used, so nei
 download nor a damaged cache is ever loaded.
 """
 
+import errno
 import logging
+import math
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,9 @@ from kerazoo.checkpoints.fetch._network import (
     DEADLINE,
     DownloadError,
     first_line,
+    patience,
+    status_words,
+    storage_words,
     sweep,
     within,
 )
@@ -83,16 +89,16 @@ def fetch_hub(
             f"{file} is not in the cache {constants.HF_HUB_CACHE} and HF_HUB_OFFLINE is set: unset "
             "it to download, or give a local file as `weights=`."
         )
-    reason = _unreachable(file)
-    if reason is None:
-        return _download(file)
-    if cached is not None and _fault(cached, file) is None:
-        logger.warning("%s cannot be reached; using the cached %s.", constants.ENDPOINT, file)
-        return cached
-    raise DownloadError(
-        f"Cannot reach {constants.ENDPOINT} for {file} ({reason}), and it is not in the cache "
-        f"{constants.HF_HUB_CACHE}: connect once, or give a local file as `weights=`."
-    )
+    try:
+        return _download(file, _ask(file))
+    except _UnavailableError as error:
+        if cached is not None and cached.exists() and _fault(cached, file) is None:
+            logger.warning("%s; using the cached %s.", error, file)
+            return cached
+        raise DownloadError(
+            f"{error}, and it is not in the cache {constants.HF_HUB_CACHE}: connect once, or give "
+            "a local file as `weights=`."
+        ) from error
 
 
 def _cached(file: _HubFile) -> Path | None:
@@ -102,29 +108,61 @@ def _cached(file: _HubFile) -> Path | None:
     return Path(found) if isinstance(found, str) else None
 
 
-def _unreachable(file: _HubFile) -> str | None:
-    """Why the Hub cannot be reached, None if it can. (hf_hub_download retries for 23 s.)"""
-    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+class _UnavailableError(Exception):
+    """The Hub gives no file now; one from the cache serves as well."""
+
+
+@dataclass(frozen=True)
+class _Promise:
+    """What the Hub says of a file before it sends it."""
+
+    digest: Digest
+    size: int | None
+
+
+def _ask(file: _HubFile) -> _Promise:
+    """Asks once; hf_hub_download would try for 23 s, and more than a minute where nobody answers.
+
+    Raises:
+        _UnavailableError: Nobody answers, or nobody who can.
+        DownloadError: The answer is final, or cannot be what a Hub says.
+    """
+    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
     from huggingface_hub.errors import HfHubHTTPError
 
     url = hf_hub_url(file.repo, file.filename, revision=file.revision)
     timeout: Any = (CONNECT, ANSWER, ANSWER, ANSWER)
     try:
-        within(DEADLINE, lambda: get_hf_file_metadata(url, token=file.token, timeout=timeout))
+        facts = within(
+            DEADLINE, lambda: get_hf_file_metadata(url, token=file.token, timeout=timeout)
+        )
     except HfHubHTTPError as error:
-        _refuse(file, error)
+        raise _refusal(file, error) from error
     except Exception as error:  # the HTTP library's own classes, which change between versions
-        if type(error).__name__ == "ReadTimeout":
-            return None  # connected, only slow: huggingface_hub is more patient
-        return first_line(error)
-    return None
+        reason = first_line(error)
+        raise _UnavailableError(
+            f"Cannot reach {constants.ENDPOINT} for {file} ({reason})"
+        ) from error
+    digest = _named_digest(facts.etag or "")
+    if digest is None or not re.fullmatch("[0-9a-f]{40}", facts.commit_hash or ""):
+        # Both become names of files in the cache: `../` would lead out of it.
+        raise DownloadError(
+            f"{constants.ENDPOINT} names {file} by {facts.etag!r:.100} of commit "
+            f"{facts.commit_hash!r:.100}: these are no digests, so that nothing can be checked. "
+            "Nothing was fetched."
+        )
+    return _Promise(digest, facts.size)
 
 
-def _refuse(file: _HubFile, error: Any) -> None:
-    """Raises where the Hub's answer is final; a fault of the server (5xx) is not."""
-    from huggingface_hub import errors
+def _refusal(file: _HubFile, error: Any) -> Exception:
+    """What an HTTP error means; `_UnavailableError` for faults of the server and "too many"."""
+    from huggingface_hub import constants, errors
 
     status = error.response.status_code
+    if status >= 500 or status in (408, 429):
+        return _UnavailableError(
+            f"{constants.ENDPOINT} does not give {file} ({status_words(status)})"
+        )
     kinds = {
         errors.GatedRepoError: "its owner must grant access first, on its page",
         errors.RepositoryNotFoundError: "no such repository, or a private one without `token=`",
@@ -132,35 +170,34 @@ def _refuse(file: _HubFile, error: Any) -> None:
         errors.EntryNotFoundError: "no such file in it",
     }
     reason = next((text for kind, text in kinds.items() if isinstance(error, kind)), None)
-    if reason is None and status < 500 and status not in (408, 429):
-        reason = first_line(error)
-    if reason is not None:
-        raise DownloadError(f"The Hub refused {file} (HTTP {status}): {reason}.") from error
+    words = f"HTTP {status}): {reason}" if reason else f"{status_words(status)})"
+    return DownloadError(f"The Hub refused {file} ({words}.")
 
 
-def _download(file: _HubFile) -> Path:
-    from huggingface_hub import constants, hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+def _bar_that_counts(size: int | None) -> Any:
+    """A progress bar that breaks a download off where more arrives than was promised."""
+    from huggingface_hub.utils import tqdm
+
+    class Bar(tqdm):
+        arrived = 0
+
+        def update(self, n: float | None = 1) -> bool | None:
+            self.arrived += n or 0
+            if size is not None and self.arrived > size:
+                raise DownloadError(f"more arrives than the {size:,} bytes that were promised")
+            return super().update(n)
+
+    return Bar
+
+
+def _download(file: _HubFile, promise: _Promise) -> Path:
+    from huggingface_hub import constants
 
     fault = None
     for _ in range(2):
-        try:
-            path = Path(
-                hf_hub_download(file.repo, file.filename, revision=file.revision, token=file.token)
-            )
-        except (HfHubHTTPError, LocalEntryNotFoundError) as error:
-            raise DownloadError(f"Cannot download {file}: {first_line(error)}") from error
-        except OSError as error:
-            if error.errno is not None:  # the disk is full, the cache is read-only, ...
-                raise DownloadError(f"Cannot store {file}: {first_line(error)}") from error
-            fault = first_line(error)  # its length is not the promised one; nothing was kept
-        except Exception as error:  # transport errors; huggingface_hub has retried and resumed
-            raise DownloadError(
-                f"The download of {file} from {constants.ENDPOINT} broke off: {first_line(error)}. "
-                "Nothing was kept; try again."
-            ) from error
-        else:
-            fault = _fault(path, file)
+        path, fault = _get(file, promise)
+        if path is not None:
+            fault = _fault(path, file, promise.digest)
             if fault is None:
                 sweep(path.resolve().parent, "*.incomplete")
                 return path
@@ -173,14 +210,81 @@ def _download(file: _HubFile) -> Path:
     )
 
 
-def _fault(path: Path, file: _HubFile) -> str | None:
+def _get(file: _HubFile, promise: _Promise) -> tuple[Path | None, str]:
+    """The path of what was fetched, or None and what is wrong with it.
+
+    Raises:
+        _UnavailableError: It takes too long, or the Hub has a fault.
+        DownloadError: It cannot be kept, or the Hub refuses.
+    """
+    from huggingface_hub import constants, hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    cache = constants.HF_HUB_CACHE
+    if promise.size is not None and promise.size > _free(cache):
+        full = OSError(errno.ENOSPC, "")
+        raise DownloadError(f"Cannot store {file}: {storage_words(full, cache, 'HF_HOME')}.")
+    bar = _bar_that_counts(promise.size)
+    try:
+        path = within(
+            patience(promise.size),
+            lambda: hf_hub_download(
+                file.repo, file.filename, revision=file.revision, token=file.token, tqdm_class=bar
+            ),
+        )
+    except DownloadError as error:
+        raise DownloadError(
+            f"The download of {file} was broken off: {error}. Nothing was kept."
+        ) from error
+    except TimeoutError as error:
+        reason = f"not there after {patience(promise.size):.0f} s"
+        raise _UnavailableError(
+            f"{constants.ENDPOINT} is too slow for {file} ({reason})"
+        ) from error
+    except HfHubHTTPError as error:
+        raise _refusal(file, error) from error
+    except LocalEntryNotFoundError as error:
+        reason = first_line(error.__cause__ or error)
+        raise _UnavailableError(f"Cannot download {file} ({reason})") from error
+    except OSError as error:
+        if error.errno is not None:  # the disk is full, the cache is read-only, ...
+            reason = storage_words(error, cache, "HF_HOME")
+            raise DownloadError(f"Cannot store {file}: {reason}.") from error
+        return None, first_line(error)  # its length is not the promised one; nothing was kept
+    except Exception as error:  # transport errors; huggingface_hub has retried and resumed
+        raise DownloadError(
+            f"The download of {file} from {constants.ENDPOINT} broke off: {first_line(error)}. "
+            "Nothing was kept; try again."
+        ) from error
+    return Path(path), ""
+
+
+def _free(folder: str) -> float:
+    """Bytes that the disk of a folder, which need not exist yet, has left."""
+    existing = next(p for p in (Path(folder), *Path(folder).absolute().parents) if p.exists())
+    try:
+        return shutil.disk_usage(existing).free
+    except OSError:
+        return math.inf
+
+
+def _fault(path: Path, file: _HubFile, promised: Digest | None = None) -> str | None:
     """What is wrong with a cached file, None if nothing.
 
     A damaged file is removed. One that is intact but not the pinned version stays.
+
+    Args:
+        path: Where it is in the cache.
+        file: What is wanted.
+        promised: What the Hub has just said of it.
     """
     blob = path.resolve()
     pin = Digest("sha256", file.sha256) if file.sha256 else None
     name = _named_digest(blob.name)
+    if name is None and path.is_symlink():
+        path.unlink(missing_ok=True)
+        return f"it is called {blob.name[:100]!r}, which is no digest"
+    name = name or promised
     try:
         wrong = first_mismatch(blob, [d for d in (name, pin) if d])
         if wrong is None:
@@ -192,6 +296,11 @@ def _fault(path: Path, file: _HubFile) -> str | None:
         path.unlink(missing_ok=True)
         blob.unlink(missing_ok=True)
     return text
+
+
+def cached_digests(path: Path) -> list[Digest]:
+    """The digest that the name of a file in the cache says; none where links are copies."""
+    return [digest for digest in [_named_digest(path.resolve().name)] if digest]
 
 
 def _named_digest(blob: str) -> Digest | None:

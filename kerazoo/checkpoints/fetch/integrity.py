@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from kerazoo._checks import choice, text
 from kerazoo._errors import invalid, unknown
@@ -43,6 +44,10 @@ class Digest(Record):
         """This kind of digest of the file at `path`, as many digits as `value` has."""
         return file_digest(path, self.kind)[: len(self.value)]
 
+    def of_open(self, file: BinaryIO) -> str:
+        """The same of an open file, wherever it stands."""
+        return _digest(file, self.kind)[: len(self.value)]
+
     def matches(self, path: Path) -> bool:
         """Whether the file at `path` has this digest."""
         return self.of(path) == self.value
@@ -55,14 +60,19 @@ def file_digest(path: Path, kind: str = "sha256") -> str:
     """Hexadecimal digest of a file, read in pieces; kinds as in `Digest`."""
     if kind not in _LENGTHS:
         raise unknown("kind", kind, _LENGTHS)
+    with open(path, "rb") as file:
+        return _digest(file, kind)
+
+
+def _digest(file: BinaryIO, kind: str) -> str:
     # None of these guards a secret: a FIPS build of Python may refuse md5 and sha1 otherwise.
     algorithm = {"md5": "md5", "git_blob_sha1": "sha1"}.get(kind, "sha256")
     state = hashlib.new(algorithm, usedforsecurity=False)
     if kind == "git_blob_sha1":
-        state.update(f"blob {Path(path).stat().st_size}\0".encode())
-    with open(path, "rb") as file:
-        while piece := file.read(1 << 20):
-            state.update(piece)
+        state.update(f"blob {file.seek(0, 2)}\0".encode())
+    file.seek(0)
+    while piece := file.read(1 << 20):
+        state.update(piece)
     return state.hexdigest()
 
 

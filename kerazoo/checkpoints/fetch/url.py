@@ -1,22 +1,27 @@
-"""Files at plain addresses, fetched by `keras.utils.get_file` and kept only when whole.
+"""Files at plain addresses, kept in Keras' cache folder, and only when they are whole.
 
-`get_file` writes straight to its final name, so a killed process would leave half a file there
-that the next one takes for the whole. Here it writes to a name of its own in the same folder,
-which becomes the real one when the content has been verified.
+`keras.utils.get_file` writes straight to its final name, so that a killed process leaves half a
+file there that the next one takes for the whole; it says of a refusal and of a full disk that the
+content is damaged, and it waits for a server that sends a byte now and then for as long as that
+likes. Here the content arrives under a name of its own in the same folder, which becomes the real
+one when it has been verified.
 """
 
 import base64
 import contextlib
+import http.client
 import json
 import logging
 import os
-import socket
+import sys
+import time
 import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from kerazoo._errors import invalid
 from kerazoo._files import write_text
@@ -25,6 +30,9 @@ from kerazoo.checkpoints.fetch._network import (
     DEADLINE,
     DownloadError,
     first_line,
+    patience,
+    status_words,
+    storage_words,
     sweep,
     within,
 )
@@ -33,6 +41,7 @@ from kerazoo.checkpoints.fetch.integrity import Digest, file_digest, first_misma
 logger = logging.getLogger("kerazoo")
 
 _FOLDER = "kerazoo"
+_PIECE = 1 << 20
 _STALL = 30  # seconds without a byte after which a download counts as broken
 
 
@@ -81,10 +90,14 @@ def fetch_url(url: str, filename: str, digests: Sequence[Digest] = ()) -> Path:
     for _ in range(2):
         facts = _ask(url, path.parent)
         with _part(path) as part:
-            fault = _get(url, part) or _fault(part, digests, facts)
+            fault = _get(url, part, facts.size) or _fault(part, digests, facts)
             if fault is None:
-                _remember(path, url, file_digest(part))
-                os.replace(part, path)
+                try:
+                    _remember(path, url, file_digest(part))
+                    os.replace(part, path)
+                except OSError as error:
+                    reason = storage_words(error, path.parent, "KERAS_HOME")
+                    raise DownloadError(f"Cannot store {url}: {reason}.") from error
                 return path
         logger.warning("The download of %s is damaged (%s).", url, fault)
     raise DownloadError(
@@ -144,7 +157,7 @@ def _ask(url: str, folder: Path) -> _Facts:
     except urllib.error.HTTPError as error:
         if error.code in (403, 405, 501):  # some servers answer GET alone
             return _Facts()
-        raise DownloadError(f"The server refused {url} (HTTP {error.code}).") from error
+        raise DownloadError(f"The server refused {url} ({status_words(error.code)}).") from error
     except (OSError, ValueError) as error:
         raise DownloadError(
             f"Cannot reach {url} ({first_line(error)}), and it is not in the cache {folder}: "
@@ -152,8 +165,11 @@ def _ask(url: str, folder: Path) -> _Facts:
         ) from error
     # Google Cloud Storage: "crc32c=...,md5=<base64>"
     parts = dict(item.strip().partition("=")[::2] for item in hashes.split(",") if item)
-    md5 = base64.b64decode(parts["md5"]).hex() if "md5" in parts else None
-    return _Facts(int(length) if length else None, md5)
+    try:
+        md5 = base64.b64decode(parts["md5"]).hex() if "md5" in parts else None
+    except ValueError:
+        md5 = None  # no digest; the size is checked all the same
+    return _Facts(int(length) if length and length.isdecimal() else None, md5)
 
 
 @contextlib.contextmanager
@@ -167,18 +183,69 @@ def _part(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def _get(url: str, part: Path) -> str | None:
-    """Downloads with a progress bar; returns what went wrong, None if nothing."""
-    import keras
+def _get(url: str, part: Path, size: int | None) -> str | None:
+    """Downloads with a progress bar; returns what went wrong, None if nothing.
 
-    before = socket.getdefaulttimeout()
-    # get_file waits for ever on a silent server and takes no time-out of its own.
-    socket.setdefaulttimeout(before or _STALL)
+    Raises:
+        DownloadError: The server refuses or is too slow, or the disk is full: nothing that a
+            second attempt would mend.
+    """
+    end = time.monotonic() + patience(size)
+    request = urllib.request.Request(url, headers={"Accept-Encoding": "identity"})
     try:
-        folder = part.parent
-        keras.utils.get_file(part.name, url, cache_dir=folder.parent, cache_subdir=folder.name)
-    except Exception as error:  # get_file itself raises a bare Exception
+        with within(DEADLINE, lambda: urllib.request.urlopen(request, timeout=_STALL)) as answer:
+            size = answer.length if size is None else size
+            arrived = _copy(answer, part, size, end)
+    except urllib.error.HTTPError as error:
+        raise DownloadError(f"The server refused {url} ({status_words(error.code)}).") from error
+    except _StorageError as error:
+        reason = storage_words(error.cause, part.parent, "KERAS_HOME")
+        raise DownloadError(f"Cannot store {url}: {reason}.") from error
+    except TimeoutError as error:
+        reason = first_line(error)
+        raise DownloadError(
+            f"{url} is too slow ({reason}): try again later, or give a local file as `weights=`."
+        ) from error
+    except (OSError, ValueError, http.client.HTTPException) as error:
         return first_line(error)
-    finally:
-        socket.setdefaulttimeout(before)
-    return None if part.exists() else "nothing arrived"
+    return None if size in (None, arrived) else f"{size} bytes are expected, found {arrived}"
+
+
+class _StorageError(Exception):
+    """What was received cannot be kept."""
+
+    def __init__(self, cause: OSError) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
+def _copy(answer: Any, part: Path, size: int | None, end: float) -> int:
+    """From the server to the disk, no more than was promised and no longer than until `end`.
+
+    Returns:
+        How many bytes arrived.
+    """
+    from tqdm import tqdm
+
+    arrived, shown = 0, sys.stderr.isatty()
+    with tqdm(total=size, unit="B", unit_scale=True, disable=not shown, leave=False) as bar:
+        with _storing(), open(part, "wb"):
+            pass
+        while piece := answer.read1(_PIECE):
+            arrived += len(piece)
+            if size is not None and arrived > size:
+                raise ValueError(f"more arrives than the {size:,} bytes that the server stated")
+            if time.monotonic() > end:
+                raise TimeoutError(f"{arrived:,} bytes in {patience(size):.0f} s")
+            with _storing(), open(part, "ab") as file:
+                file.write(piece)
+            bar.update(len(piece))
+    return arrived
+
+
+@contextlib.contextmanager
+def _storing() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _StorageError(error) from error

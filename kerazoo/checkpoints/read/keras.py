@@ -7,36 +7,54 @@ layers add their name: `<outer>/<inner>/<index>`.
 
 import io
 import json
+import math
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
+from kerazoo._bounds import CONFIG_BYTES, check_unpacked
+from kerazoo._files import open_regular
+from kerazoo.checkpoints.read.archives import open_archive, read_entry
+
 # State of training, kept by Keras in the same files.
 _NOT_WEIGHTS = ("optimizer", "metrics", "compile_metrics", "loss_tracker")
+_MOST_NAMES = 100_000
 _H5, _ARCHIVE = "Keras weights file", ".keras archive"
 
 
-def read_h5(path: Path) -> dict[str, np.ndarray]:
-    """Names and arrays of a legacy `.h5` or Keras 3 `.weights.h5` file."""
-    return _collect(path, _H5, lambda: _read_h5(path, _array))
+def read_h5(file: BinaryIO, path: Path) -> dict[str, np.ndarray]:
+    """Names and arrays of a legacy `.h5` or Keras 3 `.weights.h5` file.
+
+    Args:
+        file: The open file.
+        path: For messages.
+
+    Raises:
+        ValueError: It is something else, or cut off; its arrays lie in other files, or would take
+            more than `kerazoo._bounds` grants a file of its size.
+    """
+    return _collect(path, _H5, lambda: _read_h5(file, file, True))
 
 
-def h5_names(path: Path) -> tuple[str, ...]:
+def h5_names(file: BinaryIO, path: Path) -> tuple[str, ...]:
     """The names that `read_h5` gives; no array is read."""
-    return tuple(_collect(path, _H5, lambda: _read_h5(path, lambda _: None)))
+    return tuple(_collect(path, _H5, lambda: _read_h5(file, file, False)))
 
 
-def read_keras_archive(path: Path) -> dict[str, np.ndarray]:
-    """Names and arrays of a `.keras` archive. Its configuration is not looked at."""
-    return _collect(path, _ARCHIVE, lambda: _read_archive(path, _array))
+def read_keras_archive(file: BinaryIO, path: Path) -> dict[str, np.ndarray]:
+    """Names and arrays of a `.keras` archive. Its configuration is not looked at.
+
+    Args and Raises: As of `read_h5`.
+    """
+    return _collect(path, _ARCHIVE, lambda: _read_archive(file, True))
 
 
-def keras_archive_names(path: Path) -> tuple[str, ...]:
+def keras_archive_names(file: BinaryIO, path: Path) -> tuple[str, ...]:
     """The names that `read_keras_archive` gives."""
-    return tuple(_collect(path, _ARCHIVE, lambda: _read_archive(path, lambda _: None)))
+    return tuple(_collect(path, _ARCHIVE, lambda: _read_archive(file, False)))
 
 
 def stored_config(path: Path) -> dict[str, Any] | None:
@@ -45,16 +63,23 @@ def stored_config(path: Path) -> dict[str, Any] | None:
     Nothing of it is built or run.
     """
     try:
-        if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                return json.loads(archive.read("config.json"))["config"]
-        import h5py
-
-        with h5py.File(path, "r") as file:
-            text = file.attrs.get("model_config")
+        with open_regular(path) as file:
+            text = _config_text(file)
         return None if text is None else json.loads(text)["config"]
-    except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile):
+    except Exception:  # h5py, zipfile, zlib and json fail in many ways on a broken file
         return None
+
+
+def _config_text(file: BinaryIO) -> str | bytes | None:
+    if zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as archive:
+            entry = archive.getinfo("config.json")
+            return read_entry(archive, entry) if entry.file_size <= CONFIG_BYTES.value else None
+    import h5py
+
+    with h5py.File(file, "r") as root:
+        text = root.attrs.get("model_config")
+    return text if text is None or len(text) <= CONFIG_BYTES.value else None
 
 
 def _collect(path: Path, kind: str, read: Callable[[], Iterator[tuple[str, Any]]]) -> dict:
@@ -62,42 +87,71 @@ def _collect(path: Path, kind: str, read: Callable[[], Iterator[tuple[str, Any]]
     try:
         for name, value in read():
             if name in found:
-                raise ValueError(f"two variables are called {name!r}")
+                raise ValueError(f"two variables are called {name[:100]!r}")
             found[name] = value
-    except FileNotFoundError:
-        raise
     except Exception as error:  # h5py and zipfile fail in many ways on a broken file
+        reason = str(error) or type(error).__name__
         raise ValueError(
-            f"`{path}` is not a readable {kind}: truncated, corrupt or of another format ({error})."
+            f"`{path}` is not a readable {kind}: truncated, corrupt or of another format "
+            f"({reason})."
         ) from error
     return found
 
 
-def _read_archive(path: Path, value_of: Callable[[Any], Any]) -> Iterator[tuple[str, Any]]:
-    with zipfile.ZipFile(path) as archive:
-        raw = io.BytesIO(archive.read("model.weights.h5"))
-    yield from _read_h5(raw, value_of)
+def _read_archive(file: BinaryIO, arrays: bool) -> Iterator[tuple[str, Any]]:
+    with open_archive(file) as archive:
+        raw = io.BytesIO(read_entry(archive, archive.getinfo("model.weights.h5")))
+    yield from _read_h5(raw, file, arrays)
 
 
-def _read_h5(source: Any, value_of: Callable[[Any], Any]) -> Iterator[tuple[str, Any]]:
-    """Names, and what `value_of` makes of the data sets."""
+def _read_h5(source: Any, whole: BinaryIO, arrays: bool) -> Iterator[tuple[str, Any]]:
+    """Names and, if wanted, arrays (else None) of HDF5.
+
+    Args:
+        source: What is HDF5.
+        whole: The file whose size bounds what the arrays may take.
+        arrays: Whether to read them.
+    """
     import h5py
 
+    size = whole.seek(0, 2)
+    source.seek(0)
+    total = 0
     with h5py.File(source, "r") as file:
+        seen: set[Any] = set()
         root = _group(file, "model_weights") if "model_weights" in file else file
         if "layer_names" in root.attrs or "layer_names0" in root.attrs:
-            found = _read_legacy(root)
+            found = _read_legacy(root, seen)
         elif any(key not in _NOT_WEIGHTS for key in file):
-            found = _read_keras3(file, ())
+            found = _read_keras3(file, (), seen)
         else:
             raise ValueError("no layers in it")
         for name, entry in found:
-            yield name, value_of(entry)
+            if arrays:
+                _check_array(entry)
+                total += max(entry.nbytes, math.prod(entry.chunks or ()) * entry.dtype.itemsize)
+                check_unpacked(total, size)
+            yield name, _array(entry) if arrays else None
 
 
-def _read_legacy(root: Any) -> Iterator[tuple[str, Any]]:
+def _once(group: Any, seen: set[Any]) -> None:
+    """Refuses a group that was walked before.
+
+    Hard links make one group a member of many: of circles, or of ladders whose number of ways
+    doubles with each rung.
+    """
+    import h5py
+
+    info = h5py.h5o.get_info(group.id)
+    if (info.fileno, info.addr) in seen:
+        raise ValueError(f"the group {group.name[:100]!r} is there under two names")
+    seen.add((info.fileno, info.addr))
+
+
+def _read_legacy(root: Any, seen: set[Any]) -> Iterator[tuple[str, Any]]:
     for layer in _names(root, "layer_names"):
         group = _group(root, layer)
+        _once(group, seen)
         weights = _names(group, "weight_names")
         paths = [_inside(layer, weight) for weight in weights]
         if len(set(paths)) < len(paths):  # layers within the layer have variables of equal names
@@ -119,21 +173,29 @@ def _inside(layer: str, weight: str) -> str:
 def _names(group: Any, attribute: str) -> list[str]:
     """A list of strings among the attributes; long ones are cut into `<attribute>0`, ..."""
     if attribute in group.attrs:
-        pieces = [group.attrs[attribute]]
+        pieces = [_strings(group, attribute)]
     else:
         pieces = []
         while f"{attribute}{len(pieces)}" in group.attrs:
-            pieces.append(group.attrs[f"{attribute}{len(pieces)}"])
+            pieces.append(_strings(group, f"{attribute}{len(pieces)}"))
     return [n.decode() if isinstance(n, bytes) else str(n) for piece in pieces for n in piece]
 
 
-def _read_keras3(group: Any, owner: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+def _strings(group: Any, attribute: str) -> Any:
+    if math.prod(group.attrs.get_id(attribute).shape) > _MOST_NAMES:
+        raise ValueError(f"more than {_MOST_NAMES:,} {attribute}")
+    return group.attrs[attribute]
+
+
+def _read_keras3(group: Any, owner: tuple[str, ...], seen: set[Any]) -> Iterator[tuple[str, Any]]:
     """Walks groups: `vars` holds a layer's variables and its name, others are inner layers."""
+    _once(group, seen)
     for key in group:
         if not owner and key in _NOT_WEIGHTS:
             continue
         if key == "vars":
             variables = _group(group, key)
+            _once(variables, seen)
             for index in sorted(variables, key=lambda k: (len(k), k)):
                 yield "/".join((*owner, index)), _entry(variables, index)
             continue
@@ -141,9 +203,9 @@ def _read_keras3(group: Any, owner: tuple[str, ...]) -> Iterator[tuple[str, Any]
         if "vars" in child:
             # Without the attribute (Keras before 3.6) only the name by class is known.
             name = _group(child, "vars").attrs.get("name", key)
-            yield from _read_keras3(child, (*owner, str(name)))
+            yield from _read_keras3(child, (*owner, str(name)), seen)
         else:
-            yield from _read_keras3(child, owner)  # a list of layers, not a layer
+            yield from _read_keras3(child, owner, seen)  # a list of layers, not a layer
 
 
 def _entry(group: Any, name: str) -> Any:
@@ -166,16 +228,18 @@ def _group(group: Any, name: str) -> Any:
     return found
 
 
-def _array(dataset: Any) -> np.ndarray:
+def _check_array(dataset: Any) -> None:
     import h5py
 
     if not isinstance(dataset, h5py.Dataset) or dataset.external or dataset.is_virtual:
-        raise ValueError(f"{dataset.name!r} is not an array stored in this file")
+        raise ValueError(f"{dataset.name[:100]!r} is not an array stored in this file")
+    if dataset.attrs.get("dtype") != "bfloat16" and dataset.dtype.kind not in "fiub":
+        raise ValueError(f"{dataset.name[:100]!r} holds {str(dataset.dtype)[:100]}, not numbers")
+
+
+def _array(dataset: Any) -> np.ndarray:
     if dataset.attrs.get("dtype") == "bfloat16":
         import ml_dtypes
 
         return np.array(dataset[()].view(ml_dtypes.bfloat16), "float32")
-    array = np.asarray(dataset[()])
-    if array.dtype.kind not in "fiub":
-        raise ValueError(f"{dataset.name!r} holds {array.dtype}, not numbers")
-    return array
+    return np.asarray(dataset[()])

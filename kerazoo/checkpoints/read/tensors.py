@@ -1,83 +1,36 @@
 """From a weights file to names and NumPy arrays, by the kind of the file."""
 
 import os
-import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
 from kerazoo._errors import invalid
+from kerazoo._files import open_regular
+from kerazoo.checkpoints.fetch.integrity import Digest
 from kerazoo.checkpoints.read.keras import (
     h5_names,
     keras_archive_names,
     read_h5,
     read_keras_archive,
 )
+from kerazoo.checkpoints.read.npz import npz_names, read_npz
+from kerazoo.checkpoints.read.safetensors import read_safetensors, safetensors_names
 from kerazoo.checkpoints.read.torch import read_torch
 
 
-def read_safetensors(path: Path) -> dict[str, np.ndarray]:
-    """Names and arrays of a `.safetensors` file; bfloat16 becomes float32."""
-    arrays = _from_safetensors(path, lambda file: {n: file.get_tensor(n) for n in file.keys()})  # noqa: SIM118
-    # NumPy knows bfloat16 only as a user type, which h5py and many functions cannot take.
-    return {n: a.astype("float32") if a.dtype.name == "bfloat16" else a for n, a in arrays.items()}
-
-
-def safetensors_names(path: Path) -> tuple[str, ...]:
-    """The names in the header of a `.safetensors` file."""
-    return _from_safetensors(path, lambda file: tuple(file.keys()))
-
-
-def _from_safetensors(path: Path, read: Callable[[Any], Any]) -> Any:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="numpy") as file:
-            return read(file)
-    except FileNotFoundError:
-        raise
-    except (SafetensorError, TypeError, ValueError, OSError) as error:
-        raise ValueError(
-            f"`{path}` is not a readable safetensors file: truncated, corrupt or of another "
-            f"format ({error})."
-        ) from error
-
-
-def read_npz(path: Path) -> dict[str, np.ndarray]:
-    """Names and arrays of an `.npz` file; arrays of Python objects are refused."""
-    return _from_npz(path, lambda file: {name: file[name] for name in file.files})
-
-
-def npz_names(path: Path) -> tuple[str, ...]:
-    """The names in an `.npz` file."""
-    return _from_npz(path, lambda file: tuple(file.files))
-
-
-def _from_npz(path: Path, read: Callable[[Any], Any]) -> Any:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return read(file)
-    except FileNotFoundError:
-        raise
-    except (ValueError, OSError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
-        raise ValueError(
-            f"`{path}` is not a readable npz file: truncated, corrupt or of another format "
-            f"({error})."
-        ) from error
-
-
-def torch_names(path: Path) -> tuple[str, ...]:
+def torch_names(file: BinaryIO, path: Path) -> tuple[str, ...]:
     """The names in a PyTorch state dict, which has to be read for them."""
-    return tuple(read_torch(path))
+    return tuple(read_torch(file, path))
 
 
 class Reader(NamedTuple):
     """How a kind of file is read: all of it, or its names alone."""
 
-    tensors: Callable[[Path], dict[str, np.ndarray]]
-    names: Callable[[Path], tuple[str, ...]]
+    tensors: Callable[[BinaryIO, Path], dict[str, np.ndarray]]
+    names: Callable[[BinaryIO, Path], tuple[str, ...]]
 
 
 _H5, _TORCH = Reader(read_h5, h5_names), Reader(read_torch, torch_names)
@@ -102,13 +55,19 @@ def is_weights_file(name: str) -> bool:
     return name.lower().endswith(tuple(READERS))
 
 
-def read_tensors(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+def read_tensors(
+    path: str | os.PathLike[str], digests: Sequence[Digest] = ()
+) -> dict[str, np.ndarray]:
     """Every tensor of a weights file, as `{name: array}`.
+
+    Nothing in the file is run. What its arrays may take is bounded: 128 MiB (or what the
+    environment variable KERAZOO_MAX_UNPACKED_BYTES says), or 20 times its size if that is more.
 
     Args:
         path: `.safetensors`, `.pth`, `.pt`, `.bin` (PyTorch state dict, read without torch),
             `.npz`, `.h5`, `.weights.h5` or `.keras`. Keras files give `<layer>/<variable>` (see
             `kerazoo.checkpoints.read.keras`), all others their names verbatim.
+        digests: What the content must have; the very file that has them is read.
 
     Returns:
         Arrays that share nothing with the file, in its order and its own axis layout. bfloat16
@@ -116,10 +75,16 @@ def read_tensors(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: Unknown ending, or a file that is not what its ending says.
+        ValueError: Unknown ending, or a file that is not what its ending says, or not what
+            `digests` say.
     """
     path, reader = _reader_of(path)
-    return reader.tensors(path)
+    with _opened(path) as file:
+        for digest in digests:
+            if (found := digest.of_open(file)) != digest.value:
+                raise ValueError(f"`{path}` was changed: {digest} is expected, found {found}.")
+        file.seek(0)
+        return reader.tensors(file, path)
 
 
 def tensor_names(path: str | os.PathLike[str]) -> tuple[str, ...]:
@@ -129,7 +94,8 @@ def tensor_names(path: str | os.PathLike[str]) -> tuple[str, ...]:
         FileNotFoundError, ValueError: As `read_tensors`.
     """
     path, reader = _reader_of(path)
-    return reader.names(path)
+    with _opened(path) as file:
+        return reader.names(file, path)
 
 
 def _reader_of(path: str | os.PathLike[str]) -> tuple[Path, Reader]:
@@ -137,6 +103,14 @@ def _reader_of(path: str | os.PathLike[str]) -> tuple[Path, Reader]:
     reader = next((r for suffix, r in READERS.items() if path.name.lower().endswith(suffix)), None)
     if reader is None:
         raise invalid("path", str(path), f"a file ending in one of {ENDINGS}")
-    if not path.is_file():
-        raise FileNotFoundError(f"There is no weights file `{path}`.")
     return path, reader
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return open_regular(path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileNotFoundError(f"There is no weights file `{path}`.") from None
+    except (OSError, ValueError) as error:  # ValueError: a path with a null character
+        reason = getattr(error, "strerror", None) or error
+        raise ValueError(f"`{path}` cannot be read: {reason}.") from error
