@@ -46,6 +46,8 @@ def ESPNet(
     batch_norm_epsilon: float | None = None,
     stem_strides: int | None = None,
     features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
     like: str | None = None,
     p: int = 2,
     q: int = 8,
@@ -68,6 +70,8 @@ def ESPNetV2(
     batch_norm_epsilon: float | None = None,
     stem_strides: int | None = None,
     features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
     like: str | None = None,
 ) -> ZooModel:
     """ESPNetv2: 1.67 M parameters and 86.7 M multiply-adds at `scale=1`."""
@@ -87,6 +91,8 @@ def FBNetC(
     batch_norm_epsilon: float | None = None,
     stem_strides: int | None = None,
     features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
     like: str | None = None,
 ) -> ZooModel:
     """FBNet-C: 5.6 M parameters, 385 M multiply-adds (its paper's table 2: 5.5 M and 375 M)."""
@@ -108,6 +114,8 @@ def FLGCMobileNetV2(
     batch_norm_epsilon: float | None = None,
     stem_strides: int | None = None,
     features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
     like: str | None = None,
     alpha: float = 1.0,
 ) -> ZooModel:
@@ -130,6 +138,8 @@ def FLGCResNet50(
     batch_norm_epsilon: float | None = None,
     stem_strides: int | None = None,
     features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
     like: str | None = None,
     stem: str = "imagenet",
 ) -> ZooModel:
@@ -151,6 +161,8 @@ def MixNet(
     batch_norm_epsilon: float | None = None,
     stem_strides: int | None = None,
     features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
     like: str | None = None,
     stem_filters: int = 16,
     head_filters: int = 1536,
@@ -174,6 +186,8 @@ def MixNetL(
     batch_norm_epsilon: float | None = None,
     stem_strides: int | None = None,
     features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
     like: str | None = None,
 ) -> ZooModel:
     """MixNet-L: MixNet-M with 1.3 times the width (MixConv paper, section 4.3)."""
@@ -193,6 +207,8 @@ def MixNetM(
     batch_norm_epsilon: float | None = None,
     stem_strides: int | None = None,
     features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
     like: str | None = None,
 ) -> ZooModel:
     """MixNet-M: 5.0 M parameters, 360 M multiply-adds (MixConv paper, table 2 and figure 5b)."""
@@ -212,6 +228,8 @@ def MixNetS(
     batch_norm_epsilon: float | None = None,
     stem_strides: int | None = None,
     features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
     like: str | None = None,
 ) -> ZooModel:
     """MixNet-S: 4.1 M parameters, 256 M multiply-adds (MixConv paper, table 2 and figure 5a)."""
@@ -231,6 +249,8 @@ def MixNetXL(
     batch_norm_epsilon: float | None = None,
     stem_strides: int | None = None,
     features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
     like: str | None = None,
 ) -> ZooModel:
     """MixNet-XL: MixNet-M with 1.6 times the width and 1.2 times the depth (timm's variant)."""
@@ -251,6 +271,8 @@ def MnasNetA1(
     batch_norm_epsilon: float | None = None,
     stem_strides: int | None = None,
     features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
     like: str | None = None,
 ) -> ZooModel:
     """MnasNet-A1: 3.9 M parameters, 312 M multiply-adds (its paper's table 1 and figure 7)."""
@@ -271,6 +293,8 @@ def MnasNetB1(
     batch_norm_epsilon: float | None = None,
     stem_strides: int | None = None,
     features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
     like: str | None = None,
 ) -> ZooModel:
     """MnasNet-B1: 4.4 M parameters, 314 M multiply-adds (`mnasnet_b1` in the authors' code)."""
@@ -290,6 +314,8 @@ def MnasNetSmall(
     batch_norm_epsilon: float | None = None,
     stem_strides: int | None = None,
     features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
     like: str | None = None,
 ) -> ZooModel:
     """MnasNet-small: 2.0 M parameters, 68 M multiply-adds (`mnasnet_small` in the authors' code)."""
@@ -310,6 +336,8 @@ def MobileNetV1(
     batch_norm_epsilon: float | None = None,
     stem_strides: int | None = None,
     features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
     like: str | None = None,
     kernel_sizes: int | Sequence[int] = 3,
 ) -> ZooModel:
@@ -331,6 +359,8 @@ def MobileNetV2(
     batch_norm_epsilon: float | None = None,
     stem_strides: int | None = None,
     features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
     like: str | None = None,
     kernel_sizes: int | Sequence[int] = 3,
     bottleneck_activation: str = "linear",
@@ -355,7 +385,10 @@ def MobileNetV3Large(
     batch_norm_epsilon: float | None = None,
     stem_strides: int | None = None,
     features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
     like: str | None = None,
+    dilate_strided: bool = False,
 ) -> ZooModel:
     """MobileNetV3-Large: 5.5 M parameters, 217 M multiply-adds (its paper's tables 1 and 3)."""
 
@@ -376,7 +409,10 @@ def MobileNetV3Small(
     batch_norm_epsilon: float | None = None,
     stem_strides: int | None = None,
     features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
     like: str | None = None,
+    dilate_strided: bool = False,
 ) -> ZooModel:
     """MobileNetV3-Small: 2.5 M parameters, 56 M multiply-adds (its paper's tables 2 and 3)."""
 
@@ -392,6 +428,8 @@ def NASNetLarge(
     include_preprocessing: bool = False,
     dropout_rate: float | None = None,
     features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
     like: str | None = None,
 ) -> ZooModel:
     """NASNet-A (6 @ 4032): 88.7 M parameters, 23.8 G multiply-adds."""
@@ -408,6 +446,8 @@ def NASNetMobile(
     include_preprocessing: bool = False,
     dropout_rate: float | None = None,
     features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
     like: str | None = None,
 ) -> ZooModel:
     """NASNet-A (4 @ 1056): 5.3 M parameters, 564 M multiply-adds."""
@@ -427,6 +467,8 @@ def ResNeXt101_32x4d(
     batch_norm_epsilon: float | None = None,
     stem_strides: int | None = None,
     features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
     like: str | None = None,
     stem: str = "imagenet",
 ) -> ZooModel:
@@ -447,6 +489,8 @@ def ResNeXt101_32x8d(
     batch_norm_epsilon: float | None = None,
     stem_strides: int | None = None,
     features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
     like: str | None = None,
     stem: str = "imagenet",
 ) -> ZooModel:
@@ -467,6 +511,8 @@ def ResNeXt50_32x4d(
     batch_norm_epsilon: float | None = None,
     stem_strides: int | None = None,
     features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
     like: str | None = None,
     stem: str = "imagenet",
 ) -> ZooModel:
@@ -487,6 +533,8 @@ def ResNet10(
     batch_norm_epsilon: float | None = None,
     stem_strides: int | None = None,
     features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
     like: str | None = None,
     stem: str = "imagenet",
 ) -> ZooModel:
@@ -507,6 +555,8 @@ def ResNet101(
     batch_norm_epsilon: float | None = None,
     stem_strides: int | None = None,
     features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
     like: str | None = None,
     stem: str = "imagenet",
 ) -> ZooModel:
@@ -524,6 +574,8 @@ def ResNet101V2(
     include_preprocessing: bool = False,
     dropout_rate: float | None = None,
     features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
     like: str | None = None,
 ) -> ZooModel:
     """ResNet-101 V2: 44.6 M parameters, 7.2 G multiply-adds."""
@@ -543,6 +595,8 @@ def ResNet152(
     batch_norm_epsilon: float | None = None,
     stem_strides: int | None = None,
     features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
     like: str | None = None,
     stem: str = "imagenet",
 ) -> ZooModel:
@@ -560,6 +614,8 @@ def ResNet152V2(
     include_preprocessing: bool = False,
     dropout_rate: float | None = None,
     features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
     like: str | None = None,
 ) -> ZooModel:
     """ResNet-152 V2: 60.2 M parameters, 10.9 G multiply-adds."""
@@ -579,6 +635,8 @@ def ResNet18(
     batch_norm_epsilon: float | None = None,
     stem_strides: int | None = None,
     features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
     like: str | None = None,
     stem: str = "imagenet",
 ) -> ZooModel:
@@ -599,6 +657,8 @@ def ResNet34(
     batch_norm_epsilon: float | None = None,
     stem_strides: int | None = None,
     features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
     like: str | None = None,
     stem: str = "imagenet",
 ) -> ZooModel:
@@ -619,6 +679,8 @@ def ResNet50(
     batch_norm_epsilon: float | None = None,
     stem_strides: int | None = None,
     features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
     like: str | None = None,
     stem: str = "imagenet",
 ) -> ZooModel:
@@ -636,6 +698,8 @@ def ResNet50V2(
     include_preprocessing: bool = False,
     dropout_rate: float | None = None,
     features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
     like: str | None = None,
 ) -> ZooModel:
     """ResNet-50 V2: 25.6 M parameters, 3.5 G multiply-adds."""
@@ -657,6 +721,8 @@ def ShuffleNetV1(
     batch_norm_epsilon: float | None = None,
     stem_strides: int | None = None,
     features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
     like: str | None = None,
 ) -> ZooModel:
     """ShuffleNet v1: 1.9 M parameters, 137 M multiply-adds with 3 groups (its paper's table 1)."""
@@ -677,6 +743,8 @@ def ShuffleNetV2(
     batch_norm_epsilon: float | None = None,
     stem_strides: int | None = None,
     features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
     like: str | None = None,
 ) -> ZooModel:
     """ShuffleNet v2: 2.3 M parameters, 145 M multiply-adds at `scale=1` (its paper's table 5)."""

@@ -8,6 +8,7 @@ arguments by `check_int` and its like, frozen records by the rules of their fiel
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from kerazoo._errors import invalid, unknown
@@ -123,12 +124,12 @@ def _bounds(schema: dict[str, Any], **bounds: float | None) -> dict[str, Any]:
     return schema | {name: value for name, value in bounds.items() if value is not None}
 
 
-def text(wants: str = "text") -> Rule:
-    """Text that is not empty."""
+def text(wants: str = "text", *, least: int = 1) -> Rule:
+    """Text of at least so many letters: by default not empty."""
     return Rule(
         wants,
-        lambda value: isinstance(value, str) and bool(value),
-        {"type": "string", "minLength": 1},
+        lambda value: isinstance(value, str) and len(value) >= least,
+        {"type": "string", "minLength": least},
     )
 
 
@@ -199,8 +200,14 @@ def auto_or(rule: Rule) -> Rule:
     return either(rule, word("auto"))
 
 
-def table(values: Rule | None = None, wants: str = "a table") -> Rule:
-    """A dict with names as keys, all its values after one rule."""
+def table(values: Rule | None = None, wants: str = "a table", *, fixed: bool = False) -> Rule:
+    """A dict with names as keys, all its values after one rule.
+
+    Args:
+        values: The rule; None for any values.
+        wants: In words.
+        fixed: Whether nobody may change it: for records that many share.
+    """
 
     def accepts(value: Any) -> bool:
         return isinstance(value, Mapping) and all(
@@ -211,13 +218,20 @@ def table(values: Rule | None = None, wants: str = "a table") -> Rule:
     schema = {"type": "object"} | (
         {} if values is None else {"additionalProperties": dict(values.schema)}
     )
-    return Rule(wants, accepts, schema, write=plain)
+
+    def read(value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        found = value if values is None else {k: values.read(v) for k, v in value.items()}
+        return MappingProxyType(dict(found)) if fixed else found
+
+    return Rule(wants, accepts, schema, read=read, write=plain)
 
 
 def row(
     values: Rule, wants: str, *, count: int | None = None, least: int = 0, rising: bool = False
 ) -> Rule:
-    """A tuple whose values all follow one rule; lists become tuples.
+    """A tuple whose values all follow one rule; lists and arrays become tuples.
 
     Args:
         values: The rule.
@@ -235,12 +249,16 @@ def row(
             and (not rising or list(value) == sorted(value))
         )
 
+    def read(value: Any) -> Any:
+        value = value.tolist() if hasattr(value, "tolist") else value  # a NumPy array
+        return tuple(map(values.read, value)) if isinstance(value, list) else value
+
     schema = {"type": "array", "items": dict(values.schema)}
     return Rule(
         wants,
         accepts,
         _bounds(schema, minItems=least if count is None else count, maxItems=count),
-        read=lambda value: tuple(map(values.read, value)) if isinstance(value, list) else value,
+        read=read,
         write=plain,
     )
 

@@ -136,15 +136,17 @@ class Record:
         return {
             "type": "object",
             "properties": properties,
-            "required": cls._needed(),
+            "required": list(cls._needed()),
             "additionalProperties": False,
         }
 
     @classmethod
+    @functools.cache
     def _rules(cls) -> dict[str, Rule]:
         return {each.name: each.metadata["rule"] for each in dataclasses.fields(cls)}  # type: ignore[arg-type]
 
     @classmethod
+    @functools.cache
     def _needed(cls) -> list[str]:
         fields = dataclasses.fields(cls)  # type: ignore[arg-type]
         return [f.name for f in fields if f.default is f.default_factory]

@@ -9,6 +9,7 @@ import errno
 import json
 import os
 import shutil
+import stat
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +20,31 @@ from kerazoo._errors import invalid
 from kerazoo._locks import LOCK, take_lock
 
 PARTIAL = ".partial"  # how the names of staging folders end
+
+_BINARY = getattr(os, "O_BINARY", 0)  # of Windows
+
+
+def read_regular(path: str | os.PathLike, most: int) -> bytes:
+    """The content of a regular file, or of a link to one.
+
+    A pipe would be waited for, a device has no end.
+
+    Args:
+        path: The file.
+        most: Bytes; one more is read at the most, so that the caller sees that there are more.
+
+    Raises:
+        OSError: It cannot be read, or is no regular file.
+    """
+    # Without O_NONBLOCK, opening a pipe waits for somebody to write into it.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _BINARY)
+    with open(descriptor, "rb") as file:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, "it is a folder", os.fspath(path))
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "it is not a regular file", os.fspath(path))
+        return file.read(most + 1)
 
 
 def write_file(path: Path, write: Callable[[Path], Any], *, shared: bool = False) -> None:

@@ -7,8 +7,6 @@ stand-in's place in the registry.
 """
 
 import importlib
-import importlib.util
-import inspect
 import sys
 from typing import Any
 
@@ -38,27 +36,36 @@ def introduce() -> None:
 
 
 class _Watch:
-    """Sees Keras being imported, once."""
+    """Sees Keras being imported, once; to look whether it is there is no import."""
+
+    def __init__(self) -> None:
+        self._looking = False
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        if name != "keras":
+        if name != "keras" or self._looking:
             return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
+        import importlib.util
+
+        self._looking = True
+        try:
+            spec = importlib.util.find_spec(name)
+        finally:
+            self._looking = False
         if spec is not None and hasattr(spec.loader, "exec_module"):
-            _after(spec.loader)
+            self._after(spec.loader)
         return spec
 
+    def _after(self, loader: Any) -> None:
+        run = loader.exec_module
 
-def _after(loader: Any) -> None:
-    run = loader.exec_module
+        def exec_module(module: Any) -> None:
+            del loader.exec_module  # the method of its class again
+            if self in sys.meta_path:
+                sys.meta_path.remove(self)
+            run(module)
+            _register()
 
-    def exec_module(module: Any) -> None:
-        del loader.exec_module  # the method of its class again
-        run(module)
-        _register()
-
-    loader.exec_module = exec_module
+        loader.exec_module = exec_module
 
 
 def _register() -> None:
@@ -68,7 +75,7 @@ def _register() -> None:
     names = {name: module for module, content in CLASSES.items() for name in content}
     base = keras.optimizers.Optimizer
     for name, kind in vars(keras.optimizers).items():
-        if inspect.isclass(kind) and issubclass(kind, base):
+        if isinstance(kind, type) and issubclass(kind, base):
             names[f"LayerRates{name}"] = LAYER_RATES
     for name, module in names.items():
         stand_in = _stand_in(name, module)
@@ -78,6 +85,8 @@ def _register() -> None:
 
 
 def _stand_in(name: str, module: str) -> type:
+    """A class that Keras can make an object of: one of the class it stands for."""
+
     @classmethod
     def from_config(cls, config, custom_objects=None):
         import keras

@@ -33,7 +33,6 @@ from kerazoo.registry import catalogue, create_model, get_entry
 # Of the formats that other runtimes read (a SavedModel is a folder): ending -> name of the format.
 EXPORTED = {".tflite": "litert", ".onnx": "onnx", ".xml": "openvino"}
 SAVED_MODEL = "saved_model.pb"
-OURS = "kerazoo>"  # what Keras registers our classes under
 
 
 @dataclass(frozen=True)
@@ -287,15 +286,10 @@ def _load_stored(path: Path) -> Any:
     """The model in a `.keras` or whole `.h5` file, kerazoo's own layers included; not compiled."""
     import keras
 
-    import kerazoo.models  # noqa: F401 - registers the classes that the file names
-
     if not path.is_file():
         raise FileNotFoundError(f"There is no file `{path}`.")
     try:
-        # `.h5` files name classes without the package that they are registered under.
-        known = keras.saving.get_custom_objects() if path.suffix != ".keras" else {}
-        ours = {name.removeprefix(OURS): c for name, c in known.items() if name.startswith(OURS)}
-        return keras.saving.load_model(path, compile=False, custom_objects=ours)
+        return keras.saving.load_model(path, compile=False)
     except Exception as error:
         # Keras quotes the whole configuration of the model, a hundred lines of it.
         reason = str(error).partition("Exception encountered: ")[2] or str(error)

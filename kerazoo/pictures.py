@@ -4,24 +4,30 @@ import glob
 import io
 import logging
 import os
+import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from kerazoo._bounds import PICTURE_BYTES, PICTURE_PIXELS
+from kerazoo._checks import check_int
 from kerazoo._errors import invalid
+from kerazoo._files import read_regular
 
 PICTURE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 _log = logging.getLogger("kerazoo")
+_pillow = threading.Lock()  # for its one global number
+_STRIP = 2**22  # pixels that are computed with at a time
 
 
 class PictureError(ValueError):
     """A file that cannot be read as a picture; the message names the file and the reason."""
 
 
-def open_picture(source: str | os.PathLike | bytes) -> Any:
+def open_picture(source: str | os.PathLike | bytes, *, max_pixels: int | None = None) -> Any:
     """Reads any picture that Pillow knows as upright 8-bit RGB.
 
     EXIF rotation is applied. Transparency is laid on white, as a browser would show it. Sixteen
@@ -29,31 +35,64 @@ def open_picture(source: str | os.PathLike | bytes) -> Any:
     animation the first frame is taken.
 
     Args:
-        source: Path of a file, or its bytes.
+        source: Path of a regular file (no pipe, no device), or its bytes.
+        max_pixels: Height times width that are decoded at the most. Default: 134,217,728, or what
+            the environment variable KERAZOO_MAX_PIXELS says. A file may have 512 MiB, or
+            KERAZOO_MAX_PICTURE_BYTES.
 
     Returns:
         A loaded `PIL.Image.Image` of mode `"RGB"`; no file stays open.
 
     Raises:
-        PictureError: The file is missing, empty, cut short, or not a picture.
+        PictureError: The file is missing, empty, cut short, too large, or not a picture.
     """
+    check_int("max_pixels", max_pixels, optional=True)
+    most = PICTURE_PIXELS.value if max_pixels is None else max_pixels
     if not isinstance(source, str | os.PathLike | bytes):
         raise invalid("source", source, "a path or bytes")
     name = "<bytes>" if isinstance(source, bytes) else os.fspath(source)
     data = source if isinstance(source, bytes) else _read(source)
     if not data:
         raise PictureError(f"Cannot read picture {name!r}: the file is empty.")
-    from PIL import Image, UnidentifiedImageError
+    if len(data) > PICTURE_BYTES.value:
+        raise PictureError(
+            f"Cannot read picture {name!r}: the file is too large in bytes; {PICTURE_BYTES}."
+        )
+    from PIL import UnidentifiedImageError
 
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with _opened(data, most) as image:
+            if image.width * image.height > most:
+                size = f"{image.width:,} x {image.height:,}"
+                rule = f"at most {most:,} are taken ({PICTURE_PIXELS.variable})"
+                raise PictureError(f"Cannot read picture {name!r}: {size} pixels; {rule}.")
             image.load()
             return _to_rgb(_upright(image, name))
+    except PictureError:
+        raise
     except UnidentifiedImageError:
         reason = f"not a picture in a format Pillow knows (it begins with {data[:12]!r})"
     except Exception as error:
         reason = f"damaged or not supported ({error})"
     raise PictureError(f"Cannot read picture {name!r}: {reason}.")
+
+
+def _opened(data: bytes, most: int) -> Any:
+    """A picture of which no more than the header is read yet, whatever its size."""
+    from PIL import Image
+
+    with _pillow:  # Pillow's own bound warns on stderr of pictures that we take, or refuse
+        theirs, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            image = Image.open(io.BytesIO(data))
+        finally:
+            # It counts again when such a picture is cropped, so who raised ours means both.
+            if theirs is not None and most > PICTURE_PIXELS.default:
+                theirs = max(theirs, most)
+            Image.MAX_IMAGE_PIXELS = theirs
+    if theirs is not None and most >= image.width * image.height > 2 * theirs:
+        raise Image.DecompressionBombError(f"more than {2 * theirs:,} pixels, Pillow's own bound")
+    return image
 
 
 def as_picture(item: Any) -> Any:
@@ -131,13 +170,13 @@ def _is_picture(path: Path) -> bool:
 
 def _read(path: str | os.PathLike) -> bytes:
     try:
-        return Path(path).read_bytes()
+        return read_regular(path, PICTURE_BYTES.value)
     except FileNotFoundError:
         reason = "no such file"
     except IsADirectoryError:
         reason = "it is a folder"
-    except OSError as error:
-        reason = error.strerror or str(error)
+    except (OSError, ValueError) as error:  # ValueError: a path with a null character
+        reason = getattr(error, "strerror", None) or str(error)
     raise PictureError(f"Cannot read picture {os.fspath(path)!r}: {reason}.")
 
 
@@ -158,12 +197,20 @@ def _to_rgb(image: Any) -> Any:
         raise ValueError("floating-point pictures have no defined range")
     if image.mode.startswith("I"):
         # convert() would clip 16-bit grey to its lowest 256 levels; 65535 / 257 = 255.
-        levels = np.asarray(image).astype("int64")
-        if levels.min() < 0 or levels.max() > 65535:
-            raise ValueError("integer grey levels beyond 16 bits")
-        image = Image.fromarray(((levels + 128) // 257).astype("uint8"))
+        image = Image.fromarray(_to_bytes(np.asarray(image)))
     if image.has_transparency_data:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image)
     return image.convert("RGB")
+
+
+def _to_bytes(levels: np.ndarray) -> np.ndarray:
+    """16-bit grey as 8-bit, a strip at a time: the whole of it in 64 bits would be too much."""
+    if levels.min() < 0 or levels.max() > 65535:
+        raise ValueError("integer grey levels beyond 16 bits")
+    result = np.empty(levels.shape, "uint8")
+    rows = max(1, _STRIP // levels.shape[1])
+    for top in range(0, len(levels), rows):
+        result[top : top + rows] = (levels[top : top + rows].astype("int32") + 128) // 257
+    return result

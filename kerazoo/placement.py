@@ -124,7 +124,8 @@ class Placement:
         scale, offset = self.scale[axis], self.offset[axis]
         library = _library(count, known, scale, offset)
         centres = library.cast(library.range(count), _precision(library)) + 0.5
-        found = library.cast(library.floor((centres - offset) / scale), "int64")
+        # A centre that falls on an edge goes to the next pixel, however its number was rounded.
+        found = library.cast(library.floor((centres - offset) / scale + 1e-3), "int64")
         known = library.cast(known, "int64")
         within = (found >= 0) & (found < known)
         return library.minimum(library.maximum(found, 0), known - 1), within

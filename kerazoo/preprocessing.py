@@ -8,22 +8,20 @@ the right size already (`normalise`) and inside a model (`keras_layers`).
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
-from kerazoo._checks import check_int
+from kerazoo._bounds import PICTURE_PIXELS, check_pixels
+from kerazoo._checks import check_int, flag, integer, number, optional, row, word
 from kerazoo._errors import invalid
+from kerazoo._fields import Record, field
 from kerazoo._resize import centre_of_strip, scale_pil, scaled_and_corner
 from kerazoo.placement import Placement, to_float
 
-INTERPOLATIONS = ("bilinear", "bicubic", "lanczos", "nearest")
-ROUNDINGS = ("floor", "round")
-FITS = ("crop", "stretch", "pad")
-
 
 @dataclass(frozen=True)
-class Preprocessing:
+class Preprocessing(Record, keys="preprocessing key"):
     """How pictures are made ready for one checkpoint.
 
     The picture is scaled, keeping its aspect ratio, so that it just covers `size /
@@ -33,7 +31,8 @@ class Preprocessing:
     picture: see `fit`. `place` says where its pixels are then.
 
     Args:
-        size: `(height, width)` of the result, in pixels.
+        size: `(height, width)` of the result, in pixels, 16,777,216 together at the most (or what
+            the environment variable KERAZOO_MAX_INPUT_PIXELS says).
         crop_fraction: Share of the scaled picture's side that the crop keeps, in (0, 1]. Default:
             0.875, without `fit="crop"` 1.
         interpolation: `"bilinear"`, `"bicubic"`, `"lanczos"` (3 lobes) or `"nearest"`.
@@ -55,39 +54,37 @@ class Preprocessing:
             for `mean`, which is 0 after normalisation.
     """
 
-    size: tuple[int, int] = (224, 224)
-    crop_fraction: float = cast("float", None)  # a number once it is made
-    interpolation: str = "bicubic"
-    antialias: bool = True
-    rounding: str = "floor"
-    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
-    std: tuple[float, ...] = (0.229, 0.224, 0.225)
-    fit: str = "crop"
-    fill: tuple[float, ...] | None = None
+    size: tuple[int, int] = field(
+        row(integer(), "two positive integers (height, width)", count=2), (224, 224)
+    )
+    crop_fraction: float = field(optional(number(above=0, most=1)), None)  # a number once made
+    interpolation: str = field(word("bilinear", "bicubic", "lanczos", "nearest"), "bicubic")
+    antialias: bool = field(flag(), True)
+    rounding: str = field(word("floor", "round"), "floor")
+    mean: tuple[float, ...] = field(
+        row(number(), "three finite numbers", count=3), (0.485, 0.456, 0.406)
+    )
+    std: tuple[float, ...] = field(
+        row(number(above=0), "three positive numbers", count=3), (0.229, 0.224, 0.225)
+    )
+    fit: str = field(word("crop", "stretch", "pad"), "crop")
+    fill: tuple[float, ...] | None = field(
+        optional(row(number(least=0, most=1), "three numbers from 0 to 1", count=3)), None
+    )
 
-    def __post_init__(self) -> None:
+    def check_together(self) -> None:
         if self.crop_fraction is None:
             object.__setattr__(self, "crop_fraction", 0.875 if self.fit == "crop" else 1.0)
-        # Lists come from JSON; the record stays hashable and equal to one made from tuples.
-        for field in ("size", "mean", "std", "fill"):
-            value = getattr(self, field)
-            if isinstance(value, list | np.ndarray):
-                object.__setattr__(self, field, tuple(value))
-        _check_record(self)
-
-    @classmethod
-    def from_dict(cls, record: dict[str, Any]) -> "Preprocessing":
-        """The inverse of `to_dict`; missing keys take their defaults, unknown keys raise."""
-        known = {field.name for field in dataclasses.fields(cls)}
-        extra = sorted(set(record) - known)
-        if extra:
-            raise invalid("record", extra, f"a dict with keys among {sorted(known)}")
-        return cls(**record)
-
-    def to_dict(self) -> dict[str, Any]:
-        """This record as JSON can hold it (tuples become lists)."""
-        record = dataclasses.asdict(self)
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in record.items()}
+        if self.fill is not None and self.fit != "pad":
+            raise invalid("fill", self.fill, f'None with `fit="{self.fit}"`: no border')
+        if not self.antialias and self.interpolation not in ("bilinear", "nearest"):
+            # Pillow and TensorFlow use different cubic kernels there: no common meaning to offer.
+            raise invalid("antialias", False, f"True for interpolation {self.interpolation!r}")
+        check_pixels("size", self.size)
+        height, width = self.scaled_size
+        if height * width > PICTURE_PIXELS.value:
+            rule = f"larger: {self.size} would be cut out of {height:,} x {width:,} pixels"
+            raise invalid("crop_fraction", self.crop_fraction, rule)
 
     def with_size(self, size: int | tuple[int, int]) -> "Preprocessing":
         """The same record for another picture size, an int for a square."""
@@ -253,31 +250,3 @@ def _choose(condition: bool, a: Any, b: Any) -> Any:
 def _spread(rgb: tuple[float, ...], channels: int) -> tuple[float, ...]:
     """Numbers of red, green and blue for other counts of channels."""
     return (sum(rgb) / 3,) if channels == 1 else tuple(rgb[c % 3] for c in range(channels))
-
-
-def _check_record(record: Preprocessing) -> None:
-    def numbers(value: Any, count: int, accept: Any) -> bool:
-        return isinstance(value, tuple) and len(value) == count and all(map(accept, value))
-
-    if not numbers(record.size, 2, lambda v: isinstance(v, int) and v > 0):
-        raise invalid("size", record.size, "two positive ints (height, width)")
-    if record.fit not in FITS:
-        raise invalid("fit", record.fit, f"one of {FITS}")
-    if record.fill is not None:
-        if record.fit != "pad":
-            raise invalid("fill", record.fill, f'None with `fit="{record.fit}"`: no border')
-        if not numbers(record.fill, 3, lambda v: 0 <= v <= 1):
-            raise invalid("fill", record.fill, "None or three numbers from 0 to 1")
-    if not 0 < record.crop_fraction <= 1:
-        raise invalid("crop_fraction", record.crop_fraction, "a number in (0, 1]")
-    if record.interpolation not in INTERPOLATIONS:
-        raise invalid("interpolation", record.interpolation, f"one of {INTERPOLATIONS}")
-    if record.rounding not in ROUNDINGS:
-        raise invalid("rounding", record.rounding, f"one of {ROUNDINGS}")
-    if not record.antialias and record.interpolation not in ("bilinear", "nearest"):
-        # Pillow and TensorFlow use different cubic kernels there: no common meaning to offer.
-        raise invalid("antialias", False, f"True for interpolation {record.interpolation!r}")
-    if not numbers(record.mean, 3, math.isfinite):
-        raise invalid("mean", record.mean, "three finite numbers")
-    if not numbers(record.std, 3, lambda v: math.isfinite(v) and v > 0):
-        raise invalid("std", record.std, "three positive numbers")

@@ -1,9 +1,15 @@
 """Fixtures that several folders share, and what holds for every test."""
 
 import logging
+import os
 from pathlib import Path
 
 import pytest
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # a core each: more threads would only wait for each other
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+    os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from tests.pictures import stand_ins
 from tests.skips import (  # noqa: F401 (pytest finds its hooks here)

@@ -1,6 +1,8 @@
 """Pictures of every kind, and files that are none."""
 
 import io
+import os
+import zlib
 
 import numpy as np
 import pytest
@@ -201,3 +203,65 @@ class TestFindPictures:
             (folder / ".hidden/none").mkdir(exist_ok=True)
             with pytest.raises(PictureError, match=r"No pictures in .*\.jpeg"):
                 find_pictures([str(folder / argument)])
+
+
+def test_only_regular_files_are_read(tmp_path, quadrants):
+    """A pipe would be waited for for ever, and a device has no end."""
+    pipe, device, folder = tmp_path / "pipe.png", tmp_path / "device.png", tmp_path / "d.png"
+    os.mkfifo(pipe)
+    device.symlink_to("/dev/zero")
+    folder.mkdir()
+    for path, reason in (
+        (pipe, "it is not a regular file"),
+        (device, "it is not a regular file"),
+        (folder, "it is a folder"),
+        (tmp_path / "none.png", "no such file"),
+        (tmp_path / "null\0.png", "embedded null"),
+    ):
+        with pytest.raises(PictureError, match=f"Cannot read picture .*{reason}"):
+            open_picture(path)
+    quadrants.save(tmp_path / "real.png")
+    (tmp_path / "link.png").symlink_to(tmp_path / "real.png")
+    _close(open_picture(tmp_path / "link.png"), quadrants, 0)
+
+
+def test_pixels_are_bounded_before_any_is_decoded(tmp_path, quadrants, monkeypatch):
+    data = _encode(quadrants, "PNG")
+    assert open_picture(data, max_pixels=32 * 48).size == (48, 32)
+    with pytest.raises(PictureError, match=r"48 x 32 pixels; at most 1,535 .*KERAZOO_MAX_PIXELS"):
+        open_picture(data, max_pixels=32 * 48 - 1)
+    monkeypatch.setenv("KERAZOO_MAX_PIXELS", "100")
+    with pytest.raises(PictureError, match="at most 100 are taken"):
+        open_picture(data)
+    monkeypatch.setenv("KERAZOO_MAX_PIXELS", "many")
+    with pytest.raises(ValueError, match="KERAZOO_MAX_PIXELS must be a positive integer, not 'ma"):
+        open_picture(data)
+    monkeypatch.delenv("KERAZOO_MAX_PIXELS")
+    monkeypatch.setenv("KERAZOO_MAX_PICTURE_BYTES", str(len(data) - 1))
+    with pytest.raises(PictureError, match=r"too large in bytes; .*KERAZOO_MAX_PICTURE_BYTES"):
+        open_picture(data)
+    with pytest.raises(ValueError, match="`max_pixels` must be a positive integer"):
+        open_picture(data, max_pixels=0)
+
+
+@pytest.mark.parametrize("side", [13_000, 20_000])
+def test_the_bound_of_pixels_by_default(side, recwarn):
+    """Headers alone: 13,000² would be 169 million pixels, and took 4.2 GB in 16 bits."""
+    data = _encode(Image.new("1", (side, 4)), "PNG")
+    header = data[16:24]
+    assert header == side.to_bytes(4, "big") + (4).to_bytes(4, "big")
+    chunk = b"IHDR" + side.to_bytes(4, "big") * 2 + data[24:29]
+    data = data[:12] + chunk + zlib.crc32(chunk).to_bytes(4, "big") + data[33:]
+    reason = f"{side:,} x {side:,} pixels; at most 134,217,728"
+    with pytest.raises(PictureError, match=reason):
+        open_picture(data)
+    assert not recwarn.list  # of Pillow, whose own bound is another
+    assert Image.MAX_IMAGE_PIXELS >= 2**26
+
+
+def test_sixteen_bits_of_grey_in_strips(monkeypatch):
+    levels = np.random.default_rng(0).integers(0, 65536, (37, 11)).astype("uint16")
+    data = _encode(Image.fromarray(levels), "PNG")
+    expected = np.rint(levels / 257).astype("uint8")
+    monkeypatch.setattr("kerazoo.pictures._STRIP", 50)
+    assert np.array_equal(np.asarray(open_picture(data))[..., 0], expected)

@@ -174,7 +174,7 @@ def test_dict_round_trip_through_json():
 
 
 def test_from_dict_names_unknown_keys():
-    with pytest.raises(ValueError, match=r"`record` must be a dict with keys.*\['crop_pct'\]"):
+    with pytest.raises(ValueError, match=r"Unknown `preprocessing key`.*Received: .*'crop_pct'"):
         Preprocessing.from_dict({"crop_pct": 0.875})
 
 

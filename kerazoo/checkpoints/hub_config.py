@@ -14,12 +14,14 @@ from typing import Any
 
 import numpy as np
 
+from kerazoo._bounds import CONFIG_BYTES
 from kerazoo._errors import invalid
+from kerazoo._files import read_regular
 from kerazoo.checkpoints.fetch.hub import fetch_hub
 from kerazoo.checkpoints.read.tensors import read_tensors
 from kerazoo.checkpoints.records import Checkpoint, all_checkpoints
 from kerazoo.checkpoints.timm_config import describe_timm, is_timm
-from kerazoo.checkpoints.weights import Weights, described, registered
+from kerazoo.checkpoints.weights import Weights, check_facts, described, registered
 
 HUB = "hf://"
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
@@ -39,7 +41,7 @@ def resolve_hub(address: str) -> Weights:
     config, commit = _read_config(address)
     tensors = functools.partial(_tensors, match["repo"], commit)
     if is_timm(config):
-        return Weights(address, tensors, **describe_timm(config))
+        return Weights(address, tensors, **describe_timm(config, address))
     pinned = f"{HUB}{match['repo']}@{commit}" if commit else address
     return described(pinned, tensors, config)
 
@@ -48,11 +50,7 @@ def resolve_folder(folder: Path) -> Weights | None:
     """The weights of a folder as `weights/*`; None where it is none."""
     if not is_repository(folder):
         return None
-    path = folder / CONFIG
-    try:
-        config = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
-        raise ValueError(f"`{path}` is not readable JSON ({error}).") from error
+    config = read_json(folder / CONFIG)
     check_config(config, str(folder))
     weights = folder / WEIGHTS
     return described(str(weights), functools.partial(read_tensors, weights), config)
@@ -71,9 +69,27 @@ def check_config(config: Mapping[str, Any], address: str) -> None:
     missing = [key for key in needed if key not in config]
     if missing:
         raise ValueError(f"The {CONFIG} of `{address}` lacks {', '.join(map(repr, missing))}.")
-    activation = config["arguments"].get("classifier_activation")
-    if activation is not None and not isinstance(activation, str):
-        raise invalid("classifier_activation", activation, "a name or None in a published config")
+    check_facts(address, config)
+
+
+def read_json(path: Path) -> Any:
+    """The value in a JSON file, which somebody else may have written.
+
+    Raises:
+        ValueError: It is none, or larger than any configuration.
+        OSError: It cannot be read.
+    """
+    return parse_json(read_regular(path, CONFIG_BYTES.value), str(path))
+
+
+def parse_json(raw: bytes, name: str) -> Any:
+    """The value that JSON stands for; `name` is for the `ValueError` where it is none."""
+    try:
+        if len(raw) > CONFIG_BYTES.value:
+            raise ValueError(f"too large; {CONFIG_BYTES}")
+        return json.loads(raw.decode("utf-8"))
+    except (ValueError, RecursionError) as error:  # RecursionError: brackets in brackets in …
+        raise ValueError(f"`{name}` is not readable JSON ({error}).") from error
 
 
 def _match(address: str) -> re.Match[str]:
@@ -100,7 +116,7 @@ def _read_config(address: str) -> tuple[dict[str, Any], str | None]:
     folder = path.parent.name  # snapshots/<commit>/config.json
     commit = folder if re.fullmatch("[0-9a-f]{40}", folder) else match["revision"]
     try:
-        config = json.loads(path.read_text("utf-8"))
+        config = read_json(path)
         known = is_timm(config) or config["library"] == "kerazoo"
     except (ValueError, KeyError, TypeError):
         known = False

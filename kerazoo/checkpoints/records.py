@@ -5,27 +5,26 @@ figures); `records/own.json` holds the checkpoints that kerazoo trained itself. 
 TensorFlow is imported here.
 """
 
-import dataclasses
 import functools
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import resources
 from types import MappingProxyType
 from typing import Any
 
+from kerazoo._checks import Rule, choice, flag, integer, number, optional, row, table, text
 from kerazoo._errors import invalid, unknown
+from kerazoo._fields import Record, field, record
 from kerazoo.checkpoints.fetch.integrity import Digest
 from kerazoo.preprocessing import Preprocessing
 
-SOURCES = ("hub", "url", "package")
-LAYOUTS = ("timm", "torchvision", "keras", "kerazoo", "espnetv2")
-PADDINGS = ("same", "symmetric")
 STANDARD_SIZE = 224
+_COMMIT = Rule("a full commit of 40 digits", lambda v: isinstance(v, str) and len(v) == 40)
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class Checkpoint(Record, keys="record key"):
     """What is known about one file of trained weights.
 
     Args:
@@ -52,56 +51,36 @@ class Checkpoint:
         notes: What else a reader should know.
     """
 
-    id: str
-    model: str
-    task: str
-    dataset: str
-    classes: int
-    labels: str | None
-    source: str
-    location: str
-    filename: str
-    revision: str | None
-    integrity: tuple[Digest, ...]
-    licence: str
-    non_commercial: bool
-    layout: str
-    padding: str
-    batch_norm_epsilon: float
-    preprocessing: Preprocessing
-    metrics: Mapping[str, Any] = field(default_factory=dict)
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-    default: bool = False
-    notes: str = ""
+    id: str = field(text())
+    model: str = field(text())
+    task: str = field(text())
+    dataset: str = field(text())
+    classes: int = field(integer())
+    labels: str | None = field(optional(text()))
+    source: str = field(choice("hub", "url", "package"))
+    location: str = field(text())
+    filename: str = field(text())
+    revision: str | None = field(optional(_COMMIT))
+    integrity: tuple[Digest, ...] = field(row(record(Digest), "a list of digests"))
+    licence: str = field(text())
+    non_commercial: bool = field(flag())
+    layout: str = field(choice("timm", "torchvision", "keras", "kerazoo", "espnetv2"))
+    padding: str = field(choice("same", "symmetric"))
+    batch_norm_epsilon: float = field(number(above=0))
+    preprocessing: Preprocessing = field(record(Preprocessing))
+    metrics: Mapping[str, Any] = field(table(fixed=True), {})
+    arguments: Mapping[str, Any] = field(table(fixed=True), {})
+    default: bool = field(flag(), False)
+    notes: str = field(text(least=0), "")
 
-    def __post_init__(self) -> None:
-        for name, accepted in (("source", SOURCES), ("layout", LAYOUTS), ("padding", PADDINGS)):
-            if getattr(self, name) not in accepted:
-                raise unknown(name, getattr(self, name), accepted)
+    def check_together(self) -> None:
         if self.default and self.non_commercial:
             raise invalid("default", True, f"False for non-commercial weights ({self.id})")
-        if self.revision is not None and len(self.revision) != 40:
-            raise invalid("revision", self.revision, "a full commit of 40 digits, or None")
-        for name in ("metrics", "arguments"):  # shared by every caller: nobody may change them
-            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
     @property
     def size(self) -> tuple[int, int]:
         """Height and width of the pictures it was trained for, in pixels."""
         return self.preprocessing.size
-
-    @classmethod
-    def from_dict(cls, record: Mapping[str, Any]) -> "Checkpoint":
-        """A record from its JSON form; an unknown or missing key raises `ValueError`."""
-        known = {f.name: f for f in dataclasses.fields(cls)}
-        needed = {n for n, f in known.items() if f.default is f.default_factory}
-        wrong = (set(record) - set(known)) | (needed - set(record))
-        if wrong:
-            raise invalid("record", sorted(wrong), f"a dict with just the keys {sorted(known)}")
-        values = dict(record)
-        values["integrity"] = tuple(Digest(**d) for d in values["integrity"])
-        values["preprocessing"] = Preprocessing.from_dict(values["preprocessing"])
-        return cls(**values)
 
 
 @functools.cache
@@ -111,8 +90,8 @@ def _registry() -> Mapping[str, Checkpoint]:
     for file in sorted(folder.iterdir(), key=lambda f: f.name):
         if not file.name.endswith(".json"):
             continue
-        for record in json.loads(file.read_text("utf-8"))["checkpoints"]:
-            checkpoint = Checkpoint.from_dict(record)
+        for facts in json.loads(file.read_text("utf-8"))["checkpoints"]:
+            checkpoint = Checkpoint.from_dict(facts)
             if checkpoint.id in registry:
                 raise invalid("id", checkpoint.id, f"unique among all records ({file.name})")
             registry[checkpoint.id] = checkpoint

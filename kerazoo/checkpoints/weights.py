@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from kerazoo._bounds import CLASSES
+from kerazoo._checks import is_int
 from kerazoo.checkpoints.fetch.checkpoint import fetch
 from kerazoo.checkpoints.read.tensors import read_tensors
 from kerazoo.checkpoints.records import Checkpoint, all_checkpoints
@@ -23,6 +25,7 @@ OF_THE_TASK = (
     "input_shape",
     "pooling",
 )
+SHOWN = 80  # characters of a wrong value that a complaint gives
 UNKNOWN = "unknown"  # the Hub's id of a licence that nobody stated
 
 
@@ -78,6 +81,68 @@ def registered(checkpoint: Checkpoint) -> Weights:
     )
 
 
+def check_facts(source: str, facts: Mapping[str, Any]) -> None:
+    """Raises `ValueError` where what is said of weights is not of the kind that it has to be.
+
+    Args:
+        source: Whose they are, for the message.
+        facts: As for `described`; those that are left out are not missed.
+    """
+    for name, (wanted, accepts) in _FACTS.items():
+        if name in facts and not accepts(facts[name]):
+            shown = repr(facts[name])
+            shown = shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}…"
+            raise ValueError(
+                f"What `{source}` says of itself is wrong: {name!r} must be {wanted}, not {shown}."
+            )
+    labels, classes = facts.get("labels"), facts.get("classes")
+    if isinstance(labels, list | tuple) and classes and len(labels) != classes:
+        raise ValueError(
+            f"What `{source}` says of itself is wrong: {classes} classes, {len(labels)} labels."
+        )
+
+
+def prepared(source: str, make: Callable[..., Preprocessing], *facts: Any) -> Preprocessing:
+    """`make(*facts)`; a complaint says whose preprocessing it is."""
+    try:
+        return make(*facts)
+    except (TypeError, ValueError, AttributeError) as error:
+        message = f"What `{source}` says of its preprocessing is wrong: {error}"
+        raise ValueError(message) from error
+
+
+def _is_count(value: Any) -> bool:
+    return value is None or (is_int(value) and 1 <= value <= CLASSES.value)
+
+
+def _are_names(value: Any) -> bool:
+    listed = isinstance(value, list | tuple) and all(isinstance(name, str) for name in value)
+    return value is None or listed or isinstance(value, str)
+
+
+def _are_arguments(value: Any) -> bool:
+    if not isinstance(value, Mapping):
+        return False
+    activation = value.get("classifier_activation")
+    return _is_count(value.get("classes")) and isinstance(activation, str | None)
+
+
+_TEXT = ("text or null", lambda value: isinstance(value, str | None))
+_FACTS: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "architecture": ("text", lambda value: isinstance(value, str)),
+    "arguments": (
+        "an object, its classifier_activation a name or null and its classes a positive integer "
+        f"({CLASSES.variable} bounds it)",
+        _are_arguments,
+    ),
+    "preprocessing": ("an object or null", lambda value: isinstance(value, Mapping | None)),
+    "classes": (f"a positive integer or null ({CLASSES.variable} bounds it)", _is_count),
+    "labels": ("a list of names, the name of a set or null", _are_names),
+    "licence": _TEXT,
+    "checkpoint": _TEXT,
+}
+
+
 def described(id: str, tensors: Callable[[], dict], facts: Mapping[str, Any]) -> Weights:
     """Those of a network that kerazoo stored, from what is stored of it.
 
@@ -85,7 +150,11 @@ def described(id: str, tensors: Callable[[], dict], facts: Mapping[str, Any]) ->
         id, tensors: As in `Weights`.
         facts: `architecture`, `arguments` and, where known, `preprocessing`, `classes`, `labels`,
             `licence` and `checkpoint`: a `config.json` of ours, or a `ModelInfo` as a dict.
+
+    Raises:
+        ValueError: One of them is of another kind, or asks for more than `kerazoo._bounds` grants.
     """
+    check_facts(id, facts)
     arguments, labels = dict(facts["arguments"]), facts.get("labels")
     task = {name: arguments.pop(name) for name in OF_THE_TASK if name in arguments}
     record = facts.get("preprocessing")
@@ -97,7 +166,7 @@ def described(id: str, tensors: Callable[[], dict], facts: Mapping[str, Any]) ->
         model=facts["architecture"],
         classes=None if headless else facts.get("classes") or task.get("classes"),
         labels=tuple(labels) if isinstance(labels, list) else labels,
-        preprocessing=Preprocessing.from_dict(record) if record else None,
+        preprocessing=prepared(id, Preprocessing.from_dict, record) if record else None,
         padding=arguments.pop("padding", None),
         batch_norm_epsilon=arguments.pop("batch_norm_epsilon", None),
         arguments=arguments,

@@ -7,6 +7,7 @@ classifier, preprocessing, features and loading are ours.
 import functools
 import inspect
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import keras
 
@@ -14,7 +15,7 @@ from kerazoo._errors import invalid
 from kerazoo._graph import replay
 from kerazoo.blocks._trunk import Trunk
 from kerazoo.blocks.conventions import Conventions
-from kerazoo.models._constructor import constructor
+from kerazoo.models._constructor import constructor, show_signature
 from kerazoo.models._model import ZooModel
 
 FIXED = ("padding", "batch_norm_epsilon", "stem_strides")
@@ -104,10 +105,9 @@ def application(
             return inner(*args, **kwargs)
 
         shown = [p for p in signature.parameters.values() if p.name not in FIXED]
-        outer.__signature__ = signature.replace(parameters=shown)
-        del outer.__wrapped__
-        outer.__annotations__ = {p.name: p.annotation for p in shown} | {"return": ZooModel}
-        outer.family = inner.family
-        return outer
+        made: Any = outer
+        made.family = inner.family
+        show_signature(made, signature.replace(parameters=shown))
+        return made
 
     return wrap

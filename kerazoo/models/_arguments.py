@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from kerazoo._bounds import check_classes, check_pixels
 from kerazoo._errors import invalid, unknown
 from kerazoo.layers.padding import PADDINGS
 
@@ -88,6 +89,7 @@ class Arguments:
 
         if self.classes is not None and (not is_int(self.classes) or self.classes < 1):
             raise invalid("classes", self.classes, "a positive integer")
+        check_classes("classes", self.classes or 1)
         rate = self.dropout_rate
         if rate is not None and not (isinstance(rate, int | float) and 0 <= rate < 1):
             raise invalid("dropout_rate", rate, "a number in [0, 1)")
@@ -114,4 +116,6 @@ def check_input_shape(shape: tuple, smallest: int) -> tuple[int | None, int | No
             raise invalid("input_shape", shape, rule)
     if not isinstance(channels, int) or channels < 1:
         raise invalid("input_shape", shape, rule + ", channels at least 1")
+    check_classes("input_shape", channels)
+    check_pixels("input_shape", (height or 1, width or 1))
     return height, width, channels

@@ -88,16 +88,21 @@ def constructor(
                 check_stored(model.info.checkpoint, family, create)
             return model
 
-        create.__signature__ = signature
-        del create.__wrapped__  # the builder gives a trunk: hints and editors would find that
-        create.__annotations__ = {
-            name: parameter.annotation for name, parameter in signature.parameters.items()
-        } | {"return": ZooModel}
-        create.__doc__ = documented(build, family)
-        create.family = family
-        return create
+        made: Any = create
+        made.__doc__ = documented(build, family)
+        made.family, made.builder = family, build
+        show_signature(made, signature)
+        return made
 
     return wrap
+
+
+def show_signature(create: Any, signature: inspect.Signature) -> None:
+    """What `help`, editors and `typing.get_type_hints` see of a constructor."""
+    create.__signature__ = signature
+    del create.__wrapped__  # the builder, which gives a trunk
+    shown = {name: parameter.annotation for name, parameter in signature.parameters.items()}
+    create.__annotations__ = {**shown, "return": ZooModel}
 
 
 def _signature(own: Mapping[str, inspect.Parameter], leading, defaults) -> inspect.Signature:

@@ -1,16 +1,20 @@
 """The class of every kerazoo network: a functional Keras model that remembers what it is."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 
+from kerazoo._checks import either, integer, optional, row, table, text
+from kerazoo._fields import Record, field, record
 from kerazoo._graph import cloned_from, remember_original
 from kerazoo.preprocessing import Preprocessing
 
+_MAP = row(integer(), "(stride, channels)", count=2)
+
 
 @dataclass(frozen=True)
-class ModelInfo:
+class ModelInfo(Record, keys="info key"):
     """What a network needs to be rebuilt, fed and read; it is saved with the model.
 
     Attributes:
@@ -28,35 +32,18 @@ class ModelInfo:
             Empty where there is none.
     """
 
-    architecture: str
-    arguments: dict[str, Any] = field(default_factory=dict)
-    preprocessing: Preprocessing | None = None
-    labels: str | tuple[str, ...] | None = None
-    checkpoint: str | None = None
-    omitted: tuple[str, ...] = ()
-    features: dict[str, tuple[int, int]] = field(default_factory=dict)
-    task: str = "classification"
-    head: tuple[str, ...] = ()
-    available: dict[str, tuple[int, int]] = field(default_factory=dict)
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON values; `from_dict` is the inverse."""
-        record = asdict(self)
-        record["preprocessing"] = self.preprocessing and self.preprocessing.to_dict()
-        return record
-
-    @classmethod
-    def from_dict(cls, record: dict[str, Any]) -> "ModelInfo":
-        record = dict(record)
-        if record.get("preprocessing"):
-            record["preprocessing"] = Preprocessing.from_dict(record["preprocessing"])
-        if isinstance(record.get("labels"), list):
-            record["labels"] = tuple(record["labels"])
-        for name in ("omitted", "head"):
-            record[name] = tuple(record.get(name, ()))
-        for name in ("features", "available"):
-            record[name] = {k: tuple(v) for k, v in record.get(name, {}).items()}
-        return cls(**record)
+    architecture: str = field(text())
+    arguments: dict[str, Any] = field(table(), {})
+    preprocessing: Preprocessing | None = field(optional(record(Preprocessing)), None)
+    labels: str | tuple[str, ...] | None = field(
+        optional(either(text(), row(text(least=0), "a list of names"))), None
+    )
+    checkpoint: str | None = field(optional(text()), None)
+    omitted: tuple[str, ...] = field(row(text(), "a list of names"), ())
+    features: dict[str, tuple[int, int]] = field(table(_MAP), {})
+    task: str = field(text(), "classification")
+    head: tuple[str, ...] = field(row(text(), "a list of names"), ())
+    available: dict[str, tuple[int, int]] = field(table(_MAP), {})
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")

@@ -31,8 +31,10 @@ def difference(network: Mapping[str, Any], rebuilt: Mapping[str, Any]) -> str | 
     orders = [{layer["name"]: i for i, layer in enumerate(each)} for each in layers]
     for one, other in zip(*layers, strict=True):
         where = f"its layer `{one['name']}`"
-        if one["class_name"] != other["class_name"]:
-            return f"{where} is of {one['class_name']}, not {other['class_name']}"
+        # `.h5` files put the package before the names of registered classes.
+        kinds = [layer["class_name"].rpartition(">")[2] for layer in (one, other)]
+        if kinds[0] != kinds[1]:
+            return f"{where} is of {kinds[0]}, not {kinds[1]}"
         if key := _differs(one["config"], other["config"]):
             return f"{where} has another `{key}`"
         calls = [_calls(x, order) for x, order in zip((one, other), orders, strict=True)]

@@ -85,4 +85,4 @@ def FLGCMobileNetV2(
     learning = _learning(
         conventions, lambda name: name.endswith("_project_conv"), groups, duplicate_top
     )
-    return MobileNetV2.__wrapped__(x, learning, stem_strides, alpha=alpha)
+    return MobileNetV2.builder(x, learning, stem_strides, alpha=alpha)

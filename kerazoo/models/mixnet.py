@@ -7,6 +7,7 @@ tensorflow/tpu `models/official/mnasnet/mixnet/mixnet_builder.py`.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from kerazoo._errors import invalid
 from kerazoo.blocks._trunk import Trunk
@@ -20,7 +21,7 @@ from kerazoo.blocks.inverted_residual import (
 from kerazoo.models._constructor import constructor
 
 # fmt: off
-_S = {"activation": "silu"}  # swish in stages 3 to 6
+_S: dict[str, Any] = {"activation": "silu"}  # swish in stages 3 to 6
 
 MIXNET_S = (
     Row(16,  1, 1, 1, (3,),              activation="relu"),

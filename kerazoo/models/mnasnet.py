@@ -5,6 +5,8 @@ https://arxiv.org/abs/1807.11626, figure 7; rows B1 and small as in the authors'
 tensorflow/tpu `models/official/mnasnet/mnasnet_models.py`.
 """
 
+from typing import Any
+
 from kerazoo.blocks._trunk import Trunk
 from kerazoo.blocks.conventions import conv_bn
 from kerazoo.blocks.inverted_residual import InvertedResidual as Row
@@ -17,7 +19,7 @@ from kerazoo.models._constructor import constructor
 from kerazoo.models._kernels import check_alpha
 
 # fmt: off
-_RE = {"activation": "relu"}  # plain ReLU, not ReLU6
+_RE: dict[str, Any] = {"activation": "relu"}  # plain ReLU, not ReLU6
 
 MNASNET_A1 = (  # filters, repeats, stride, expansion, kernels
     Row(16,  1, 1, 1, (3,), **_RE),

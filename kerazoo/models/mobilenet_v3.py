@@ -7,6 +7,7 @@ input and expansion.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import keras
 
@@ -23,9 +24,9 @@ from kerazoo.models._constructor import constructor
 from kerazoo.models._kernels import check_alpha
 
 # fmt: off
-_RE = {"activation": "relu"}
-_HS = {"activation": "hard_silu"}
-_SE = {  # of the expanded channels; always ReLU inside, whatever the block has
+_RE: dict[str, Any] = {"activation": "relu"}
+_HS: dict[str, Any] = {"activation": "hard_silu"}
+_SE: dict[str, Any] = {  # of the expanded channels; always ReLU inside, whatever the block has
     "squeeze": 0.25, "squeeze_from": "expanded",
     "squeeze_activation": "relu", "gate_activation": "hard_sigmoid",
 }

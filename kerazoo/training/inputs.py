@@ -160,16 +160,12 @@ def start_weights(recipe: Recipe) -> Weights | None:
 
 def recipe_preprocessing(recipe: Recipe, weights: Weights | None = None) -> Preprocessing:
     """That of the start weights, else of the data set, with the recipe's own keys on top."""
-    known = [f.name for f in dataclasses.fields(Preprocessing)]
-    for key in recipe.preprocessing:
-        if key not in known:
-            names = [f"preprocessing.{n}" for n in known]
-            raise unknown("recipe key", f"preprocessing.{key}", names)
     own = dict(recipe.preprocessing)
     if is_int(size := own.get("size")):
         own["size"] = (size, size)
     base = weights.preprocessing if weights else None
-    return Preprocessing.from_dict((base or _data_preprocessing(recipe)).to_dict() | own)
+    known = (base or _data_preprocessing(recipe)).to_dict()
+    return Preprocessing.from_dict(known | own, section="preprocessing", keys="recipe key")
 
 
 def _data_preprocessing(recipe: Recipe) -> Preprocessing:

@@ -141,7 +141,10 @@ def test_constructor_starts_a_fresh_head(model, tensors, tmp_path, caplog):
     with caplog.at_level(logging.INFO, "kerazoo"):
         other = kerazoo.create_model(ID, **{**SMALL, "weights": file, "classes": 5})
     assert [r.message for r in caplog.records] == [
-        f"The classifier starts fresh: {file} has 10 classes, the model 5."
+        f"The head starts fresh: {file} has 10 classes, the model 5.",
+        # Names of our own, with no run.json or config.json beside them.
+        "`w.safetensors` does not say how its pictures are prepared: they are taken as for "
+        "keras/mobilenet_v1_0.25_224; `like` (--like WEIGHTS_ID) says it.",
     ]
     np.testing.assert_array_equal(
         other.get_layer("stem_conv").kernel.numpy(), tensors["stem_conv/kernel"]

@@ -141,7 +141,7 @@ def record():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"lisence": "mit"}, r"just the keys .*Received: `record=\['lisence'\]`"),
+        ({"lisence": "mit"}, "Unknown `record key`. Did you mean 'licence'"),
         ({"source": "ftp"}, "Unknown `source`"),
         ({"layout": "tim"}, "Unknown `layout`. Did you mean 'timm'"),
         ({"padding": "valid"}, "Unknown `padding`"),
@@ -161,7 +161,7 @@ def test_a_wrong_record_is_refused(change, message):
 def test_missing_key_is_refused():
     incomplete = record()
     del incomplete["licence"]
-    with pytest.raises(ValueError, match=r"Received: `record=\['licence'\]`"):
+    with pytest.raises(ValueError, match="a record that says licence"):
         Checkpoint.from_dict(incomplete)
 
 

@@ -13,7 +13,7 @@ from kerazoo.checkpoints.layouts.espnetv2 import is_unused
 from kerazoo.checkpoints.read.tensors import read_tensors
 from kerazoo.checkpoints.records import checkpoints_for, default_checkpoint
 from kerazoo.models.espnetv2 import BASES, SCALES, ESPNetV2, table, widths
-from tests.models.parity import TOLERANCE, Reference, errors_on_jax
+from tests.models.parity import TOLERANCE, Reference
 from tests.processes import run_python
 
 SMALL = {"scale": 0.5, "weights": None, "classifier_activation": None}
@@ -248,8 +248,3 @@ def test_saved_model_in_a_fresh_process(tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[-1] == "espnetv2_s_0_5"
     np.testing.assert_allclose(np.load(tmp_path / "y.npy"), model(x), atol=1e-5)
-
-
-def test_jax_backend(tmp_path):
-    errors = errors_on_jax(tmp_path, {"espnetv2_s_0.5": "espnetv2_s_0_5"})
-    assert errors["espnetv2_s_0.5"] <= TOLERANCE

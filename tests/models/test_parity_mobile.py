@@ -82,7 +82,9 @@ def test_saved_model_in_a_fresh_process(tmp_path):
 
 
 def test_jax_backend(tmp_path):
+    # One process for all families: starting JAX takes longer than a network.
     pairs = {"tf_mixnet_s": "mixnet_s", "mobilenetv2_050": "mobilenet_v2_050"}
+    pairs["espnetv2_s_0.5"] = "espnetv2_s_0_5"
     errors = errors_on_jax(tmp_path, pairs)
     assert set(errors) == set(pairs)
     assert max(errors.values()) <= TOLERANCE, errors

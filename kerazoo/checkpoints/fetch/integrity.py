@@ -5,7 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from kerazoo._checks import choice, text
 from kerazoo._errors import invalid, unknown
+from kerazoo._fields import Record, field
 
 # Hex digits of each kind; a prefix is what torch.hub writes into its file names.
 _LENGTHS = {
@@ -17,7 +19,7 @@ _LENGTHS = {
 
 
 @dataclass(frozen=True)
-class Digest:
+class Digest(Record):
     """One digest of a file.
 
     Args:
@@ -26,15 +28,13 @@ class Digest:
         value: Lower-case hexadecimal digits.
     """
 
-    kind: str
-    value: str
+    kind: str = field(choice(*_LENGTHS))
+    value: str = field(text())
 
-    def __post_init__(self) -> None:
-        if self.kind not in _LENGTHS:
-            raise unknown("kind", self.kind, _LENGTHS)
+    def check_together(self) -> None:
         low, high = _LENGTHS[self.kind]
         value = self.value
-        hexadecimal = isinstance(value, str) and set(value) <= set("0123456789abcdef")
+        hexadecimal = set(value) <= set("0123456789abcdef")
         if not hexadecimal or not low <= len(value) <= high:
             digits = f"{low}" if low == high else f"{low} to {high}"
             raise invalid("value", value, f"{digits} lower-case hexadecimal digits ({self.kind})")

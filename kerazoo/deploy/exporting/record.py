@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo import __version__
+from kerazoo._checks import integer, optional, row, table, text
 from kerazoo._errors import invalid
+from kerazoo._fields import Record, field, record
 from kerazoo._files import public_name
 from kerazoo.inference import picture_preprocessing
 from kerazoo.preprocessing import Preprocessing
@@ -18,7 +20,7 @@ ASSET = Path("assets.extra") / "kerazoo.json"  # TensorFlow leaves that folder t
 
 
 @dataclass(frozen=True)
-class ExportRecord:
+class ExportRecord(Record, keys="record key"):
     """The JSON that lies beside (SavedModel: inside) an exported network.
 
     Attributes:
@@ -38,36 +40,29 @@ class ExportRecord:
         kerazoo: Version that wrote this.
     """
 
-    format: str
-    precision: str
-    model: str
-    architecture: str | None
-    checkpoint: str | None
-    target: str | None
-    input_shape: tuple[int | None, ...]
-    task: str
-    outputs: dict[str, str]
-    labels: tuple[str, ...]
-    preprocessing: Preprocessing | None = None
-    calibration: int | None = None
-    kerazoo: str = __version__
+    format: str = field(text())
+    precision: str = field(text())
+    model: str = field(text())
+    architecture: str | None = field(optional(text()))
+    checkpoint: str | None = field(optional(text()))
+    target: str | None = field(optional(text()))
+    input_shape: tuple[int | None, ...] = field(row(optional(integer()), "a list of sizes"))
+    task: str = field(text())
+    outputs: dict[str, str] = field(table(text()))
+    labels: tuple[str, ...] = field(row(text(least=0), "a list of names"))
+    preprocessing: Preprocessing | None = field(optional(record(Preprocessing)), None)
+    calibration: int | None = field(optional(integer()), None)
+    kerazoo: str = field(text(), __version__)
 
     def to_json(self) -> str:
         """Indented JSON."""
-        values = dataclasses.asdict(self)
-        values["preprocessing"] = self.preprocessing and self.preprocessing.to_dict()
-        return json.dumps(values, indent=1, ensure_ascii=False) + "\n"
+        return json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> "ExportRecord":
         """The inverse of `to_json`; keys of later versions are ignored."""
         known = {field.name for field in dataclasses.fields(cls)}
-        values = {k: v for k, v in json.loads(text).items() if k in known}
-        for key in ("input_shape", "labels"):
-            values[key] = tuple(values[key])
-        if values.get("preprocessing"):
-            values["preprocessing"] = Preprocessing.from_dict(values["preprocessing"])
-        return cls(**values)
+        return cls.from_dict({k: v for k, v in json.loads(text).items() if k in known})
 
 
 def record_path(path: Path) -> Path:

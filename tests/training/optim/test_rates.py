@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from kerazoo.tasks import get_task
 from kerazoo.training.optim import optimizers, rates
 from kerazoo.training.recipe import load_recipe
 
@@ -119,7 +120,7 @@ def test_l2_pulls_kernels_by_its_factor():
 
 
 def test_label_smoothing():
-    loss = optimizers.make_loss(recipe(optimizer__label_smoothing=0.2))
+    loss = get_task("classification").loss(recipe(optimizer__label_smoothing=0.2))
     logits = np.array([[2.0, 0.0]], "float32")
     log_p = logits - np.log(np.exp(logits).sum())
     assert float(loss(np.array([[1.0, 0.0]], "float32"), logits)) == pytest.approx(
