@@ -157,7 +157,7 @@ def _ask(url: str, folder: Path) -> _Facts:
     except urllib.error.HTTPError as error:
         if error.code in (403, 405, 501):  # some servers answer GET alone
             return _Facts()
-        raise DownloadError(f"The server refused {url} ({status_words(error.code)}).") from error
+        raise _refusal(url, error.code) from error
     except (OSError, ValueError) as error:
         raise DownloadError(
             f"Cannot reach {url} ({first_line(error)}), and it is not in the cache {folder}: "
@@ -170,6 +170,10 @@ def _ask(url: str, folder: Path) -> _Facts:
     except ValueError:
         md5 = None  # no digest; the size is checked all the same
     return _Facts(int(length) if length and length.isdecimal() else None, md5)
+
+
+def _refusal(url: str, status: int) -> DownloadError:
+    return DownloadError(f"The server refused {url} (HTTP {status}): {status_words(status)}.")
 
 
 @contextlib.contextmanager
@@ -197,7 +201,7 @@ def _get(url: str, part: Path, size: int | None) -> str | None:
             size = answer.length if size is None else size
             arrived = _copy(answer, part, size, end)
     except urllib.error.HTTPError as error:
-        raise DownloadError(f"The server refused {url} ({status_words(error.code)}).") from error
+        raise _refusal(url, error.code) from error
     except _StorageError as error:
         reason = storage_words(error.cause, part.parent, "KERAS_HOME")
         raise DownloadError(f"Cannot store {url}: {reason}.") from error
