@@ -161,7 +161,7 @@ def _refusal(file: _HubFile, error: Any) -> Exception:
     status = error.response.status_code
     if status >= 500 or status in (408, 429):
         return _UnavailableError(
-            f"{constants.ENDPOINT} does not give {file} ({status_words(status)})"
+            f"{constants.ENDPOINT} does not give {file} (HTTP {status}: {status_words(status)})"
         )
     kinds = {
         errors.GatedRepoError: "its owner must grant access first, on its page",

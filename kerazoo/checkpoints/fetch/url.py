@@ -197,6 +197,8 @@ def _get(url: str, part: Path, size: int | None) -> str | None:
     end = time.monotonic() + patience(size)
     request = urllib.request.Request(url, headers={"Accept-Encoding": "identity"})
     try:
+        with _storing():  # before anything is sent: where it cannot be kept, nothing need be
+            part.touch()
         with within(DEADLINE, lambda: urllib.request.urlopen(request, timeout=_STALL)) as answer:
             size = answer.length if size is None else size
             arrived = _copy(answer, part, size, end)
@@ -233,8 +235,6 @@ def _copy(answer: Any, part: Path, size: int | None, end: float) -> int:
 
     arrived, shown = 0, sys.stderr.isatty()
     with tqdm(total=size, unit="B", unit_scale=True, disable=not shown, leave=False) as bar:
-        with _storing(), open(part, "wb"):
-            pass
         while piece := answer.read1(_PIECE):
             arrived += len(piece)
             if size is not None and arrived > size:
