@@ -41,7 +41,7 @@ def status_words(status: int) -> str:
         429: "too many requests came from here: wait a while, or log in",
     }
     other = "the server has a fault of its own; try again later" if status >= 500 else "refused"
-    return f"HTTP {status}: {words.get(status, other)}"
+    return words.get(status, other)
 
 
 def storage_words(error: OSError, folder: object, variable: str) -> str:

@@ -161,7 +161,7 @@ def _refusal(file: _HubFile, error: Any) -> Exception:
     status = error.response.status_code
     if status >= 500 or status in (408, 429):
         return _UnavailableError(
-            f"{constants.ENDPOINT} does not give {file} ({status_words(status)})"
+            f"{constants.ENDPOINT} does not give {file} (HTTP {status}: {status_words(status)})"
         )
     kinds = {
         errors.GatedRepoError: "its owner must grant access first, on its page",
@@ -170,8 +170,9 @@ def _refusal(file: _HubFile, error: Any) -> Exception:
         errors.EntryNotFoundError: "no such file in it",
     }
     reason = next((text for kind, text in kinds.items() if isinstance(error, kind)), None)
-    words = f"HTTP {status}): {reason}" if reason else f"{status_words(status)})"
-    return DownloadError(f"The Hub refused {file} ({words}.")
+    return DownloadError(
+        f"The Hub refused {file} (HTTP {status}): {reason or status_words(status)}."
+    )
 
 
 def _bar_that_counts(size: int | None) -> Any:

@@ -157,7 +157,7 @@ def _ask(url: str, folder: Path) -> _Facts:
     except urllib.error.HTTPError as error:
         if error.code in (403, 405, 501):  # some servers answer GET alone
             return _Facts()
-        raise DownloadError(f"The server refused {url} ({status_words(error.code)}).") from error
+        raise _refusal(url, error.code) from error
     except (OSError, ValueError) as error:
         raise DownloadError(
             f"Cannot reach {url} ({first_line(error)}), and it is not in the cache {folder}: "
@@ -170,6 +170,10 @@ def _ask(url: str, folder: Path) -> _Facts:
     except ValueError:
         md5 = None  # no digest; the size is checked all the same
     return _Facts(int(length) if length and length.isdecimal() else None, md5)
+
+
+def _refusal(url: str, status: int) -> DownloadError:
+    return DownloadError(f"The server refused {url} (HTTP {status}): {status_words(status)}.")
 
 
 @contextlib.contextmanager
@@ -193,11 +197,13 @@ def _get(url: str, part: Path, size: int | None) -> str | None:
     end = time.monotonic() + patience(size)
     request = urllib.request.Request(url, headers={"Accept-Encoding": "identity"})
     try:
+        with _storing():  # before anything is sent: where it cannot be kept, nothing need be
+            part.touch()
         with within(DEADLINE, lambda: urllib.request.urlopen(request, timeout=_STALL)) as answer:
             size = answer.length if size is None else size
             arrived = _copy(answer, part, size, end)
     except urllib.error.HTTPError as error:
-        raise DownloadError(f"The server refused {url} ({status_words(error.code)}).") from error
+        raise _refusal(url, error.code) from error
     except _StorageError as error:
         reason = storage_words(error.cause, part.parent, "KERAS_HOME")
         raise DownloadError(f"Cannot store {url}: {reason}.") from error
@@ -229,8 +235,6 @@ def _copy(answer: Any, part: Path, size: int | None, end: float) -> int:
 
     arrived, shown = 0, sys.stderr.isatty()
     with tqdm(total=size, unit="B", unit_scale=True, disable=not shown, leave=False) as bar:
-        with _storing(), open(part, "wb"):
-            pass
         while piece := answer.read1(_PIECE):
             arrived += len(piece)
             if size is not None and arrived > size:

@@ -129,7 +129,7 @@ def test_each_refusal_of_an_address_has_its_own_sentence(hub, url, method, statu
     if (method, status) == ("HEAD", 403):  # a server that answers GET alone
         assert fetch_url(url, NAME).read_bytes() == DATA
         return
-    with pytest.raises(DownloadError, match=rf"refused .*HTTP {status}: .*{WORDS[status]}"):
+    with pytest.raises(DownloadError, match=rf"refused .*HTTP {status}\): .*{WORDS[status]}"):
         fetch_url(url, NAME)
 
 
