@@ -208,8 +208,9 @@ def _found(text: str, weights: Any, size: int | None, like: str | None) -> tuple
     if any(c.id == text for c in all_checkpoints()) or text.startswith(HUB):
         found = resolve(text, None, like=like)
         if found.model is None:
+            what = f"is {found.origin}" if found.origin else "does not say which network it is for"
             raise ValueError(
-                f"`{text}` does not say which network it is for: name the kerazoo model, as in "
+                f"`{text}` {what}: name the kerazoo model, as in "
                 f"`kerazoo.create_model(MODEL, weights={text!r})` or `--weights {text}`."
             )
         return found.model, found

@@ -31,8 +31,10 @@ def describe_timm(config: Mapping[str, Any], address: str) -> dict[str, Any]:
     classes = config.get("num_classes", record.get("num_classes")) or None
     labels = config.get("label_names") or ("imagenet" if classes == 1000 else None)
     check_facts(address, {"classes": classes, "labels": labels})
-    from_tensorflow = config["architecture"].startswith("tf_")
+    architecture = config["architecture"]
+    from_tensorflow = architecture.startswith("tf_")
     return {
+        "origin": f"timm's `{architecture}`",
         "classes": classes,
         "labels": tuple(labels) if isinstance(labels, list) else labels,
         "preprocessing": prepared(address, _preprocessing, record),

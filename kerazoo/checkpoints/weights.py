@@ -37,6 +37,7 @@ class Weights:
         id: For messages, `ModelInfo.checkpoint` and `weights=`.
         tensors: Fetches, verifies and reads them: `{name: array}`.
         model: Id of the network that they are for, where they say so.
+        origin: The network in the words of another library, where that is all they say.
         classes, labels, preprocessing, padding, batch_norm_epsilon: As in
             `kerazoo.checkpoints.records.Checkpoint`.
         arguments: Further constructor arguments of the trunk that they need.
@@ -48,6 +49,7 @@ class Weights:
     id: str
     tensors: Callable[[], dict[str, np.ndarray]]
     model: str | None = None
+    origin: str = ""
     classes: int | None = None
     labels: str | tuple[str, ...] | None = None
     preprocessing: Preprocessing | None = None

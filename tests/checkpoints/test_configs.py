@@ -50,7 +50,10 @@ def test_the_whole_one_is_read(folder):
         ({"preprocessing": "x"}, "'preprocessing' must be an object or null, not 'x'"),
         ({"preprocessing": {"size": [10**6, 10**6]}}, "`size` must be of fewer pixels: at most 16"),
         ({"preprocessing": {"crop_fraction": 1e-6}}, "`crop_fraction` must be larger"),
-        ({"preprocessing": {"crop_fraction": "x"}}, "`crop_fraction` must be a number in"),
+        (
+            {"preprocessing": {"crop_fraction": "x"}},
+            "`crop_fraction` must be a number above 0 and at most 1",
+        ),
         ({"preprocessing": {"mean": ["a"] * 3}}, "`mean` must be three finite numbers"),
         ({"classes": 10**9}, r"'classes' must be a positive integer or null \(KERAZOO_MAX_CLASSES"),
         ({"classes": "2"}, "'classes' must be a positive integer"),
