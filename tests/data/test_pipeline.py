@@ -252,5 +252,5 @@ def test_complaints():
     model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten()])
     with raises("split", "a split already"):
         evaluate(model, source, "test", preprocessing=SMALL)
-    with raises("data_dir", "by name"):
+    with raises("data", "a TFDS name together with"):
         evaluate(model, "cifar10", preprocessing=SMALL)
