@@ -200,9 +200,15 @@ def _text(what: Any) -> str:
 
 def _found(text: str, weights: Any, size: int | None, like: str | None) -> tuple[str, Weights]:
     """Id of the model, and its weights."""
+
+    def own(id: str) -> str:
+        return get_entry(id).weights_of
+
     if text in catalogue():
-        wanted = "imagenet" if weights is None else weights
-        return text, resolve(wanted, get_entry(text).weights_of, size, like)
+        found = resolve("imagenet" if weights is None else weights, own(text), size, like)
+        if found.model in catalogue() and own(found.model) != own(text):
+            raise invalid("weights", str(weights), f"those of {text}: they are of {found.model}")
+        return text, found
     if weights is not None:
         raise invalid("weights", str(weights), f"left out: {text} has weights of its own")
     if any(c.id == text for c in all_checkpoints()) or text.startswith(HUB):
