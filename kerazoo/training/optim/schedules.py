@@ -252,8 +252,9 @@ def _rate_of(schedule) -> Callable[[int], float]:
 
 
 def _rising(milestones) -> tuple[int, ...]:
-    given = tuple(milestones) if isinstance(milestones, Sequence) else (None,)
-    whole = all(is_int(m) and m > 0 for m in given)
-    if isinstance(milestones, str) or not whole or list(given) != sorted(set(given)):
+    listed = isinstance(milestones, Sequence) and not isinstance(milestones, str)
+    given = tuple(milestones) if listed else ()
+    whole = listed and all(is_int(m) and m > 0 for m in given)
+    if not whole or list(given) != sorted(set(given)):
         raise invalid("milestones", milestones, "a list of positive integers in rising order")
     return given
