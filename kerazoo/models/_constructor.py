@@ -120,17 +120,17 @@ def _signature(own: Mapping[str, inspect.Parameter], leading, defaults) -> inspe
     return inspect.Signature([parameters[n] for n in order], return_annotation=ZooModel)
 
 
-def _create(build, family: Family, given: Arguments) -> ZooModel:
-    given.check()
-    if given.output_stride is not None and not family.dilates:
+def _create(build, family: Family, arguments: Arguments) -> ZooModel:
+    arguments.check()
+    if arguments.output_stride is not None and not family.dilates:
         rule = f"None: the strides of `{build.__name__}` are fixed"
-        raise invalid("output_stride", given.output_stride, rule)
-    architecture = _architecture(family, given.extras)
-    rows = given.input_shape[0] if given.input_shape else None
-    checkpoint = resolve(given.weights, architecture, rows, given.like)
-    decided = None not in (given.padding, given.batch_norm_epsilon)
-    explicit_classes = given.classes is not None
-    arguments = _settle(given, family, checkpoint)
+        raise invalid("output_stride", arguments.output_stride, rule)
+    architecture = _architecture(family, arguments.extras)
+    rows = arguments.input_shape[0] if arguments.input_shape else None
+    checkpoint = resolve(arguments.weights, architecture, rows, arguments.like)
+    decided = None not in (arguments.padding, arguments.batch_norm_epsilon)
+    explicit_classes = arguments.classes is not None
+    arguments = _settle(arguments, family, checkpoint)
     preprocessing = checkpoint.preprocessing if checkpoint else None
     if preprocessing is None and arguments.include_preprocessing:
         preprocessing = default_preprocessing(architecture, size=rows) or Preprocessing()
@@ -142,6 +142,8 @@ def _create(build, family: Family, given: Arguments) -> ZooModel:
     if preprocessing is not None and arguments.include_preprocessing:
         for layer in preprocessing.keras_layers(channels):
             x = layer(x)
+    # `_settle` has decided them.
+    assert arguments.padding is not None and arguments.batch_norm_epsilon is not None
     conventions = Conventions(
         arguments.padding,
         arguments.batch_norm_epsilon,
@@ -178,18 +180,7 @@ def _architecture(family: Family, extras: Mapping[str, Any]) -> str:
     return own
 
 
-@dataclass(frozen=True)
-class _Settled(Arguments):
-    """Arguments of which none is None that stands for the checkpoint's or the family's."""
-
-    classes: int
-    dropout_rate: float
-    padding: str
-    batch_norm_epsilon: float
-    stem_strides: int
-
-
-def _settle(arguments: Arguments, family: Family, checkpoint) -> _Settled:
+def _settle(arguments: Arguments, family: Family, checkpoint) -> Arguments:
     """Replace every None that means "the checkpoint's, else the family's"."""
     default = {
         "classes": family.classes,
@@ -214,11 +205,12 @@ def _settle(arguments: Arguments, family: Family, checkpoint) -> _Settled:
         name: default[name] if value is None and name in default else value
         for name, value in given.items()
     }
-    return _Settled(**values)
+    return Arguments(**values)
 
 
-def _inputs(arguments: _Settled, family: Family, preprocessing):
+def _inputs(arguments: Arguments, family: Family, preprocessing):
     """The tensor that the network starts from, and the input of the Keras model."""
+    assert arguments.stem_strides is not None  # `_settle` has decided
     smallest = family.stride // (2 // arguments.stem_strides)
     shape = arguments.input_shape
     if arguments.input_tensor is not None:

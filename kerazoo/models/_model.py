@@ -86,8 +86,9 @@ class ZooModel(keras.Model):
 def _remembered(model: keras.Model, outputs: Any) -> Any:
     """The info of the network that `model` is a clone of, or None."""
     original = cloned_from(outputs)
-    same = original is not None and _layer_names(original) == _layer_names(model)
-    return original.info if same else None
+    if original is None or _layer_names(original) != _layer_names(model):
+        return None
+    return original.info
 
 
 def _layer_names(model: keras.Model) -> list[str]:

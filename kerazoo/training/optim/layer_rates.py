@@ -14,7 +14,6 @@ import keras
 
 from kerazoo._errors import invalid
 
-
 if TYPE_CHECKING:  # it is mixed into classes of optimizers
     _Base = keras.optimizers.Optimizer
 else:
