@@ -127,7 +127,7 @@ def preprocessing_of(model_or_weights: Any) -> Preprocessing:
     else:
         info = getattr(model_or_weights, "info", None)
         found = getattr(info, "preprocessing", None)
-        inside = found and info.arguments.get("include_preprocessing")
+        inside = info is not None and found and info.arguments.get("include_preprocessing")
     if not isinstance(found, Preprocessing):
         rule = "a kerazoo model, a model id, the id of registered weights, or a Preprocessing"
         raise invalid("model_or_weights", model_or_weights, rule)

@@ -108,6 +108,7 @@ def output_batches(
     _check_counts(batch_size, limit)
     predictor = open_predictor(what, preprocessing=preprocessing)
     _check_fits(predictor, source)
+    assert predictor.preprocessing is not None  # `_check_fits` has raised otherwise
     total = min(source.count, limit or source.count)
     batches = evaluation_batches(
         source, predictor.preprocessing, batch_size, total, on_corrupt=on_corrupt

@@ -73,7 +73,7 @@ def decode_predictions(
     ]
 
 
-def _names(classes: int, model: Any, labels: str | Sequence[str] | None) -> Sequence[str]:
+def _names(classes: int, model: Any, labels: str | Sequence[str] | None) -> tuple[str, ...]:
     if model is not None and labels is not None:
         raise invalid("labels", labels, "None where `model` is given")
     if model is not None:

@@ -145,8 +145,8 @@ class Predictor:
         batches = self._batches(self._listed(pictures), skip)
         return (
             pair
-            for items, *found in batches
-            for pair in zip(items, self._decode(*found, how), strict=True)
+            for items, placements, outputs in batches
+            for pair in zip(items, self._decode(placements, outputs, how), strict=True)
         )
 
     def predict(self, pictures: Any, **how: Any) -> list[Any]:
@@ -204,6 +204,7 @@ class Predictor:
             pool.shutdown(cancel_futures=True)
 
     def _read(self, item: Any) -> tuple[Placement, np.ndarray]:
+        assert self.preprocessing is not None  # `_listed` has raised otherwise
         picture = as_picture(item)
         placement = self.preprocessing.place(picture.height, picture.width)
         return placement, self.preprocessing.from_pil(picture)

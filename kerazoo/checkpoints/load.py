@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from kerazoo._layer_facts import CONVOLUTION, torch_axes
-from kerazoo.checkpoints.layouts.layout import IGNORED, OWN, find_layout, unknown_names
+from kerazoo.checkpoints.layouts.layout import OWN, find_layout, unknown_names
 from kerazoo.checkpoints.weights import Weights
 
 log = logging.getLogger("kerazoo")
@@ -89,7 +89,8 @@ def _match(
     plan: dict[str, np.ndarray | None] = {}
     left = []
     for name, path in translation.items():
-        if path is IGNORED or _is_state(name) or path.startswith(tuple(omitted)):
+        # None is `layout.IGNORED`.
+        if path is None or _is_state(name) or path.startswith(tuple(omitted)):
             continue
         path = by_index.get(path, path)
         if path not in variables or path in plan:
@@ -116,7 +117,9 @@ def _unfold(model: Any, plan: dict[str, np.ndarray | None]) -> None:
     if not here or any(f"{layer.name}/{part}" in plan for layer in norms for part in rest):
         return
     for layer in here:
-        shape = plan[f"{layer.name}/beta"].shape
+        beta = plan[f"{layer.name}/beta"]
+        assert beta is not None  # what has been matched so far are arrays
+        shape = beta.shape
         plan[f"{layer.name}/gamma"] = np.ones(shape, "float32")
         plan[f"{layer.name}/moving_mean"] = np.zeros(shape, "float32")
         plan[f"{layer.name}/moving_variance"] = np.full(shape, 1 - layer.epsilon, "float32")

@@ -63,8 +63,9 @@ def default_preprocessing(model: str | None, size: Any = None) -> Preprocessing 
 def stored_info(path: Path) -> dict[str, Any] | None:
     """The `ModelInfo`, as a dict, of a network of ours in a `.keras` or `.h5` file; else None."""
     info = (stored_config(path) or {}).get("info")
-    known = isinstance(info, dict) and isinstance(info.get("architecture"), str)
-    return info if known and isinstance(info.get("arguments"), dict) else None
+    if not isinstance(info, dict) or not isinstance(info.get("architecture"), str):
+        return None
+    return info if isinstance(info.get("arguments"), dict) else None
 
 
 def is_stored_model(path: Path) -> bool:
@@ -167,7 +168,9 @@ def _as_before(path: Path, model: str, size: Any, layout: Layout) -> Weights:
 
 
 def _default(model: str | None, size: Any) -> Checkpoint | None:
-    found = any(c.default and c.dataset == "imagenet" for c in checkpoints_for(model or ""))
+    if model is None:
+        return None
+    found = any(c.default and c.dataset == "imagenet" for c in checkpoints_for(model))
     return default_checkpoint(model, "imagenet", size) if found else None
 
 

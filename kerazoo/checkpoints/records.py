@@ -147,6 +147,6 @@ def default_checkpoint(
             )
         raise unknown("weights", dataset, accepted)
     wanted = (size, size) if isinstance(size, int) else tuple(size) if size else None
-    by_size = {c.size: c for c in found}
+    by_size: dict[Any, Checkpoint] = {c.size: c for c in found}
     standard = (STANDARD_SIZE, STANDARD_SIZE)
     return by_size.get(wanted) or by_size.get(standard) or by_size[max(by_size)]

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from kerazoo._errors import invalid, unknown
 from kerazoo.checkpoints.hub_config import HUB, resolve_hub
@@ -14,6 +14,21 @@ from kerazoo.checkpoints.records import (
     default_checkpoint,
 )
 from kerazoo.checkpoints.weights import Weights, registered
+
+
+@overload
+def resolve(
+    weights: None, model: str | None, size: Any = None, like: str | None = None
+) -> None: ...
+
+
+@overload
+def resolve(
+    weights: Weights | str | os.PathLike,
+    model: str | None,
+    size: Any = None,
+    like: str | None = None,
+) -> Weights: ...
 
 
 def resolve(

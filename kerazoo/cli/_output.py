@@ -21,8 +21,9 @@ _CONTROL = ("Cc", "Cs", "Zl", "Zp")  # Cs: bytes of a file's name that are no UT
 def prepare_output() -> None:
     """Makes stdout and stderr take any text, whatever the console's encoding."""
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
 
 
 def shown(text: Any) -> str:
@@ -63,7 +64,7 @@ def say(*lines: Any) -> None:
         print(shown(line))
 
 
-def complain(message: str) -> None:
+def complain(message: Any) -> None:
     """One line on stderr, whatever the message holds."""
     line = f"kerazoo: {shown(' '.join(str(message).split()))}"
     if "tqdm" in sys.modules:  # there may be a bar on the line: it steps aside

@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _photographs() -> list[Path]:
     spec = importlib.util.find_spec("skimage")  # finds the folder without importing the package
-    if spec is None:
+    if spec is None or spec.submodule_search_locations is None:
         raise ImportError('the demo needs scikit-image: pip install "kerazoo[demo]"')
     folder = Path(spec.submodule_search_locations[0]) / "data"
     return [folder / name for name in PHOTOGRAPHS]

@@ -61,6 +61,8 @@ def small_batches(
     """
     count, steps = source.count, source.count // batch_size
     order, shifts = branches
+    fetch = source.fetch
+    assert fetch is not None  # `is_small` has asked for it
 
     def one_epoch(number: tf.Tensor) -> tf.data.Dataset:
         key = fold_in(order, number)
@@ -76,7 +78,7 @@ def small_batches(
         return tf.data.Dataset.range(first, steps).map(at)
 
     def load(index: tf.Tensor, draws: tf.Tensor) -> tuple[tf.Tensor, Any]:
-        pictures, targets = source.fetch(index)
+        pictures, targets = fetch(index)
         pictures = _shifted(pictures, draws, record)
         if final.size != preprocessing.size:
             pictures = scaled(pictures, final)

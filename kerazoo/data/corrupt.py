@@ -1,6 +1,6 @@
 """Pictures that cannot be decoded: counted and named, while the pipeline goes on."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,13 +84,16 @@ def find_corrupt(source: Source, limit: int | None = None) -> list[Corrupt]:
     return tally.corrupt()
 
 
-def explain(source: Source, indices: Sequence[int]) -> list[Corrupt]:
+def explain(source: Source, indices: Iterable[int]) -> list[Corrupt]:
     """Tries to decode some pictures again; returns those that fail, with TensorFlow's reason."""
     found = []
     wanted = [int(i) for i in indices]
     for index, data in _raw(source, wanted):
         try:
-            decode_other(source.fetch(index)[0] if data is None else data)
+            if data is None:
+                assert source.fetch is not None  # `_raw` gives data where it is
+                data = source.fetch(index)[0]
+            decode_other(data)
         except tf.errors.OpError as error:
             name = source.picture_name(index)
             found.append(Corrupt(index, name, _reason(error.message)))

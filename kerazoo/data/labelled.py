@@ -45,6 +45,6 @@ def check_all_classes(argument: str, value: Any, labels: np.ndarray, classes: Se
     """Raises `ValueError` on `argument` unless every class occurs among `labels`."""
     counts = np.bincount(labels, minlength=len(classes))
     if not counts.all():
-        empty = [classes[i] for i in np.flatnonzero(counts == 0)]
+        empty = [classes[int(i)] for i in np.flatnonzero(counts == 0)]
         rule = f"a set with pictures of every class; none of {', '.join(map(repr, empty[:5]))}"
         raise invalid(argument, str(value), rule)

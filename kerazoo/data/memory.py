@@ -62,5 +62,6 @@ def in_memory(source: Source, rounding: str = "round") -> Source:
         raise picture_error(found) from error
     stacked = tf.nest.map_structure(lambda *each: np.stack(each), *targets)
     get_task(source.task).check_targets(stacked, source)
+    assert pictures is not None  # there were targets
     dataset, fetch = array_rows(pictures, stacked)
     return dataclasses.replace(source, pictures=dataset, encoded=False, fetch=fetch)

@@ -47,6 +47,7 @@ def open_source(
         return csv_source(text, split, **options)
     if kind == "folder":
         return folder_source(text, split, **options)
+    assert data_dir is not None  # else `_kind` finds no TFDS set
     return tfds_source(text, split, data_dir=data_dir, shards=shards)
 
 
@@ -63,6 +64,7 @@ def split_names(
     """
     text, kind = os.fspath(data), _kind(data, data_dir)
     if kind == "tfds":
+        assert data_dir is not None  # else `_kind` finds no TFDS set
         return tuple(tfds_splits(text, data_dir))
     return csv_splits(text) if kind == "csv" else folder_splits(text)
 

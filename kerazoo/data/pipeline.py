@@ -118,7 +118,7 @@ def training_data(
     augmentation = augmentation or Augmentation()
     _check(source, batch_size, seed, epoch, step, on_corrupt, shuffle_buffer)
     _check_task(source, augmentation)
-    steps, parallel = source.count // batch_size, parallel or tf.data.AUTOTUNE
+    steps, calls = source.count // batch_size, parallel or tf.data.AUTOTUNE
     root, tally = tf.constant([seed, 0], tf.int64), Tally(source)
     final = preprocessing.with_size(size) if size else preprocessing
     augmenter = Augmenter(augmentation, final)
@@ -132,19 +132,19 @@ def training_data(
             (epoch, step),
             batch_size,
             (fold_in(root, _SHUFFLE), fold_in(root, _CROP)),
-            parallel,
+            calls,
         )
     else:
         rows = _rows(source, root, epoch, steps * batch_size, tally, cache, shuffle_buffer)
         load = _loader(source, preprocessing, augmenter, root, tally)
-        rows = rows.skip(step * batch_size).map(load, num_parallel_calls=parallel)
+        rows = rows.skip(step * batch_size).map(load, num_parallel_calls=calls)
         if on_corrupt == "skip":
             rows = rows.ignore_errors()
         batches = rows.batch(batch_size, drop_remainder=True)
     encode = encode or augmentation.mixes
     if encode:
         encoded = _encoder(source, augmenter, fold_in(root, _MIX))
-        batches = batches.enumerate(epoch * steps + step).map(encoded, num_parallel_calls=parallel)
+        batches = batches.enumerate(epoch * steps + step).map(encoded, num_parallel_calls=calls)
     options = tf.data.Options()
     options.deterministic = True
     batches = batches.prefetch(tf.data.AUTOTUNE).with_options(options)
@@ -234,10 +234,6 @@ def _rows(
 ) -> tf.data.Dataset:
     """(epoch, number of the picture, what it is loaded from), without end."""
     branch = fold_in(root, _SHUFFLE)
-    numbered = None
-    if not source.fetch:
-        numbered = source.pictures.enumerate()
-        numbered = numbered.cache() if cache else numbered
 
     def by_number(number: tf.Tensor) -> tf.data.Dataset:
         # A permutation that is computed place by place: no buffer, and all pictures take part.
@@ -250,6 +246,17 @@ def _rows(
 
         return tf.data.Dataset.range(per_epoch).map(at)
 
+    def any_good(number: tf.Tensor) -> tf.Tensor:
+        # With nothing but corrupt pictures the data ends: it would never yield a batch.
+        done = tf.cast(number - epoch, tf.int32)
+        return done < 2 or tf.reduce_min(tally.marks) < done
+
+    epochs = tf.data.Dataset.range(epoch, tf.int64.max).take_while(any_good)
+    if source.fetch:
+        return epochs.flat_map(by_number)
+    numbered = source.pictures.enumerate()
+    numbered = numbered.cache() if cache else numbered
+
     def in_a_stream(number: tf.Tensor) -> tf.data.Dataset:
         # In a graph this sets the graph's seed, and keeps the user's global one out of it.
         tf.random.set_seed(1)
@@ -257,13 +264,7 @@ def _rows(
         shuffled = numbered.shuffle(shuffle_buffer, seed=key, reshuffle_each_iteration=False)
         return shuffled.take(per_epoch).map(lambda index, row: (number, index, row))
 
-    def any_good(number: tf.Tensor) -> tf.Tensor:
-        # With nothing but corrupt pictures the data ends: it would never yield a batch.
-        done = tf.cast(number - epoch, tf.int32)
-        return done < 2 or tf.reduce_min(tally.marks) < done
-
-    epochs = tf.data.Dataset.range(epoch, tf.int64.max).take_while(any_good)
-    return epochs.flat_map(by_number if source.fetch else in_a_stream)
+    return epochs.flat_map(in_a_stream)
 
 
 def _encoder(source: Source, augmenter: Augmenter, branch: tf.Tensor) -> Any:

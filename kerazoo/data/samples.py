@@ -1,6 +1,6 @@
 """Some pictures of a source, to be looked at."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import tensorflow as tf
@@ -10,7 +10,7 @@ from kerazoo.pictures import open_picture
 from kerazoo.report.contact_sheet import pil_picture
 
 
-def pictures_at(source: Source, indices: Sequence[int]) -> list[Any]:
+def pictures_at(source: Source, indices: Iterable[int]) -> list[Any]:
     """Some pictures of a source as PIL pictures in RGB or grey, whole, in the order asked for.
 
     Args:

@@ -53,7 +53,9 @@ def cut(split: str, count: int) -> slice:
         ValueError: A bound that is out of range, or nothing is left.
     """
     split_name(split)
-    bounds = _SPLIT.match(split).groups()[1:]
+    match = _SPLIT.match(split)
+    assert match is not None  # `split_name` has raised otherwise
+    bounds = match.groups()[1:]
     start, stop = (
         _bound(split, text, count, default)
         for text, default in zip(bounds, (0, count), strict=True)

@@ -81,10 +81,13 @@ class Runner(Predictor):
         if isinstance(what, str | os.PathLike):
             opened = Exported(Path(what), "keras") if has_record(what) else open_model(what)
         if isinstance(opened, Exported):
-            network = self._open(opened, runtime, threads, options)
+            network, name = self._open(opened, runtime, threads, options), opened.path.name
         else:
             network = self._open_model(opened, runtime, threads, options, preprocessing)
-        record, name = self.record, Path(what).name if opened is not what else opened.name
+            name = opened.name
+        if opened is not what:
+            name = Path(what).name
+        record = self.record
         task = task_of(record)
         names = tuple(record.outputs) if record else task.outputs
         super().__init__(

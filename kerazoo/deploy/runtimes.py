@@ -113,7 +113,7 @@ class OpenVINORuntime:
         streams = streams and (shape is None or shape[0] > 1)  # one picture has all threads
         if shape is not None:
             network.reshape([1 if streams else shape[0], *shape[1:]])
-        settings = {"INFERENCE_PRECISION_HINT": precision}
+        settings: dict[str, Any] = {"INFERENCE_PRECISION_HINT": precision}
         if threads:
             settings["INFERENCE_NUM_THREADS"] = threads
         if streams:

@@ -139,9 +139,11 @@ def _create(build, family: Family, arguments: Arguments) -> ZooModel:
     if preprocessing is not None and height and width:
         preprocessing = preprocessing.with_size((height, width))
     x = inputs
-    if arguments.include_preprocessing:
+    if preprocessing is not None and arguments.include_preprocessing:
         for layer in preprocessing.keras_layers(channels):
             x = layer(x)
+    # `_settle` has decided them.
+    assert arguments.padding is not None and arguments.batch_norm_epsilon is not None
     conventions = Conventions(
         arguments.padding,
         arguments.batch_norm_epsilon,
@@ -198,17 +200,17 @@ def _settle(arguments: Arguments, family: Family, checkpoint) -> Arguments:
             )
             if value is not None
         }
-    values = {f.name: getattr(arguments, f.name) for f in fields(Arguments)}
-    return Arguments(
-        **{
-            name: default[name] if value is None and name in default else value
-            for name, value in values.items()
-        }
-    )
+    given = {f.name: getattr(arguments, f.name) for f in fields(Arguments)}
+    values: dict[str, Any] = {
+        name: default[name] if value is None and name in default else value
+        for name, value in given.items()
+    }
+    return Arguments(**values)
 
 
 def _inputs(arguments: Arguments, family: Family, preprocessing):
     """The tensor that the network starts from, and the input of the Keras model."""
+    assert arguments.stem_strides is not None  # `_settle` has decided
     smallest = family.stride // (2 // arguments.stem_strides)
     shape = arguments.input_shape
     if arguments.input_tensor is not None:
@@ -293,7 +295,7 @@ def _recorded(arguments: Arguments, family: Family, architecture: str, inputs) -
 
 def _plain(value):
     """Table rows and tuples as JSON values; constructors accept both."""
-    if is_dataclass(value):
+    if is_dataclass(value) and not isinstance(value, type):
         return _plain(asdict(value))
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}

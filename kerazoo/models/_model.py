@@ -55,9 +55,8 @@ class ZooModel(keras.Model):
 
     def __init__(self, inputs, outputs, name=None, **kwargs):
         super().__init__(inputs, outputs, name=name, **kwargs)
-        original = cloned_from(outputs)
-        same = original is not None and _layer_names(original) == _layer_names(self)
-        self.info: ModelInfo | None = original.info if same else None
+        # None until whoever builds the network sets it, which the constructors do at once.
+        self.info: ModelInfo = _remembered(self, outputs)
 
     def _run_through_graph(self, *args, **kwargs):
         return remember_original(super()._run_through_graph(*args, **kwargs), self)
@@ -82,6 +81,14 @@ class ZooModel(keras.Model):
         model = super().from_config(config, custom_objects=custom_objects)
         model.info = info and ModelInfo.from_dict(info)
         return model
+
+
+def _remembered(model: keras.Model, outputs: Any) -> Any:
+    """The info of the network that `model` is a clone of, or None."""
+    original = cloned_from(outputs)
+    if original is None or _layer_names(original) != _layer_names(model):
+        return None
+    return original.info
 
 
 def _layer_names(model: keras.Model) -> list[str]:

@@ -1,5 +1,7 @@
 """What TF-MOT's wrappers put on the grid of int8: kernels by channel, activations by range."""
 
+from typing import Any
+
 import tensorflow as tf
 
 from kerazoo.optimize._tfmot import legacy
@@ -101,9 +103,10 @@ class Grids(_quantization.QuantizeConfig):
         output: `"moving"`, a fixed `(low, high)`, or None to leave the output as it is.
     """
 
-    def __init__(self, kernel=None, axes=(), output=None):
-        self.kernel, self.axes = kernel, tuple(axes)
-        self.output = output if output in (None, "moving") else tuple(output)
+    def __init__(self, kernel: Any = None, axes=(), output: Any = None):
+        self.kernel: Any = kernel
+        self.axes = tuple(axes)
+        self.output: Any = output if output in (None, "moving") else tuple(output)
 
     def get_weights_and_quantizers(self, layer):
         return [(getattr(layer, self.kernel), KernelGrid(self.axes))] if self.kernel else []

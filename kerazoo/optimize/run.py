@@ -143,8 +143,8 @@ def optimize(
                 "command": command,
                 "model": model.name,
                 "method": method,
-                "float_top1": round(before.top1, 4),
-                "top1": round(evaluate(results / LITERT, inputs.test, **measured).top1, 4),
+                "float_top1": _top1(before),
+                "top1": _top1(evaluate(results / LITERT, inputs.test, **measured)),
                 "pictures": before.count,
                 "file_size": len(content),
                 "gzip_size": len(gzip.compress(content, mtime=0)),
@@ -174,6 +174,10 @@ def _check_output(output: Path, force: bool) -> None:
     if here and not force:
         rule = f"a folder without {', '.join(here)} (force=True or --force replaces it)"
         raise invalid("output", str(output), rule)
+
+
+def _top1(found: Any) -> float:
+    return round(found.top1, 4)  # in percent: what is optimized are classifiers
 
 
 def tuning_recipe(

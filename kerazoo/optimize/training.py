@@ -1,7 +1,7 @@
 """A short training of a tf_keras classifier that ends in logits."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ _log = logging.getLogger("kerazoo")
 
 def fine_tune(
     model: Any,
-    batches: Iterable,
+    batches: Any,
     steps: int,
     *,
     learning_rate: float = 1e-4,

@@ -32,14 +32,14 @@ class StopOnNaN(keras.callbacks.Callback):
     `keras.callbacks.TerminateOnNaN` looks at every step, and its message knows no epoch.
     """
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch, logs: Any = None):
         self._epoch = epoch
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch, logs: Any = None):
         if (batch + 1) % CHECK_EVERY == 0:
             self.check(logs)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch, logs: Any = None):
         self.check(logs)
 
     def check(self, logs: Mapping[str, Any] | None) -> None:
@@ -65,7 +65,7 @@ class Bookkeeping(keras.callbacks.Callback):
         super().__init__()
         self._schedule, self._steps, self._start = schedule, steps, start
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch, logs: Any = None):
         self._epoch, self._began = epoch, time.monotonic()
 
     @property
@@ -85,7 +85,7 @@ class Bookkeeping(keras.callbacks.Callback):
             found["seconds"] += earlier.get("seconds", 0.0)
         return found
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch, logs: Any = None):
         logs.update(self.so_far(logs, self._steps - self.done_before))
         logs["seconds"] = round(logs["seconds"], 1)
         last = (epoch + 1) * self._steps - 1
@@ -126,7 +126,7 @@ class KeepBest(keras.callbacks.Callback):
         super().__init__()
         self._path, self._monitor, self.best, self._averages = path, monitor, best, averages
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch, logs: Any = None):
         value = float(logs[f"val_{self._monitor.name}"])
         if self._monitor.better(value, self.best):
             self.best = value
@@ -187,16 +187,16 @@ class Backup(keras.callbacks.Callback):
         self._path, self._steps, self._every = path, steps, every
         self._books, self._best, self._guard, self._saved = books, best, guard, saved
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch, logs: Any = None):
         self._epoch = epoch
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch, logs: Any = None):
         done = self._books.done_before + batch + 1
         if self._every and done % self._every == 0 and done < self._steps:
             self._guard.check(logs)
             self._save(Position(self._epoch, done, self._books.so_far(logs, batch + 1)))
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch, logs: Any = None):
         self._save(Position(epoch + 1))
 
     def _save(self, position: Position) -> None:
@@ -224,7 +224,7 @@ class Report(keras.callbacks.Callback):
         self._monitor = monitor
         self._bar: Any = None
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch, logs: Any = None):
         if self._show:
             from tqdm import tqdm
 
@@ -234,13 +234,13 @@ class Report(keras.callbacks.Callback):
                 file=sys.stderr, leave=False,
             )  # fmt: skip
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch, logs: Any = None):
         if self._bar is not None:
             self._bar.update()
             if self._bar.n % CHECK_EVERY == 0:
                 self._bar.set_postfix_str(f"loss {float(logs['loss']):.3f}")
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch, logs: Any = None):
         if self._bar is not None:
             self._bar.close()
         words = f"epoch {epoch + 1:>{len(str(self._epochs))}}/{self._epochs}"

@@ -8,7 +8,7 @@ import platform
 import shutil
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import keras
 import numpy as np
@@ -147,6 +147,14 @@ def _flat(recipe: Recipe) -> list[tuple[str, Any]]:
         sections = name in _SECTIONS
         found += [(f"{name}.{k}", v) for k, v in value.items()] if sections else [(name, value)]
     return found
+
+
+@overload
+def weights_facts(weights: None) -> None: ...
+
+
+@overload
+def weights_facts(weights: Weights) -> dict[str, Any]: ...
 
 
 def weights_facts(weights: Weights | None) -> dict[str, Any] | None:

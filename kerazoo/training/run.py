@@ -122,7 +122,9 @@ def train(
         run.open(force)
         if run.ended:
             log.warning("The run in %s has ended already; its result is returned.", output)
-            return run.record.result
+            result = run.record.result
+            assert result is not None  # that is what `ended` says
+            return result
         run.load()
         run.build()
         run.compile()

@@ -164,7 +164,8 @@ def _ask(url: str, folder: Path) -> _Facts:
             "connect once, or give a local file as `weights=`."
         ) from error
     # Google Cloud Storage: "crc32c=...,md5=<base64>"
-    parts = dict(item.strip().partition("=")[::2] for item in hashes.split(",") if item)
+    items = (item.strip().partition("=") for item in hashes.split(",") if item)
+    parts = {name: value for name, _, value in items}
     try:
         md5 = base64.b64decode(parts["md5"]).hex() if "md5" in parts else None
     except ValueError:

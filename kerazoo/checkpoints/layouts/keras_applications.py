@@ -26,7 +26,7 @@ def _keras_v2_layer(layer: str, blocks: list[str]) -> str | None:
     }
     found = re.fullmatch(r"(?:expanded_conv|block_(\d+))_(expand|depthwise|project)(_BN)?", layer)
     number = int(found[1] or 0) if found else -1
-    if not 0 <= number < len(blocks):
+    if found is None or not 0 <= number < len(blocks):
         return fixed.get(layer)
     return f"{blocks[number]}_{found[2]}_{'bn' if found[3] else 'conv'}"
 

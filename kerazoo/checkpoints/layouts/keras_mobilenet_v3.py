@@ -32,7 +32,7 @@ def _layer(theirs: str, blocks: list[str]) -> str | None:
         return _FLAT[flat]
     found = re.fullmatch(r"expanded_conv_(?:(\d+)_)?(.+)", flat)
     number = int(found[1] or 0) if found else -1
-    if not 0 <= number < len(blocks) or found[2] not in _PARTS:
+    if found is None or not 0 <= number < len(blocks) or found[2] not in _PARTS:
         return None
     return f"{blocks[number]}_{_PARTS[found[2]]}"
 

@@ -18,6 +18,7 @@ def _write(job: Job, folder: Path) -> None:
         if job.record.precision == "float16":
             converter.target_spec.supported_types = [tf.float16]
         if job.record.precision == "int8":
+            assert job.pictures is not None  # `export` gives some for int8
             pictures = without_outliers(job.model, job.pictures)
             converter.representative_dataset = lambda: ([picture[None]] for picture in pictures)
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]

@@ -44,7 +44,9 @@ def _join_padding(network: Any) -> None:
     """
     for pad in network.get_ordered_ops():
         sides = _zeros(pad)
-        for user in pad.output(0).get_target_inputs() if sides else ():
+        if sides is None:
+            continue
+        for user in pad.output(0).get_target_inputs():
             node = user.get_node()
             attributes = node.get_attributes()
             own = node.get_type_name() in ("Convolution", "GroupConvolution")

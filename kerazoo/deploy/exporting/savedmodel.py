@@ -33,9 +33,6 @@ def _write(job: Job, folder: Path) -> None:
             job, graph, tf.map_fn(prepare, given, fn_output_signature=tf.float32)
         )
 
-    def decode(data: Any) -> Any:
-        return preprocessing.tf_decode(data, channels)
-
     module = tf.Module()
     module.serving_default = tf.function(
         lambda image: _answer(job, graph, image),
@@ -58,6 +55,10 @@ def _write(job: Job, folder: Path) -> None:
         "pictures": module.pictures,
     }
     if channels in (1, 3):  # what a decoder gives
+
+        def decode(data: Any) -> Any:
+            return preprocessing.tf_decode(data, channels)
+
         module.encoded = tf.function(
             prepared(decode),
             input_signature=[tf.TensorSpec((None,), tf.string, name="encoded")],

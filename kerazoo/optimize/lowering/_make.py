@@ -103,9 +103,8 @@ class Make:
         """
         name = f"{self.name}_{part}" if part else self.name
         if name not in self.made:
-            if isinstance(kind, str):
-                kind = getattr(self.legacy.keras.layers, kind)
-            self.made[name] = kind(name=name, **config)
+            found = getattr(self.legacy.keras.layers, kind) if isinstance(kind, str) else kind
+            self.made[name] = found(name=name, **config)
         layer = self.made[name]
         y = layer(x)
         for attribute, piece in (weights or {}).items():

@@ -1,5 +1,7 @@
 """Layers with kernels as ordinary, depthwise and transposed convolutions of tf_keras."""
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 
@@ -36,7 +38,7 @@ def _bias(layer) -> Piece | None:
     return whole(layer.bias) if layer.use_bias else None
 
 
-def _biases(layer, sizes) -> list[Piece | None]:
+def _biases(layer, sizes) -> Sequence[Piece | None]:
     return cut(layer.bias, sizes) if layer.use_bias else [None] * len(sizes)
 
 

@@ -110,7 +110,7 @@ def draw_mistakes(
     title += ", the most confident first" if len(wrong) > 1 else ""
     sheet = sheets.contact_sheet(title, list(pictures), captions)
     if path is not None:
-        sheets.save_sheet(sheet, path)
+        sheets.save_sheet(sheet, Path(path))
     return sheet
 
 

@@ -16,6 +16,7 @@ def head(trunk: Trunk, arguments: Any):
         arguments: `classes`, `dropout_rate` and `classifier_activation` of the constructor; an
             activation makes of the logits what it does.
     """
+    assert trunk.head is not None  # every network of this task has a decoder
     x = trunk.head(
         classes=arguments.classes, dropout_rate=arguments.dropout_rate, dtype=output_dtype()
     )

@@ -8,14 +8,19 @@ optimizer stays the one it is, and only the rate that it hands to each variable'
 import functools
 import inspect
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 
 from kerazoo._errors import invalid
 
+if TYPE_CHECKING:  # it is mixed into classes of optimizers
+    _Base = keras.optimizers.Optimizer
+else:
+    _Base = object
 
-class LayerRates:
+
+class LayerRates(_Base):
     """What `scale_variables` adds to an optimizer's class: `update_step` and weight decay at a rate
     that is a factor of the optimizer's own.
 
@@ -36,7 +41,7 @@ class LayerRates:
 
     def build(self, variables):
         super().build(variables)
-        known = self.rate_factors
+        known: dict[Any, float] = {**self.rate_factors}
         self._factor_by_index = tuple(
             known.get(getattr(variable, "path", None), 1.0) for variable in variables
         )

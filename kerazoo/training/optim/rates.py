@@ -8,10 +8,9 @@ from collections.abc import Sequence
 
 import keras
 from keras import ops
+from keras.optimizers import schedules
 
 from kerazoo._errors import invalid
-
-schedules = keras.optimizers.schedules
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")

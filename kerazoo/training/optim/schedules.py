@@ -252,8 +252,7 @@ def _rate_of(schedule) -> Callable[[int], float]:
 
 
 def _rising(milestones) -> tuple[int, ...]:
-    given = tuple(milestones) if isinstance(milestones, Sequence) else (None,)
-    whole = all(is_int(m) and m > 0 for m in given)
-    if isinstance(milestones, str) or not whole or list(given) != sorted(set(given)):
+    whole = isinstance(milestones, Sequence) and all(is_int(m) and m > 0 for m in milestones)
+    if isinstance(milestones, str) or not whole or list(milestones) != sorted(set(milestones)):
         raise invalid("milestones", milestones, "a list of positive integers in rising order")
-    return given
+    return tuple(milestones)

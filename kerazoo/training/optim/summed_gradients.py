@@ -1,9 +1,15 @@
 """Clipping of gradients under `tf.distribute`, of the whole batch as on one device."""
 
 import functools
+from typing import TYPE_CHECKING
 
 import keras
 import tensorflow as tf
+
+if TYPE_CHECKING:  # it is mixed into classes of optimizers
+    _Base = keras.optimizers.Optimizer
+else:
+    _Base = object
 
 
 def sum_before_clipping(optimizer: keras.optimizers.Optimizer) -> None:
@@ -15,7 +21,7 @@ def sum_before_clipping(optimizer: keras.optimizers.Optimizer) -> None:
     optimizer.__class__ = _summing(type(optimizer))
 
 
-class _SummedGradients:
+class _SummedGradients(_Base):
     def apply(self, grads, trainable_variables=None):
         context = tf.distribute.get_replica_context()
         present = [i for i, gradient in enumerate(grads) if gradient is not None]
