@@ -84,7 +84,7 @@ def _quantised(network: Any, pictures: Any) -> Any:
             data,
             preset=nncf.QuantizationPreset.MIXED,
             subset_size=len(pictures),
-            # Processors without VNNI add products of 8 bits in 16: weights of 7 bits cannot overflow
+            # Processors without VNNI add products of 8 bits in 16: 7-bit weights cannot overflow
             # there. The file may go to any machine. Only the first layer has them by default.
             advanced_parameters=nncf.AdvancedQuantizationParameters(
                 overflow_fix=nncf.OverflowFix.ENABLE
