@@ -143,7 +143,8 @@ def _create(build, family: Family, arguments: Arguments) -> ZooModel:
         for layer in preprocessing.keras_layers(channels):
             x = layer(x)
     # `_settle` has decided them.
-    assert arguments.padding is not None and arguments.batch_norm_epsilon is not None
+    assert arguments.padding is not None
+    assert arguments.batch_norm_epsilon is not None
     conventions = Conventions(
         arguments.padding,
         arguments.batch_norm_epsilon,
