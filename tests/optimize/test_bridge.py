@@ -79,7 +79,7 @@ def test_trained_weights_come_back(id):
     before = [np.array(v) for v in model.variables]
     bridge = to_tf_keras(model)
     optimizer = legacy().keras.optimizers.SGD(0.01)
-    bridge.model.compile(optimizer, "mse")
+    bridge.model.compile(optimizer, "mse", run_eagerly=True)  # tracing takes 20 times as long
     bridge.model.fit(pictures(8), np.ones((8, 7)), batch_size=4, epochs=1, verbose=0)
     back = bridge.take_back(bridge.model)
     assert largest_difference(bridge, pictures()) < 1e-5
@@ -96,7 +96,7 @@ def test_tfmot_prunes_what_was_rebuilt():
     bridge = to_tf_keras(network("mobilenet_v1_025"))
     schedule = sparsity.ConstantSparsity(0.5, begin_step=0, frequency=1)
     pruned = sparsity.prune_low_magnitude(bridge.model, pruning_schedule=schedule)
-    pruned.compile(packages.keras.optimizers.SGD(0.001), "mse")
+    pruned.compile(packages.keras.optimizers.SGD(0.001), "mse", run_eagerly=True)
     steps = [sparsity.UpdatePruningStep()]
     pruned.fit(pictures(8), np.ones((8, 7)), batch_size=4, verbose=0, callbacks=steps)
     back = bridge.take_back(sparsity.strip_pruning(pruned))
