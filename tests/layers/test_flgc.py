@@ -310,9 +310,9 @@ def test_the_two_score_matrices_start_different():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"groups": 0}, r"`groups` must be an integer, 1 or more\. Received: `groups=0`"),
+        ({"groups": 0}, r"`groups` must be a positive integer\. Received: `groups=0`"),
         ({"groups": 9}, r"`groups` must be at most the 8 filters\. Received: `groups=9`"),
-        ({"groups": 2.0}, r"`groups` must be an integer, 1 or more\. Received: `groups=2.0`"),
+        ({"groups": 2.0}, r"`groups` must be a positive integer\. Received: `groups=2.0`"),
         ({"duplicate_top": -1}, r"integer, 0 or more\. Received: `duplicate_top=-1`"),
         ({"straight_through": "hard"}, r"\('winner', 'plain'\).*`straight_through='hard'`"),
         ({"duplicate_scores": "log"}, r"\('raw', 'softmax'\).*`duplicate_scores='log'`"),
