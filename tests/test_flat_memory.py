@@ -1,10 +1,10 @@
 """What is done again and again takes no more memory than what is done a few times."""
 
 import json
+import subprocess
+import sys
 
 import pytest
-
-from tests.processes import run_python
 
 MEASURE = """
 import gc, json, sys
@@ -33,22 +33,23 @@ def open_runner():
 
 def resident():
     gc.collect()
-    # Not pages of files: a forked process meets those of the libraries one by one.
-    lines = open("/proc/self/status").read().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon")) / 1024
+    return int(open("/proc/self/statm").read().split()[1]) * 4096 / 2**20
 
 what, warm, calls = {"evaluate": evaluate, "runner": open_runner}[sys.argv[1]], 3, int(sys.argv[2])
 for call in range(warm + calls):
     if call == warm:
         before, gradients = resident(), len(ops.gradient_registry._registry)
     what()
+    gc.collect()  # what waits for the collector is not kept for ever
 grown = resident() - before
 print(json.dumps([grown, len(ops.gradient_registry._registry) - gradients]))
 """
 
 
 def grown(what, calls):
-    done = run_python(MEASURE, what, calls)
+    # A process of its own: a forked one meets the pages of its parent one by one.
+    words = [sys.executable, "-c", MEASURE, what, str(calls)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
