@@ -19,6 +19,10 @@ from kerazoo._fields import Record, field
 from kerazoo._resize import centre_of_strip, scale_pil, scaled_and_corner
 from kerazoo.placement import Placement, to_float
 
+INTERPOLATIONS = ("bilinear", "bicubic", "lanczos", "nearest")
+ROUNDINGS = ("floor", "round")
+FITS = ("crop", "stretch", "pad")
+
 
 @dataclass(frozen=True)
 class Preprocessing(Record, keys="preprocessing key"):
@@ -58,16 +62,16 @@ class Preprocessing(Record, keys="preprocessing key"):
         row(integer(), "two positive integers (height, width)", count=2), (224, 224)
     )
     crop_fraction: float = field(optional(number(above=0, most=1)), None)  # a number once made
-    interpolation: str = field(word("bilinear", "bicubic", "lanczos", "nearest"), "bicubic")
+    interpolation: str = field(word(*INTERPOLATIONS), "bicubic")
     antialias: bool = field(flag(), True)
-    rounding: str = field(word("floor", "round"), "floor")
+    rounding: str = field(word(*ROUNDINGS), "floor")
     mean: tuple[float, ...] = field(
         row(number(), "three finite numbers", count=3), (0.485, 0.456, 0.406)
     )
     std: tuple[float, ...] = field(
         row(number(above=0), "three positive numbers", count=3), (0.229, 0.224, 0.225)
     )
-    fit: str = field(word("crop", "stretch", "pad"), "crop")
+    fit: str = field(word(*FITS), "crop")
     fill: tuple[float, ...] | None = field(
         optional(row(number(least=0, most=1), "three numbers from 0 to 1", count=3)), None
     )
