@@ -190,9 +190,9 @@ def test_records_without_a_fit_crop():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"fit": "letterbox"}, r"`fit` must be one of \('crop', 'stretch', 'pad'\)"),
+        ({"fit": "letterbox"}, r"`fit` must be .crop., .stretch. or .pad."),
         ({"fill": (0, 0, 0)}, '`fill` must be None with `fit="crop"`'),
-        ({"fit": "pad", "fill": (0, 0, 114)}, "`fill` must be None or three numbers from 0 to 1"),
+        ({"fit": "pad", "fill": (0, 0, 114)}, "`fill` must be three numbers from 0 to 1 or None"),
     ],
 )
 def test_wrong_fits_are_refused(settings, message):
