@@ -1,4 +1,4 @@
-"""The lists of tests that may skip, and of those left to `make test-all`: what is on them exists."""
+"""The lists of tests that may skip, and of those for `make test-all`: what is on them exists."""
 
 import ast
 import subprocess
