@@ -21,7 +21,7 @@ quick: $(VENV)/.dev
 	$(MAKE) -j 2 lint quick-tests
 
 quick-tests: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not faults and not thorough" -q @tests/quick.txt
+	$(BIN)/python -m pytest -m "not faults and not thorough" -q @tests/quick.txt
 
 # What goes wrong elsewhere: threads, processes that are killed, hostile input.
 faults: $(VENV)/.dev
