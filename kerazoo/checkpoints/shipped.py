@@ -24,7 +24,7 @@ def shipped(task: str | None = None) -> tuple[Checkpoint, ...]:
 def default_model(task: str = "classification") -> str:
     """The id of the network that a task can be tried with at once: nothing is downloaded.
 
-    It is a name for every command and function, as in `kerazoo.predict(default_model(), "cat.jpg")`.
+    It is a name for every command and function: `kerazoo.predict(default_model(), "cat.jpg")`.
 
     Args:
         task: What it is for.

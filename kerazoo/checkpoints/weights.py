@@ -160,7 +160,8 @@ def described(id: str, tensors: Callable[[], dict], facts: Mapping[str, Any]) ->
     Args:
         id, tensors: As in `Weights`.
         facts: `architecture`, `arguments` and, where known, `preprocessing`, `classes`, `labels`,
-            `confidence`, `licence` and `checkpoint`: a `config.json` of ours, or a `ModelInfo` as a dict.
+            `confidence`, `licence` and `checkpoint`: a `config.json` of ours, or a `ModelInfo` as a
+            dict.
 
     Raises:
         ValueError: One of them is of another kind, or asks for more than `kerazoo._bounds` grants.

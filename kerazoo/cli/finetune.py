@@ -50,8 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--size",
         type=positive,
-        help="side of the pictures in pixels (default: the weights'; small pictures are enlarged to "
-        "160 at most)",
+        help="side of the pictures in pixels (default: the weights', of small ones 160 at most)",
     )
     add_numbers(
         parser,
@@ -64,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--unfreeze-epochs",
         type=int,
         metavar="N",
-        help="of all layers, at most; 0 leaves them as they are (default: by the number of pictures)",
+        help="of all layers, at most; 0 leaves them alone (default: by the number of pictures)",
     )
     parser.add_argument(
         "--unfreeze-rate", type=float, metavar="RATE", help="default: by the number of pictures"

@@ -235,8 +235,10 @@ class Task(Protocol):
         """Weights of a dense layer on stored features, fitted until they have converged.
 
         Args:
-            learned: float32 features `(count, features)` and targets of the training pictures.
-            held_out: The same of the pictures that choose what has to be chosen.
+            learned: float32 features `(views, count, features)` and targets of the training
+                pictures; the first view is the picture as it is, by which answers are judged.
+            held_out: The same, with as many views, of the pictures that choose what has to be
+                chosen.
             classes: Number of classes.
             whole: Whether the final weights are fitted to `held_out` as well.
         """

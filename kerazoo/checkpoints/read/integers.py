@@ -1,8 +1,8 @@
 """Float arrays that are stored as integers and a scale: a byte a number, and exact.
 
 Networks that were trained for 8 bits have kernels of at most 256 values, a constant apart. `name`
-then holds what tells them apart as unsigned integers, `name/zero` the integer that stands for 0, and
-`name/scale` the distance: `(name - zero) * scale` in float32 is what the network was trained to.
+then holds what tells them apart as unsigned integers, `name/zero` the integer that stands for 0,
+and `name/scale` the distance: `(name - zero) * scale` in float32 is what the network learned.
 """
 
 from collections.abc import Mapping

@@ -80,7 +80,7 @@ class Classification:
         return fit_probe(learned, held_out, classes, whole)
 
     def calibrate(self, model, answers):
-        from kerazoo.tasks.classification.confidence import calibrate
+        from kerazoo.tasks.classification.head import calibrate
 
         return calibrate(model, answers)
 

@@ -1,30 +1,12 @@
 """Temperature and thresholds of a classifier, from pictures that it did not learn from."""
 
-from typing import Any
-
 import numpy as np
 
-from kerazoo._graph import maker
 from kerazoo.confidence import Confidence
-from kerazoo.tasks.classification.answers import Answers
 from kerazoo.tasks.classification.regression import log_softmax
 
 FEW = 5  # pictures of a class below which it has the threshold of all classes together
 _LEAST, _MOST = 0.05, 20.0  # temperature
-
-
-def calibrate(model: Any, answers: Answers) -> Confidence:
-    """Puts the temperature into the weights of the last layer; see `Task.calibrate`.
-
-    Args:
-        model: A classifier whose last layer is dense, with a softmax or without.
-        answers: Of it, on pictures that it has not learned from.
-    """
-    logits = np.log(np.maximum(answers.scores, np.finfo("float32").tiny))
-    found = measure_confidence(logits, answers.labels)
-    layer: Any = maker(model.outputs[0])
-    layer.set_weights([each / found.temperature for each in layer.get_weights()])
-    return found
 
 
 def measure_confidence(logits: np.ndarray, targets: np.ndarray) -> Confidence:

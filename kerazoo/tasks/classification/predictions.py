@@ -7,7 +7,6 @@ import numpy as np
 
 from kerazoo.labels import Prediction, decode_predictions
 
-
 NOT_SURE = "not sure: "  # before the best class, where its score is below the threshold
 
 

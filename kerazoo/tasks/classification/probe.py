@@ -11,7 +11,7 @@ from kerazoo.tasks.classification.confidence import measure_confidence, spread
 from kerazoo.tasks.classification.regression import Linear, fit, log_softmax
 
 # Strongest first, each a start for the next; see `regression.fit` for their unit.
-PENALTIES = tuple(10.0 ** (-power / 2) for power in range(-1, 10))
+PENALTIES = tuple(10.0 ** (-power / 2) for power in range(-2, 8))
 PATIENCE = 2  # penalties in a row that may be worse than the best before the rest is left out
 # With fewer held-out pictures chance would choose: then all pictures are held out in turn.
 ENOUGH, FOLDS = 1000, 5
@@ -22,7 +22,7 @@ class Stored:
     """Pictures as a frozen network sees them.
 
     Attributes:
-        features: float32 `(count, features)`.
+        features: float32 `(views, count, features)`, the pictures themselves first.
         targets: Classes, int64 `(count,)`.
     """
 
@@ -33,12 +33,21 @@ class Stored:
         return len(self.targets)
 
     def __getitem__(self, rows: Any) -> "Stored":
-        return Stored(self.features[rows], self.targets[rows])
+        return Stored(self.features[:, rows], self.targets[rows])
 
     def __add__(self, other: "Stored") -> "Stored":
-        parts = (self, other)
-        features = np.concatenate([each.features for each in parts])
-        return Stored(features, np.concatenate([each.targets for each in parts]))
+        targets = np.concatenate([self.targets, other.targets])
+        return Stored(np.concatenate([self.features, other.features], axis=1), targets)
+
+    def fit(self, classes: int, penalty: float, start: Linear | None = None) -> Linear:
+        """The classifier of all views; see `regression.fit`."""
+        views, _, width = self.features.shape
+        targets = np.tile(self.targets, views)
+        return fit(self.features.reshape(-1, width), targets, classes, penalty, start)
+
+    def logits(self, classifier: Linear) -> np.ndarray:
+        """What a classifier says of the pictures themselves."""
+        return classifier.logits(self.features[0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,20 +76,20 @@ def fit_probe(learned: tuple, held_out: tuple, classes: int, whole: bool) -> Pro
     they are many, otherwise each fifth of all pictures in turn (of `learned` alone unless `whole`).
 
     Args:
-        learned: Features and classes of the training pictures.
+        learned: Features `(views, count, width)` and classes of the training pictures.
         held_out: The same of the validation pictures.
         classes: Number of classes.
         whole: Whether the final classifier learns from `held_out` too.
     """
-    shortened, rotation = _shortened(learned[0], held_out[0])
-    train = Stored(shortened[: len(learned[0])], learned[1])
-    watch = Stored(shortened[len(learned[0]) :], held_out[1])
+    shortened, rotation = _shortened(np.concatenate([learned[0], held_out[0]], axis=1))
+    train = Stored(shortened[:, : len(learned[1])], learned[1])
+    watch = Stored(shortened[:, len(learned[1]) :], held_out[1])
     pool = train + watch if whole else train
     parts = [(train, watch)] if len(watch) >= ENOUGH else list(_folds(pool))
     penalty, logits, targets = _choose(parts, classes)
     confidence = measure_confidence(logits, targets)
-    watched = fit(train.features, train.targets, classes, penalty)
-    final = fit(pool.features, pool.targets, classes, penalty, watched) if whole else watched
+    watched = train.fit(classes, penalty)
+    final = pool.fit(classes, penalty, watched) if whole else watched
     logs = {
         prefix + name: value
         for prefix, part in (("", train), ("val_", watch))
@@ -103,11 +112,11 @@ def _choose(
     worse = 0
     for penalty in PENALTIES:
         found = [
-            fit(part.features, part.targets, classes, penalty, before)
+            part.fit(classes, penalty, before)
             for (part, _), before in zip(parts, found, strict=True)
         ]
         logits = np.concatenate(
-            [each.logits(part.features) for each, (_, part) in zip(found, parts, strict=True)]
+            [part.logits(each) for each, (_, part) in zip(found, parts, strict=True)]
         )
         loss = cross_entropy(logits / spread(logits, targets), targets)
         if best is None or loss < best[1]:
@@ -127,20 +136,20 @@ def _folds(pool: Stored) -> Iterator[tuple[Stored, Stored]]:
         yield pool[fold != number], pool[fold == number]
 
 
-def _shortened(*parts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Features in the few dimensions that they span, and the way back.
+def _shortened(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Features `(views, count, width)` in the few dimensions that they span, and the way back.
 
     The same kernels come out: what is across from all pictures would be 0 under any penalty.
     """
-    features = np.concatenate(parts)
-    if len(features) >= features.shape[1]:
-        return features, np.eye(features.shape[1], dtype="float32")
-    rotation, lower = np.linalg.qr(features.T)
-    return np.ascontiguousarray(lower.T), rotation
+    views, count, width = features.shape
+    if views * count >= width:
+        return features, np.eye(width, dtype="float32")
+    rotation, lower = np.linalg.qr(features.reshape(-1, width).T)
+    return np.ascontiguousarray(lower.T).reshape(views, count, -1), rotation
 
 
 def _figures(classifier: Linear, part: Stored, temperature: float) -> dict[str, float]:
-    logits = classifier.logits(part.features) / temperature
+    logits = part.logits(classifier) / temperature
     accuracy = float(np.mean(logits.argmax(1) == part.targets))
     return {"accuracy": accuracy, "loss": cross_entropy(logits, part.targets)}
 

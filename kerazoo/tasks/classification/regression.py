@@ -1,7 +1,7 @@
 """A linear classifier on stored features: multinomial logistic regression, to convergence.
 
-The loss is the mean cross-entropy plus `penalty / 2 * |kernel|²`; the bias is free. It is convex, so
-that nothing but the penalty has to be chosen: no rate, no number of steps, no seed.
+The loss is the mean cross-entropy plus `penalty / 2 * |kernel|²`; the bias is free. It is convex:
+nothing but the penalty has to be chosen, no rate, no number of steps, no seed.
 """
 
 from collections.abc import Callable
@@ -9,10 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+NORM = 1000.0  # of as many features the standard deviations would be about 1
 MEMORY = 10  # pairs of steps and changes of the gradient that L-BFGS keeps
 STEPS = 300  # at most
-TOLERANCE = 1e-5  # of the largest number in the gradient at the end
+TOLERANCE = 1e-4  # of the largest number in the gradient at the end, as scikit-learn's
 _DECREASE, _SHORTEST = 1e-4, 1e-10  # of a step: Armijo's condition, and where it is given up
+_ROUNDING = 1e-7  # a gain of so much of the value is what float32 adds and takes away
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,14 +49,14 @@ def fit(
         features: float32 `(count, features)`.
         labels: int `(count,)`, 0 to `classes` - 1.
         classes: Number of classes; one without a picture gets a low score.
-        penalty: Above 0, of features whose standard deviations have a root mean square of 1: it
-            means the same for every network.
+        penalty: Above 0, of features that were divided by `scale_of`: it means much the same for
+            every network.
         start: Where to begin: one fitted with another penalty saves most of the steps.
     """
     # A common part of all features and their scale would slow every step down.
     offset = features.mean(0)
     x = features - offset
-    scale = float(np.sqrt(np.mean(x**2))) or 1.0
+    scale = scale_of(x)
     x /= scale
     targets = np.zeros((len(x), classes), "float32")
     targets[np.arange(len(x)), labels] = 1 / len(x)
@@ -74,6 +76,11 @@ def fit(
     found = minimise(loss, first.astype("float64").ravel()).reshape(-1, classes)
     kernel = (found[:-1] / scale).astype("float32")
     return Linear(kernel, (found[-1] - offset @ kernel).astype("float32"), penalty)
+
+
+def scale_of(centred: np.ndarray) -> float:
+    """What centred features are divided by: then their squares add to `NORM`, for a picture."""
+    return float(np.sqrt(np.mean(np.sum(centred**2, axis=1)) / NORM)) or 1.0
 
 
 def minimise(
@@ -101,10 +108,13 @@ def minimise(
             length /= 2
             if length < _SHORTEST:  # what is left is rounding
                 return point
+        gained = value - new_value
         change = new_gradient - gradient
         if (bend := float(step @ change)) > 0:
             pairs = [*pairs, (step, change, bend)][-MEMORY:]
         point, value, gradient = point + step, new_value, new_gradient
+        if gained <= _ROUNDING * max(1.0, abs(value)):
+            break
     return point
 
 

@@ -25,6 +25,9 @@ from kerazoo.training.transfer.layers import head
 
 log = logging.getLogger("kerazoo")
 
+# Training pictures up to which their mirror images are looked at too: what they add to the accuracy
+# of few pictures, more of these have already.
+MIRRORED = 5000
 LARGEST = 1 << 29  # bytes of features that `finetune` keeps in memory; larger sets learn in steps
 WIDTH = 2048  # features of a picture that it reckons with: the network is not built yet
 
@@ -71,10 +74,11 @@ class StoredFit:
         """
         began, inputs = time.monotonic(), self._inputs
         corrupt: dict[str, str] = {}
-        trunk = inference_function(keras.Model(self._model.inputs, self._layer.input))
-        learned = self._stored(trunk, inputs.train, corrupt)
+        self._trunk = inference_function(keras.Model(self._model.inputs, self._layer.input))
+        mirrored = self._recipe.augmentation.flip and inputs.train.count <= MIRRORED
+        learned = self._stored(inputs.train, mirrored, corrupt)
         # Of the validation split the corrupt ones are not counted, as they are not in steps.
-        watched = self._stored(trunk, inputs.validation, {})
+        watched = self._stored(inputs.validation, mirrored, {})
         whole = self._recipe.transfer.head == WITH_HELD_OUT
         probe = inputs.task.fit_head(learned, watched, len(inputs.classes), whole)
         self._layer.set_weights(probe.watched)
@@ -89,26 +93,32 @@ class StoredFit:
             log.warning("Skipped %s: %s", name, reason)
         return corrupt
 
-    def _stored(self, trunk: Any, source: Source, corrupt: dict[str, str]) -> tuple[Any, Any]:
-        """Features and targets of all pictures of a source."""
+    def _stored(
+        self, source: Source, mirrored: bool, corrupt: dict[str, str]
+    ) -> tuple[np.ndarray, Any]:
+        """Features `(views, count, width)` and targets of all pictures of a source."""
         on_corrupt, found = self._recipe.data.on_corrupt, []
         batches = evaluation_batches(
             source, self._inputs.pictures, self._recipe.batch_size, on_corrupt=on_corrupt
         )
         try:
             for pictures, targets in batches:
-                found.append((trunk(pictures.numpy()), targets))
+                views = [pictures.numpy()]
+                views += [np.ascontiguousarray(views[0][:, :, ::-1])] if mirrored else []
+                found.append((np.stack([*map(self._trunk, views)]), targets))
         except tf.errors.OpError as error:
             if not (bad := find_corrupt(source)):
                 raise
             raise picture_error(bad) from error
-        done = sum(len(features) for features, _ in found)
+        done = sum(features.shape[1] for features, _ in found)
         if done < source.count:
             bad = find_corrupt(source)
             corrupt.update({each.name: each.reason for each in bad})
             if not done:
                 raise picture_error(bad)
-        return tf.nest.map_structure(lambda *each: np.concatenate(each), *found)
+        features, targets = zip(*found, strict=True)
+        together = tf.nest.map_structure(lambda *each: np.concatenate(each), *targets)
+        return np.concatenate(features, axis=1), together
 
     def _write_log(self, row: dict[str, float]) -> None:
         """A line as `CSVLogger` writes them, one epoch long."""
