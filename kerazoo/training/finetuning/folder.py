@@ -195,10 +195,17 @@ class FinetuneFolder:
             + (", which are the watched ones" if data.validation == data.test else "")
             + _within(answers.interval, self._task.monitor),
             "",
-            f"![{figure} and loss by epoch]({names.CURVES})",
-            *(f"![{caption}]({name})" for name, caption in self._task.drawings.items()),
+            *(
+                f"![{caption}]({name})"
+                for name, caption in self._drawings(figure)
+                if self._at(name).exists()
+            ),
         ]
         return "\n".join(["", *lines, ""])
+
+    def _drawings(self, figure: str) -> list[tuple[str, str]]:
+        """File name and caption of each, curves first."""
+        return [(names.CURVES, f"{figure} and loss by epoch"), *self._task.drawings.items()]
 
     def _facts(self) -> dict[str, Any]:
         """What makes this run what it is."""
