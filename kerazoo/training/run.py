@@ -247,7 +247,10 @@ class Run:
                 **recipe.arguments,
             )
         self.model.info = replace(
-            self.model.info, preprocessing=inputs.preprocessing, labels=tuple(inputs.classes)
+            self.model.info,
+            preprocessing=inputs.preprocessing,
+            labels=tuple(inputs.classes),
+            confidence=None,  # that of the start weights is of what they had learned
         )
 
     def compile(self) -> None:

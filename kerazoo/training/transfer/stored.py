@@ -105,7 +105,8 @@ class StoredFit:
             for pictures, targets in batches:
                 views = [pictures.numpy()]
                 views += [np.ascontiguousarray(views[0][:, :, ::-1])] if mirrored else []
-                found.append((np.stack([*map(self._trunk, views)]), targets))
+                features = np.stack([self._trunk(view) for view in views])
+                found.append((features.astype("float32"), targets))
         except tf.errors.OpError as error:
             if not (bad := find_corrupt(source)):
                 raise

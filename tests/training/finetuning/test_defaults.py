@@ -1,5 +1,6 @@
 """Fine-tuning where nobody says how: the probe on stored features, the table, what is kept."""
 
+import dataclasses
 import importlib.util
 import json
 import shutil
@@ -25,6 +26,7 @@ from kerazoo.training.finetuning.splits import choose_splits, is_held_out
 from kerazoo.training.fit import legs
 from kerazoo.training.recipe import WITH_HELD_OUT, load_recipe
 from kerazoo.training.state import Position
+from tests import ROOT
 from tests.training.finetuning.test_finetune import COLOURS, paint, start, weights  # noqa: F401
 
 MONITOR = get_task("classification").monitor
@@ -137,6 +139,15 @@ def test_the_table():
     assert plan.batch_size(2000) == 32
     for row in plan.TABLE:  # each makes a recipe
         load_recipe({"model": "mixnet_s", "epochs": row.epochs, **plan.unfrozen(int(1e4))})
+
+
+def test_the_table_in_the_docs_is_that_in_the_code():
+    text = (ROOT / "docs/training.md").read_text()
+    for row in plan.TABLE:
+        cells = dataclasses.astuple(row)
+        if row.pictures == float("inf"):
+            cells = ("more", *cells[1:])
+        assert f"| {' | '.join(map(str, cells))} |" in text
 
 
 class TestSize:
