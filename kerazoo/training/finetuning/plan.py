@@ -65,17 +65,18 @@ def batch_size(pictures: int) -> int:
     return min(BATCH, pictures)
 
 
-def unfrozen(pictures: int) -> dict[str, Any]:
-    """Keys of a recipe for all layers, but for the epochs."""
+def unfrozen(pictures: int, epochs: int) -> dict[str, Any]:
+    """Keys of a recipe for so many epochs of all layers."""
     row = row_for(pictures)
     return {
+        "epochs": epochs,
         "patience": row.patience,
         "augmentation": {"crop": "random", "area": [row.area, 1.0]},
         "optimizer": {
             "name": "adamw",
             "learning_rate": row.rate,
             "weight_decay": row.decay,
-            "warmup_epochs": WARMUP,
+            "warmup_epochs": min(WARMUP, epochs / 4),
             "label_smoothing": row.smoothing,
             "ema": row.average,
         },

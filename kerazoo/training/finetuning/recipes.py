@@ -116,7 +116,7 @@ def _unfrozen(train: Source, wishes: Wishes, epochs: int) -> dict[str, Any]:
     rate = wishes.unfreeze_rate
     if rate is None and wishes.learning_rate is not None:
         rate = wishes.learning_rate / 10
-    values = plan.unfrozen(train.count)
+    values = plan.unfrozen(train.count, epochs)
     if rate is not None:
         values["optimizer"]["learning_rate"] = rate
-    return {**values, "epochs": epochs, "transfer": {"batch_norm": "frozen"}}
+    return {**values, "transfer": {"batch_norm": "frozen"}}

@@ -138,7 +138,10 @@ def test_the_table():
     assert plan.batch_size(20) == 20
     assert plan.batch_size(2000) == 32
     for row in plan.TABLE:  # each makes a recipe
-        load_recipe({"model": "mixnet_s", "epochs": row.epochs, **plan.unfrozen(int(1e4))})
+        count = int(min(row.pictures, 1e9))
+        recipe = load_recipe({"model": "mixnet_s", **plan.unfrozen(count, row.epochs)})
+        assert recipe.optimizer.learning_rate == row.rate
+    assert plan.unfrozen(100, 1)["optimizer"]["warmup_epochs"] < 1
 
 
 def test_the_table_in_the_docs_is_that_in_the_code():
