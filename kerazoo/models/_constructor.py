@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from kerazoo._errors import invalid, unknown
+from kerazoo._initial_values import late_values
 from kerazoo.blocks._trunk import Trunk
 from kerazoo.blocks.conventions import Conventions
 from kerazoo.checkpoints.load import load_fitting
@@ -84,7 +85,8 @@ def constructor(
             bound.apply_defaults()
             values = dict(bound.arguments)
             extras = {name: values.pop(name) for name in own}
-            model = _create(build, family, Arguments(**values, extras=extras))
+            with late_values():
+                model = _create(build, family, Arguments(**values, extras=extras))
             if model.info.checkpoint:
                 check_stored(model.info.checkpoint, family, create)
             return model

@@ -8,6 +8,7 @@ import keras
 from kerazoo._checks import either, integer, optional, row, table, text
 from kerazoo._fields import Record, field, record
 from kerazoo._graph import cloned_from, remember_original
+from kerazoo._initial_values import late_values
 from kerazoo.confidence import Confidence
 from kerazoo.preprocessing import Preprocessing
 
@@ -81,7 +82,8 @@ class ZooModel(keras.Model):
     def from_config(cls, config, custom_objects=None):
         config = dict(config)
         info = config.pop("info", None)
-        model = super().from_config(config, custom_objects=custom_objects)
+        with late_values():
+            model = super().from_config(config, custom_objects=custom_objects)
         model.info = info and ModelInfo.from_dict(info)
         return model
 
