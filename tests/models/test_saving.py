@@ -117,7 +117,12 @@ def test_more_networks_load_in_a_fresh_process(tmp_path):
 
 
 def test_the_order_of_imports_does_not_matter(stored, tmp_path):
-    for name in ("shufflenet_v1_g3_x0_25_whole.h5", "around.keras", "alone.keras", "compiled.keras"):
+    for name in (
+        "shufflenet_v1_g3_x0_25_whole.h5",
+        "around.keras",
+        "alone.keras",
+        "compiled.keras",
+    ):
         stem = name.partition(".")[0]
         shutil.copy(stored / name, tmp_path)
         shutil.copy(stored / f"{stem}.npy.npz", tmp_path)
