@@ -8,9 +8,11 @@ import argparse
 import contextlib
 import importlib
 import logging
+import math
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from kerazoo.cli._output import complain, prepare_output
 
@@ -91,10 +93,22 @@ def _warnings_told() -> Iterator[None]:
         log.removeHandler(handler)
 
 
+class _Parser(argparse.ArgumentParser):
+    """Takes no empty text and no number that is not finite, whatever the option."""
+
+    def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
+        if not arg_string:
+            raise argparse.ArgumentError(action, "must not be empty")
+        value = super()._get_value(action, arg_string)  # type: ignore[misc]
+        if isinstance(value, float) and not math.isfinite(value):
+            raise argparse.ArgumentError(action, f"must be a finite number, not {arg_string!r}")
+        return value
+
+
 def _parser() -> argparse.ArgumentParser:
-    shared = argparse.ArgumentParser(add_help=False)
+    shared = _Parser(add_help=False)
     shared.add_argument("--traceback", action="store_true", help="show where an error comes from")
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="kerazoo",
         description="Efficient convolutional networks for Keras, with pretrained weights.",
         epilog=EXAMPLES,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from kerazoo._checks import check_int, checked
 from kerazoo._reading import read_picture
 from kerazoo.data.source import Source
 from kerazoo.pictures import PictureError
@@ -47,6 +48,7 @@ class Tally:
         return explain(self._source, np.flatnonzero(self.marks.numpy() > 0))
 
 
+@checked("source")
 def find_corrupt(source: Source, limit: int | None = None) -> list[Corrupt]:
     """Decodes pictures of `source` once, in parallel, and names those that cannot be.
 
@@ -58,6 +60,7 @@ def find_corrupt(source: Source, limit: int | None = None) -> list[Corrupt]:
 
     >>> find_corrupt(folder_source("pets"))  # doctest: +SKIP
     """
+    check_int("limit", limit, optional=True)
     if not source.encoded:
         return []
     tally = Tally(source)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kerazoo._checks import checked
 from kerazoo._errors import invalid, unknown
 from kerazoo.data.labelled import choose, file_source
 from kerazoo.data.source import Source
@@ -14,6 +15,7 @@ from kerazoo.data.splits import split_name
 from kerazoo.pictures import PICTURE_SUFFIXES, pictures_under, say_left_out
 
 
+@checked("folder", "fractions", "seed")
 def folder_source(
     folder: str | os.PathLike,
     split: str = "all",

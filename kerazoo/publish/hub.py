@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kerazoo import __version__
+from kerazoo._checks import checked
 from kerazoo._errors import invalid, unknown
 from kerazoo.checkpoints.hub_config import CARD, CONFIG, WEIGHTS
 from kerazoo.checkpoints.load import variables_by_path
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 DTYPES = ("float32", "float16")
 
 
+@checked("private", "token", "metrics", "dataset", "labels", "commit_message")
 def push_to_hub(
     model: "ZooModel",
     repo_id: str,

@@ -14,7 +14,7 @@ from typing import Any
 
 import keras
 
-from kerazoo._checks import check_int
+from kerazoo._checks import check_int, checked
 from kerazoo._errors import invalid
 from kerazoo._files import write_json
 from kerazoo.data.source import Source
@@ -40,6 +40,7 @@ log = logging.getLogger("kerazoo")
 _DECIDED = ("weights", "classes", "input_shape", "include_top")
 
 
+@checked("recipe", "output", "data_dir", "sources", "force", "progress", "command", "callbacks")
 def train(
     recipe: Recipe,
     output: str | os.PathLike,

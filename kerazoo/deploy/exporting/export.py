@@ -7,8 +7,8 @@ from typing import Any
 
 import keras
 
-from kerazoo._checks import check_int
-from kerazoo._errors import invalid, unknown
+from kerazoo._checks import check_choice, check_int, checked, is_int
+from kerazoo._errors import invalid
 from kerazoo._files import check_output, publish, staging
 from kerazoo._machine import require
 from kerazoo.deploy.exporting import keras_file, litert, onnx, openvino, savedmodel
@@ -27,6 +27,7 @@ FORMATS = {
 _log = logging.getLogger("kerazoo")
 
 
+@checked("path", "preprocessing", "labels", "fused", "force")
 def export(
     model: keras.Model,
     path: str | os.PathLike,
@@ -139,16 +140,14 @@ def _outputs(kind: Format, path: Path, version: int) -> list[Path]:
 
 def check_arguments(format, precision, target, fused, opset) -> Format:
     """What can be told to be wrong before there is a model; arguments as for `export`."""
-    if format not in FORMATS:
-        raise unknown("format", format, FORMATS)
+    check_choice("format", format, FORMATS)
     kind = FORMATS[format]
     if precision not in kind.precisions:
         raise invalid("precision", precision, f"for {kind.title} one of {kind.precisions}")
-    if target is not None and target not in TARGETS:
-        raise unknown("target", target, TARGETS)
+    check_choice("target", target, TARGETS, optional=True)
     if target is not None and not fused:
         raise invalid("target", target, "None where fused=False")
-    if opset not in onnx.OPSETS:
+    if not is_int(opset) or opset not in onnx.OPSETS:
         raise invalid("opset", opset, f"{onnx.OPSETS[0]} to {onnx.OPSETS[-1]}")
     return kind
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kerazoo._checks import check_int
+from kerazoo._checks import check_int, checked
 from kerazoo._errors import invalid
 from kerazoo.checkpoints.weights import tell
 from kerazoo.data.source import Source
@@ -35,6 +35,22 @@ _DECIDED = {
 }
 
 
+@checked(
+    "data",
+    "output",
+    "data_dir",
+    "weights",
+    "splits",
+    "learning_rate",
+    "unfreeze_rate",
+    "batch_size",
+    "like",
+    "seed",
+    "changes",
+    "licence",
+    "force",
+    "command",
+)
 def finetune(
     model: str | os.PathLike,
     data: str | os.PathLike | Mapping[str, Source],
