@@ -34,15 +34,8 @@ SETTLING = 50  # batches that batch-norm statistics are measured on at the end
 
 
 @checked(
-    "data",
-    "output",
-    "data_dir",
-    "train",
-    "test",
-    "calibration",
-    "preprocessing",
-    "force",
-    "command",
+    *("data", "output", "data_dir", "train", "test", "calibration"),
+    *("preprocessing", "force", "command"),
 )
 def optimize(
     model: keras.Model,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kerazoo._checks import check_int, checked
+from kerazoo._checks import check_choice, check_int, checked
 from kerazoo._errors import invalid
 from kerazoo.checkpoints.weights import tell
 from kerazoo.data.source import Source
@@ -17,7 +17,7 @@ from kerazoo.training import distribution
 from kerazoo.training.finetuning.folder import FinetuneFolder
 from kerazoo.training.finetuning.splits import choose_splits
 from kerazoo.training.recipe import Recipe, load_recipe
-from kerazoo.training.run import train
+from kerazoo.training.run import check_session, train
 
 log = logging.getLogger("kerazoo")
 
@@ -36,20 +36,8 @@ _DECIDED = {
 
 
 @checked(
-    "data",
-    "output",
-    "data_dir",
-    "weights",
-    "splits",
-    "learning_rate",
-    "unfreeze_rate",
-    "batch_size",
-    "like",
-    "seed",
-    "changes",
-    "licence",
-    "force",
-    "command",
+    *("data", "output", "data_dir", "weights", "splits", "learning_rate", "unfreeze_rate"),
+    *("batch_size", "like", "seed", "changes", "licence", "force", "command"),
 )
 def finetune(
     model: str | os.PathLike,
@@ -128,12 +116,15 @@ def finetune(
     >>> finetune("mixnet_s", "pets/", "runs/pets", unfreeze_epochs=3)  # doctest: +SKIP
     """
     _check(epochs, unfreeze_epochs, keep, mistakes, licence, changes or {})
+    check_session(**session)
     start = find(model, weights, size=size, like=like)
     tell(start.doubt)
     sources = None
     if isinstance(data, Mapping):
         sources, record = _own_sources(data, splits)
     else:
+        for name in splits or {}:
+            check_choice("splits", name, ("train", "validation", "test", "held_out"))
         record = choose_splits(data, data_dir=data_dir, **(splits or {}))
     common = _common(start, record, batch_size=batch_size, seed=seed)
     lower = learning_rate / 10 if unfreeze_rate is None else unfreeze_rate
