@@ -8,8 +8,8 @@ arguments by `check_int` and its like, frozen records by the rules of their fiel
 import collections.abc
 import functools
 import inspect
-import math
 import os
+import sys
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
@@ -64,7 +64,9 @@ def is_int(value: Any) -> bool:
 
 def is_number(value: Any) -> bool:
     """Whether it is a finite int or float, and no bool."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return abs(value) <= sys.float_info.max  # of NaN it is not; an int may be beyond it
 
 
 def integer(least: int | None = 1, most: int | None = None) -> Rule:

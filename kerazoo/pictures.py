@@ -57,7 +57,7 @@ def open_picture(source: str | os.PathLike | bytes, *, max_pixels: int | None = 
     """
     check_int("max_pixels", max_pixels, optional=True)
     most = PICTURE_PIXELS.value if max_pixels is None else max_pixels
-    if not isinstance(source, str | os.PathLike | bytes):
+    if not isinstance(source, str | os.PathLike | bytes) or source == "":
         raise invalid("source", source, "a path or bytes")
     name = "<bytes>" if isinstance(source, bytes) else os.fspath(source)
     data = source if isinstance(source, bytes) else _read(source)
@@ -169,6 +169,8 @@ def find_pictures(arguments: Iterable[str | os.PathLike]) -> list[Path]:
     """
     found: dict[Path, None] = {}
     for argument in arguments:
+        if not os.fspath(argument):
+            raise PictureError("Cannot read picture '': the path is empty.")
         found.update(dict.fromkeys(_expand(os.fspath(argument))))
     return list(found)
 

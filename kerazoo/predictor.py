@@ -217,7 +217,7 @@ def is_one_picture(pictures: Any) -> bool:
     if isinstance(pictures, np.ndarray):
         return pictures.ndim < 4
     if isinstance(pictures, str | os.PathLike):
-        return is_one_path(pictures)
+        return not os.fspath(pictures) or is_one_path(pictures)
     from PIL import Image
 
     return isinstance(pictures, bytes | Image.Image)

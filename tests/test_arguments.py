@@ -3,6 +3,7 @@
 What is wrong for an argument follows from its annotation, so that a new argument is tried too.
 """
 
+import argparse
 import inspect
 import math
 import os
@@ -10,6 +11,7 @@ import types
 import typing
 from pathlib import Path
 
+import jsonschema
 import keras
 import numpy as np
 import pytest
@@ -17,8 +19,10 @@ from PIL import Image
 
 import kerazoo
 from kerazoo import data, deploy, training
+from kerazoo.cli import _parser, main
 from kerazoo.data import array_source
-from kerazoo.training.recipe import load_recipe
+from kerazoo.tasks.classification.answers import Answers
+from kerazoo.training.recipe import Recipe, load_recipe
 from tests import picture_files
 
 # What an argument is called too, as in commands and recipes.
@@ -71,7 +75,7 @@ def given(tmp_path_factory):
         training.finetune: {"model": "mixnet_s", "output": new},
         training.load_recipe: {"name_or_path": "mixnet_s_cifar10"},
         training.draw_confusion: {"matrix": np.eye(2, dtype=int), "classes": ["a", "b"]},
-        training.draw_mistakes: {"answers": None},
+        training.draw_mistakes: {"answers": object.__new__(Answers)},
     }
 
 
@@ -129,7 +133,7 @@ def cases():
             yield pytest.param(function, name, wrong, id=f"{function.__name__}-{name}")
 
 
-@pytest.mark.parametrize(("function", "name", "wrong"), cases())
+@pytest.mark.parametrize(("function", "name", "wrong"), list(cases()))
 def test_values_of_another_kind_are_refused_by_name(function, name, wrong, given, monkeypatch):
     def reached(*args, **kwargs):
         raise ReachedError
@@ -153,3 +157,54 @@ def test_values_of_another_kind_are_refused_by_name(function, name, wrong, given
                 bad.append((value, f"{type(error).__name__}: {str(error)[:160]}"))
     assert not bad
     assert sorted(Path().rglob("*")) == before
+
+
+def keys(schema, before=""):
+    """Key of a recipe -> the schema of its values."""
+    for name, of in schema["properties"].items():
+        if "properties" in of:
+            yield from keys(of, f"{before}{name}.")
+        else:
+            yield pytest.param(f"{before}{name}", of, id=f"{before}{name}")
+
+
+@pytest.mark.parametrize(("key", "schema"), list(keys(Recipe.json_schema())))
+def test_keys_of_recipes_take_what_their_schema_says(key, schema):
+    for value in (*ODD, -1, 0, 10**400, -(10**400), [[]], [math.nan], {"": 1}, "x" * 10**5):
+        try:
+            load_recipe("mixnet_s_cifar10", {key: value})
+        except ValueError as error:
+            if key.rpartition(".")[2] not in str(error):
+                raise
+        else:
+            jsonschema.validate(value, schema)
+            assert not isinstance(value, float) or math.isfinite(value), value
+
+
+def options():
+    (commands,) = [a for a in _parser()._actions if isinstance(a, argparse._SubParsersAction)]
+    for command, parser in commands.choices.items():
+        for action in parser._actions:
+            if action.nargs != 0:
+                yield pytest.param(command, parser, action, id=f"{command}-{action.dest}")
+
+
+@pytest.mark.parametrize(("command", "parser", "action"), list(options()))
+def test_options_refuse_empty_text_and_no_numbers(command, parser, action, capsys):
+    """Before anything heavy is imported."""
+    needed = [
+        word
+        for each in parser._actions
+        if each.required and each is not action
+        for word in (*each.option_strings[:1], "1")
+    ]
+    numbers = ["", "nan", "inf", "1e999", "True", "0x1", "x"]
+    given = numbers if action.type in (int, float) or action.dest.endswith("batch_size") else [""]
+    for text in given:
+        words = [f"{action.option_strings[0]}={text}"] if action.option_strings else [text]
+        with pytest.raises(SystemExit) as stopped:
+            main([command, *words, *needed])
+        errors = capsys.readouterr().err
+        assert stopped.value.code == 2
+        name = action.option_strings[0] if action.option_strings else action.metavar or action.dest
+        assert f"error: argument {name}" in errors or f"/{name}:" in errors, errors

@@ -122,7 +122,7 @@ def training_data(
     _check_task(source, augmentation)
     steps, calls = source.count // batch_size, parallel or tf.data.AUTOTUNE
     root, tally = tf.constant([seed, 0], tf.int64), Tally(source)
-    final = preprocessing.with_size(size) if size else preprocessing
+    final = preprocessing if size is None else preprocessing.with_size(size)
     augmenter = Augmenter(augmentation, final)
     if is_small(source, augmentation, preprocessing):
         batches = small_batches(

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def export(
     target: str | None = None,
     representative: Any = None,
     preprocessing: Preprocessing | None = None,
-    labels: str | tuple[str, ...] | None = None,
+    labels: str | Sequence[str] | None = None,
     version: int = 1,
     opset: int = 17,
     force: bool = False,
@@ -58,8 +59,8 @@ def export(
     * `raw`: `image` and outputs as above.
     * `serving_default`: `image` as above.
     * `pictures`: uint8 `(batch, height, width, channels)` of any one size.
-    * `encoded`: strings `(batch,)`, the bytes of JPEG or PNG files of any size. EXIF rotation is
-      not applied and transparency is dropped.
+    * `encoded`: strings `(batch,)`, the bytes of JPEG or PNG files of any size, which are read as
+      everywhere (upright, transparency on white); files of other kinds are refused by name.
 
     The last three give what the task makes of the outputs: of classification `probabilities`
     `(batch, classes)` and, best first, `classes` (indices), `scores` and `names` `(batch, top)`;

@@ -107,6 +107,6 @@ def describe(model: Any, preprocessing: Preprocessing | None, labels: Any, **fac
         input_shape=tuple(model.input_shape[1:]),
         task=task.name,
         preprocessing=known and picture_preprocessing(model, known),
-        **task.facts(model, labels or getattr(info, "labels", None)),
+        **task.facts(model, getattr(info, "labels", None) if labels is None else labels),
         **facts,
     )
