@@ -192,18 +192,17 @@ def options():
 @pytest.mark.parametrize(("command", "parser", "action"), list(options()))
 def test_options_refuse_empty_text_and_no_numbers(command, parser, action, capsys):
     """Before anything heavy is imported."""
-    needed = [
-        word
-        for each in parser._actions
-        if each.required and each is not action
-        for word in (*each.option_strings[:1], "1")
-    ]
     numbers = ["", "nan", "inf", "1e999", "True", "0x1", "x"]
     given = numbers if action.type in (int, float) or action.dest.endswith("batch_size") else [""]
     for text in given:
-        words = [f"{action.option_strings[0]}={text}"] if action.option_strings else [text]
+        words = [command]
+        for each in parser._actions:
+            if each is action:
+                words += [f"{each.option_strings[0]}={text}"] if each.option_strings else [text]
+            elif each.required:
+                words += [*each.option_strings[:1], "1"]
         with pytest.raises(SystemExit) as stopped:
-            main([command, *words, *needed])
+            main(words)
         errors = capsys.readouterr().err
         assert stopped.value.code == 2
         name = action.option_strings[0] if action.option_strings else action.metavar or action.dest
