@@ -11,7 +11,7 @@ from kerazoo._checks import checked
 from kerazoo._errors import invalid, unknown
 from kerazoo.data.labelled import choose, file_source
 from kerazoo.data.source import Source
-from kerazoo.data.splits import split_name
+from kerazoo.data.splits import split_name, split_of
 from kerazoo.pictures import PICTURE_SUFFIXES, pictures_under, say_left_out
 
 
@@ -33,7 +33,8 @@ def folder_source(
         folder: Where to look. Hidden files and folders are left out; so are files that do not end
             in `kerazoo.pictures.PICTURE_SUFFIXES`, which a warning counts.
         split: With or without a slice: `"train"`, `"all[:90%]"`.
-        fractions: Shares of each class, as `{"train": 0.9, "validation": 0.1}`.
+        fractions: Shares of each class, as `{"train": 0.9, "validation": 0.1}`. Where there are
+            folders for splits, the one called `train` is divided so.
         seed: Chooses another order, and other pictures for each of the `fractions`.
 
     Raises:
@@ -44,11 +45,11 @@ def folder_source(
         raise invalid("folder", str(folder), "an existing folder")
     name = split_name(split)
     if _has_split_folders(root):
-        if fractions:
-            raise invalid("fractions", dict(fractions), "None: the folder has splits of its own")
-        if name not in (parts := [path.name for path in _folders(root)]):
+        parts = [path.name for path in _folders(root)]
+        inside, fractions = split_of(name, parts, fractions)
+        if inside not in parts:
             raise unknown("split", split, parts)
-        root = root / name
+        root = root / inside
     elif not fractions and name != "all":
         raise unknown("split", split, ["all"])
     classes = tuple(path.name for path in _folders(root))
