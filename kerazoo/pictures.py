@@ -102,6 +102,8 @@ def _opened(data: bytes, most: int) -> Any:
             Image.MAX_IMAGE_PIXELS = theirs
     if theirs is not None and most >= image.width * image.height > 2 * theirs:
         raise Image.DecompressionBombError(f"more than {2 * theirs:,} pixels, Pillow's own bound")
+    # Orientation in XMP, which Pillow falls back on, is heeded by no browser and not by TensorFlow.
+    image.info.pop("xmp", None)
     return image
 
 
@@ -261,8 +263,6 @@ def _turn(image: Any, name: str) -> None:
     """Turns a picture of our own as its EXIF says."""
     from PIL import ImageOps
 
-    # Orientation in XMP, which Pillow falls back on, is heeded by no browser and not by TensorFlow.
-    image.info.pop("xmp", None)
     try:
         ImageOps.exif_transpose(image, in_place=True)
     except Exception as error:
