@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kerazoo._checks import check_int
+from kerazoo._checks import check_int, checked
 from kerazoo._errors import invalid, unknown
 
 # One text file per set, a class a line. "imagenet": the 1000 sorted wnids of ILSVRC 2012, without
@@ -32,6 +32,7 @@ def label_names(label_set: str) -> tuple[str, ...]:
     return tuple(file.read_text("utf-8").splitlines())
 
 
+@checked("labels")
 def decode_predictions(
     preds: Any,
     top: int = 5,

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from kerazoo._checks import check_int
+from kerazoo._checks import check_int, checked
 from kerazoo._errors import invalid
 from kerazoo.checkpoints.hub_config import HUB
 from kerazoo.checkpoints.local import is_stored_model, stored_info
@@ -82,6 +82,7 @@ class Exported:
     format: str
 
 
+@checked("weights", "like")
 def find(
     what: str | os.PathLike,
     weights: str | os.PathLike | None = None,
@@ -120,6 +121,7 @@ def find(
     return start if like is None else replace(start, like=like)
 
 
+@checked("weights", "like")
 def open_model(
     what: Any,
     weights: str | os.PathLike | None = None,
@@ -146,9 +148,11 @@ def open_model(
     changes = {"weights": weights, "size": size, "like": like, **overrides}
     changes = {name: value for name, value in changes.items() if value is not None}
     if not isinstance(what, str | os.PathLike):
+        if not (hasattr(what, "inputs") and callable(what)):
+            _text(what)  # raises
         _refuse(changes, "for a model that is there")
         return what
-    text = os.fspath(what)
+    text = _text(what)
     if (exported := find_exported(text)) is not None:
         _refuse(changes, f"for an exported model, {text}")
         return exported
@@ -198,7 +202,7 @@ def is_stored(what: str | os.PathLike) -> bool:
 
 
 def _text(what: Any) -> str:
-    if not isinstance(what, str | os.PathLike):
+    if not isinstance(what, str | os.PathLike) or not os.fspath(what):
         raise invalid("model", what, "a model id, a weights id, `hf://user/repo` or a path")
     return os.fspath(what)
 

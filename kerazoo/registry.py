@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from kerazoo._checks import checked
 from kerazoo._errors import invalid, unknown
 from kerazoo.checkpoints.records import checkpoints_for
 
@@ -63,11 +64,12 @@ def catalogue() -> dict[str, Entry]:
 def get_entry(id: str) -> Entry:
     """The catalogue's entry of a model id; unknown ids raise with the nearest names."""
     entries = catalogue()
-    if id not in entries:
+    if not isinstance(id, str) or id not in entries:
         raise unknown("model", id, list_models())
     return entries[id]
 
 
+@checked("filter", "task", "pretrained")
 def list_models(
     filter: str | None = None, task: str | None = None, pretrained: bool = False
 ) -> list[str]:

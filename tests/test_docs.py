@@ -71,3 +71,14 @@ def test_one_version():
     citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
     assert f"\nversion: {kerazoo.__version__}\n" in citation
     assert f"## {kerazoo.__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_every_bound_is_in_the_page_of_limits():
+    """Under its variable, with its default."""
+    from kerazoo import _bounds
+
+    text = (ROOT / "docs/limits.md").read_text(encoding="utf-8")
+    bounds = [each for each in vars(_bounds).values() if isinstance(each, _bounds.Bound)]
+    assert len(bounds) == len(re.findall(r"^\| `KERAZOO_", text, re.M)) > 5
+    for each in bounds:
+        assert f"| `{each.variable}` | {each.default:,} |" in text

@@ -8,9 +8,11 @@ import argparse
 import contextlib
 import importlib
 import logging
+import math
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from kerazoo.cli._output import complain, prepare_output
 
@@ -52,11 +54,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: Arguments after the program's name; by default those of the process.
     """
-    prepare_output()
-    words = list(sys.argv[1:] if argv is None else argv)
-    args = _parser().parse_args(words)
-    args.words = words  # for commands that record how they were called
+    traceback = False
     try:
+        prepare_output()
+        words = list(sys.argv[1:] if argv is None else argv)
+        args = _parser().parse_args(words)
+        args.words = words  # for commands that record how they were called
+        traceback = args.traceback
         with _warnings_told():
             return args.run(args)
     except KeyboardInterrupt:
@@ -66,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
-        if args.traceback:
+        if traceback:
             raise
         # ValueErrors are worded for users; of others the kind is half of the message.
         kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
@@ -91,10 +95,24 @@ def _warnings_told() -> Iterator[None]:
         log.removeHandler(handler)
 
 
+class _Parser(argparse.ArgumentParser):
+    """Takes no empty text and no number that is not finite, whatever the option."""
+
+    def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
+        if isinstance(action, argparse._SubParsersAction):  # whose parser looks for itself
+            return super()._get_value(action, arg_string)  # type: ignore[misc]
+        if not arg_string:
+            raise argparse.ArgumentError(action, "must not be empty")
+        value = super()._get_value(action, arg_string)  # type: ignore[misc]
+        if isinstance(value, float) and not math.isfinite(value):
+            raise argparse.ArgumentError(action, f"must be a finite number, not {arg_string!r}")
+        return value
+
+
 def _parser() -> argparse.ArgumentParser:
-    shared = argparse.ArgumentParser(add_help=False)
+    shared = _Parser(add_help=False)
     shared.add_argument("--traceback", action="store_true", help="show where an error comes from")
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="kerazoo",
         description="Efficient convolutional networks for Keras, with pretrained weights.",
         epilog=EXAMPLES,

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from kerazoo._checks import checked
 from kerazoo._errors import invalid, unknown
 from kerazoo.data.labelled import check_all_classes, choose, file_source
 from kerazoo.data.source import Source
@@ -16,6 +17,7 @@ from kerazoo.data.splits import split_name, split_of
 COLUMNS = {"path": "path", "label": "label", "split": "split"}
 
 
+@checked("path", "classes", "root", "columns", "fractions", "seed")
 def csv_source(
     path: str | os.PathLike,
     split: str = "all",

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from kerazoo._checks import checked
 from kerazoo._errors import invalid
 from kerazoo.data.csv_file import csv_source, csv_splits
 from kerazoo.data.folder import folder_source, folder_splits
@@ -12,6 +13,7 @@ from kerazoo.data.splits import default_split
 from kerazoo.data.tfds import tfds_source, tfds_splits
 
 
+@checked("data", "split", "data_dir", "purpose", "shards")
 def open_source(
     data: str | os.PathLike,
     split: str | None = None,

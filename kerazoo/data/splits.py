@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
+from kerazoo._checks import is_number
 from kerazoo._errors import invalid, unknown
 
 # How data sets call the part that is watched while training, and the one that counts at the end.
@@ -124,7 +125,7 @@ def by_fraction(
         order: All indices, as `hash_order` gives them.
     """
     shares = list(fractions.values())
-    if not shares or min(shares) <= 0 or sum(shares) > 1 + 1e-9:
+    if not shares or not all(map(is_number, shares)) or min(shares) <= 0 or sum(shares) > 1 + 1e-9:
         raise invalid("fractions", dict(fractions), "positive numbers that add to at most 1")
     if split not in fractions:
         raise unknown("split", split, fractions)

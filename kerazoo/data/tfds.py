@@ -4,12 +4,14 @@ import os
 from pathlib import Path
 from typing import Any
 
+from kerazoo._checks import check_int, checked
 from kerazoo._errors import invalid, unknown
 from kerazoo.data.labelled import TASK
 from kerazoo.data.source import Source
 from kerazoo.data.splits import default_split
 
 
+@checked("name", "split", "data_dir")
 def tfds_source(
     name: str, split: str | None = None, *, data_dir: str | os.PathLike, shards: int = 1
 ) -> Source:
@@ -28,6 +30,7 @@ def tfds_source(
     Raises:
         ValueError: No such folder, data set or split, or not pictures with one label each.
     """
+    check_int("shards", shards)
     builder = _builder(name, Path(data_dir))
     if split is None:
         split = default_split(tuple(builder.info.splits), "evaluate")

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from kerazoo import __version__
+from kerazoo._checks import checked
 from kerazoo._errors import invalid, unknown
 from kerazoo._files import publish, staging, write_json
 from kerazoo._locks import LOCK, holding
@@ -32,6 +33,10 @@ PACKAGES = ("keras", "numpy", "tensorflow", "tensorflow-model-optimization", "tf
 SETTLING = 50  # batches that batch-norm statistics are measured on at the end
 
 
+@checked(
+    *("data", "output", "data_dir", "train", "test", "calibration"),
+    *("preprocessing", "force", "command"),
+)
 def optimize(
     model: keras.Model,
     data: str | os.PathLike,

@@ -10,6 +10,7 @@ from typing import Any
 from kerazoo._checks import (
     Rule,
     auto_or,
+    checked,
     choice,
     either,
     flag,
@@ -257,6 +258,7 @@ def recipe_names() -> list[str]:
     return sorted(p.name.removesuffix(".toml") for p in folder.iterdir())
 
 
+@checked("changes")
 def load_recipe(
     name_or_path: str | Mapping[str, Any],
     changes: Mapping[str, Any] | None = None,

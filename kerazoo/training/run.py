@@ -14,7 +14,7 @@ from typing import Any
 
 import keras
 
-from kerazoo._checks import check_int
+from kerazoo._checks import check_int, checked
 from kerazoo._errors import invalid
 from kerazoo._files import write_json
 from kerazoo.data.source import Source
@@ -41,6 +41,7 @@ log = logging.getLogger("kerazoo")
 _DECIDED = ("weights", "classes", "input_shape", "include_top")
 
 
+@checked("recipe", "output", "data_dir", "sources", "force", "command")
 def train(
     recipe: Recipe,
     output: str | os.PathLike,
@@ -116,7 +117,7 @@ def train(
         ImportError: A missing optional package; the message names the extra.
     """
     distribution.start(recipe.strategy)
-    _check(backup_every, tensorboard)
+    check_session(progress, backup_every, tensorboard, callbacks)
     warn_of_bfloat16(recipe)
     run = Run(recipe, output, data_dir, sources=sources, command=command)
     with distribution.chief_holds(Path(output)):
@@ -326,7 +327,14 @@ class Run:
         shutil.rmtree(output / names.BACKUP, ignore_errors=True)
 
 
-def _check(backup_every: int | None, tensorboard: bool) -> None:
+@checked("progress", "tensorboard", "callbacks")
+def check_session(
+    progress: bool | None = None,
+    backup_every: int | None = None,
+    tensorboard: bool = False,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> None:
+    """Complains of what `train` cannot take, before there is a folder."""
     check_int("backup_every", backup_every, optional=True)
     if tensorboard and importlib.util.find_spec("tensorboard") is None:
         raise ImportError('TensorBoard logs need: pip install "kerazoo[tensorboard]"')

@@ -81,13 +81,21 @@ class Format:
 
 @contextlib.contextmanager
 def quiet(*loggers: str) -> Iterator[None]:
-    """Silences libraries that log what is of no use here, or what is raised anyway."""
+    """Silences libraries that log what is of no use here, or what is raised anyway.
+
+    Their loggers below those of these names too, which do not ask the ones above.
+    """
     found = [logging.getLogger(name) for name in loggers]
-    before = [logger.disabled for logger in found]
+    for name, logger in list(logging.root.manager.loggerDict.items()):
+        if isinstance(logger, logging.Logger) and name.startswith(tuple(f"{n}." for n in loggers)):
+            found.append(logger)
+    before = [(logger.disabled, logger.level) for logger in found]
     for logger in found:
         logger.disabled = True
+        logger.setLevel(logging.CRITICAL + 1)  # for those that are made within
     try:
         yield
     finally:
-        for logger, disabled in zip(found, before, strict=True):
+        for logger, (disabled, level) in zip(found, before, strict=True):
             logger.disabled = disabled
+            logger.setLevel(level)

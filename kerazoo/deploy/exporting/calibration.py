@@ -14,6 +14,7 @@ from kerazoo.pictures import as_picture, find_pictures
 from kerazoo.preprocessing import Preprocessing
 
 LIMIT = 300  # NNCF's default
+FEW = 32  # below which ranges are those of the pictures rather than of what will be seen
 _EXCESS = 3.0
 _BATCH = 16
 _log = logging.getLogger("kerazoo")
@@ -58,6 +59,12 @@ def representative_pictures(
         raise invalid("representative", pictures.shape, f"pictures of shape (count, *{shape})")
     if not np.isfinite(pictures).all():
         raise invalid("representative", "an array with NaN or infinity", "finite")
+    if len(pictures) < FEW:
+        _log.warning(
+            "int8 ranges are found with %d of %d or more pictures that are wanted: what lies "
+            "outside of them is cut off, and accuracy may fall by points.",
+            *(len(pictures), FEW),
+        )
     return pictures
 
 

@@ -2,13 +2,14 @@
 
 import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from kerazoo._checks import check_int
-from kerazoo._errors import invalid, unknown
+from kerazoo._checks import check_choice, check_int, checked, is_int
+from kerazoo._errors import invalid
 from kerazoo._files import check_output, publish, staging
 from kerazoo._machine import require
 from kerazoo.deploy.exporting import keras_file, litert, onnx, openvino, savedmodel
@@ -27,6 +28,7 @@ FORMATS = {
 _log = logging.getLogger("kerazoo")
 
 
+@checked("path", "preprocessing", "labels", "fused", "force")
 def export(
     model: keras.Model,
     path: str | os.PathLike,
@@ -37,7 +39,7 @@ def export(
     target: str | None = None,
     representative: Any = None,
     preprocessing: Preprocessing | None = None,
-    labels: str | tuple[str, ...] | None = None,
+    labels: str | Sequence[str] | None = None,
     version: int = 1,
     opset: int = 17,
     force: bool = False,
@@ -57,8 +59,8 @@ def export(
     * `raw`: `image` and outputs as above.
     * `serving_default`: `image` as above.
     * `pictures`: uint8 `(batch, height, width, channels)` of any one size.
-    * `encoded`: strings `(batch,)`, the bytes of JPEG or PNG files of any size. EXIF rotation is
-      not applied and transparency is dropped.
+    * `encoded`: strings `(batch,)`, the bytes of JPEG or PNG files of any size, which are read as
+      everywhere (upright, transparency on white); files of other kinds are refused by name.
 
     The last three give what the task makes of the outputs: of classification `probabilities`
     `(batch, classes)` and, best first, `classes` (indices), `scores` and `names` `(batch, top)`;
@@ -139,16 +141,14 @@ def _outputs(kind: Format, path: Path, version: int) -> list[Path]:
 
 def check_arguments(format, precision, target, fused, opset) -> Format:
     """What can be told to be wrong before there is a model; arguments as for `export`."""
-    if format not in FORMATS:
-        raise unknown("format", format, FORMATS)
+    check_choice("format", format, FORMATS)
     kind = FORMATS[format]
     if precision not in kind.precisions:
         raise invalid("precision", precision, f"for {kind.title} one of {kind.precisions}")
-    if target is not None and target not in TARGETS:
-        raise unknown("target", target, TARGETS)
+    check_choice("target", target, TARGETS, optional=True)
     if target is not None and not fused:
         raise invalid("target", target, "None where fused=False")
-    if opset not in onnx.OPSETS:
+    if not is_int(opset) or opset not in onnx.OPSETS:
         raise invalid("opset", opset, f"{onnx.OPSETS[0]} to {onnx.OPSETS[-1]}")
     return kind
 

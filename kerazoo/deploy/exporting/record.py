@@ -111,6 +111,6 @@ def describe(model: Any, preprocessing: Preprocessing | None, labels: Any, **fac
         task=task.name,
         preprocessing=known and picture_preprocessing(model, known),
         confidence=getattr(info, "confidence", None),
-        **task.facts(model, labels or getattr(info, "labels", None)),
+        **task.facts(model, getattr(info, "labels", None) if labels is None else labels),
         **facts,
     )

@@ -4,7 +4,8 @@ import logging
 
 import keras
 
-from kerazoo._errors import invalid, unknown
+from kerazoo._checks import check_choice
+from kerazoo._errors import invalid
 from kerazoo._graph import Graph, is_graph, layers_of
 from kerazoo.deploy.fusion.branches import sum_branches
 from kerazoo.deploy.fusion.forms import TARGETS, Forms, choose_forms
@@ -46,8 +47,7 @@ def fuse(model: keras.Model, target: str = "tensorflow") -> keras.Model:
         ValueError: for an unknown target; a model that is not functional, or not built; layers in
             half precision, where folding is not exact; layers that cannot be copied.
     """
-    if target not in TARGETS:
-        raise unknown("target", target, TARGETS)
+    check_choice("target", target, TARGETS)
     _check(model)
     fused = _fuse(model, TARGETS[target])
     _logger.info(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kerazoo._checks import check_choice, check_int
+from kerazoo._checks import check_choice, check_int, checked
 from kerazoo._errors import invalid
 from kerazoo.checkpoints.weights import tell
 from kerazoo.data.open import open_source
@@ -20,7 +20,7 @@ from kerazoo.training.finetuning.recipes import PROBE, Wishes, make_recipes, unf
 from kerazoo.training.finetuning.size import choose_size
 from kerazoo.training.finetuning.splits import choose_splits, is_held_out
 from kerazoo.training.inputs import open_inputs
-from kerazoo.training.run import train
+from kerazoo.training.run import check_session, train
 
 log = logging.getLogger("kerazoo")
 
@@ -37,6 +37,10 @@ _DECIDED = {
 }
 
 
+@checked(
+    *("data", "output", "data_dir", "weights", "splits", "learning_rate", "unfreeze_rate"),
+    *("batch_size", "like", "seed", "changes", "licence", "force", "command"),
+)
 def finetune(
     model: str | os.PathLike,
     data: str | os.PathLike | Mapping[str, Source],
@@ -128,12 +132,15 @@ def finetune(
     """
     wishes = Wishes(epochs, learning_rate, unfreeze_epochs, unfreeze_rate, batch_size)
     _check(wishes, keep, mistakes, licence, changes or {})
+    check_session(**session)
     start = find(model, weights, size=size, like=like)
     sources = None
     if isinstance(data, Mapping):
         sources, record = _own_sources(data, splits)
         train_source, held_out = sources["train"], False
     else:
+        for name in splits or {}:
+            check_choice("splits", name, ("train", "validation", "test", "held_out"))
         record = choose_splits(data, data_dir=data_dir, **(splits or {}))
         options = {"fractions": record["fractions"]} if "fractions" in record else {}
         train_source = open_source(data, record["train"], data_dir=data_dir, **options)

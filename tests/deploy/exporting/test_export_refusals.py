@@ -236,6 +236,14 @@ class TestCalibration:
         np.testing.assert_array_equal(representative_pictures(tmp_path, RECORD, shape), arrays)
         np.testing.assert_array_equal(representative_pictures(arrays, None, shape), arrays)
 
+    def test_few_are_warned_of(self, caplog):
+        for count, warned in ((1, True), (31, True), (32, False)):
+            caplog.clear()
+            representative_pictures(np.zeros((count, 1, 1, 1), "float32"), None, (1, 1, 1))
+            assert [f"with {count} of 32 or more" in r.getMessage() for r in caplog.records] == (
+                [True] * warned
+            )
+
     def test_many_are_thinned_evenly(self):
         many = np.arange(3000, dtype="float32").reshape(-1, 1, 1, 1)
         kept = representative_pictures(many, None, (1, 1, 1)).ravel()
