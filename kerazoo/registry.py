@@ -49,6 +49,11 @@ class Entry:
     input_size: tuple[int, int]
     weights_of: str
 
+    @property
+    def same_as(self) -> str | None:
+        """The id of the very same network, where this is but a shorter name of it."""
+        return None if self.weights_of == self.id else self.weights_of
+
 
 @functools.cache
 def catalogue() -> dict[str, Entry]:

@@ -118,6 +118,11 @@ def percent(value: float | None) -> str:
     return "–" if value is None else f"{value:.1f}"
 
 
+def licence(checkpoint: Any) -> str:
+    """That of registered weights, with the word that matters most to a user."""
+    return checkpoint.licence + (", non-commercial" if checkpoint.non_commercial else "")
+
+
 class Progress:
     """A bar on stderr where that is a terminal, nothing elsewhere."""
 

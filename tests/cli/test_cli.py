@@ -58,16 +58,32 @@ class TestList:
         header, _, *rows = capsys.readouterr().out.splitlines()
         assert header.split("  ")[0] == "model"
         assert [row.split()[0] for row in rows] == ["mixnet_l", "mixnet_m", "mixnet_s", "mixnet_xl"]
-        assert rows[1].split()[1:5] == ["5.01", "339.17", "77.0", "timm/tf_mixnet_m.in1k"]
+        assert rows[1].split()[1:4] == ["5.01", "339.17", "77.0"]
+        assert rows[1].split()[4:] == ["imagenet", "timm/tf_mixnet_m.in1k", "(+1)", "apache-2.0"]
+
+    def test_data_sets_are_kept_apart(self, capsys):
+        assert main(["list", "resnet1*"]) == 0
+        table = map(str.split, capsys.readouterr().out.splitlines())
+        rows = {row[0]: row[3:5] for row in table}
+        assert rows["resnet10"] == ["88.0", "cifar10"]
+        assert rows["resnet18"] == ["71.5", "imagenet"]
+
+    def test_shorter_names_stand_below(self, capsys):
+        assert main(["list", "mobilenet_v1*"]) == 0
+        out = capsys.readouterr().out
+        assert "\nmobilenet_v1 " not in out
+        assert out.endswith("Shorter names: mobilenet_v1 = mobilenet_v1_100\n")
+        assert main(["list", "mobilenet_v1"]) == 0  # asked for by that name alone
+        assert "mobilenet_v1 " in capsys.readouterr().out
 
     def test_tasks_are_named_where_they_differ(self, capsys):
         assert main(["list", "espnet*"]) == 0
         header, _, *rows = capsys.readouterr().out.splitlines()
         assert header.split() == [
             *("model", "params", "(M)", "mult-adds", "(M)", "mIoU", "/", "top-1", "(%)"),
-            *("weights", "task"),
+            *("data", "set", "weights", "licence", "task"),
         ]
-        tasks = {row.split()[0]: row.split()[-1] for row in rows}
+        tasks = {row.split()[0]: row.split()[-1] for row in rows if row}
         assert tasks["espnet_p2_q3"] == "segmentation"
         assert tasks["espnetv2_s_1_0"] == "classification"
         assert main(["list", "mixnet_*"]) == 0
@@ -128,6 +144,7 @@ class TestInfo:
         ("name", "message"),
         [
             ("mixnet_n", "Unknown `model`. Did you mean 'mixnet_"),
+            ("mixnet_n", "'espnetv2_s_0_5', … ("),  # a long list does not bury the hint
             ("timm/tf_mixnet_m.in2k", "Unknown `weights`. Did you mean 'timm/tf_mixnet_m.in1k'"),
         ],
     )
