@@ -10,6 +10,8 @@ from typing import Any
 from kerazoo.deploy.exporting._format import Format, Job
 from kerazoo.deploy.exporting.graph import INPUT, cannot_lower
 
+FACTS = "kerazoo"  # section of the file's `rt_info`
+
 
 def _write(job: Job, folder: Path) -> None:
     import openvino
@@ -24,6 +26,8 @@ def _write(job: Job, folder: Path) -> None:
     _join_padding(network)
     if job.record.precision == "int8":
         network = _quantised(network, job.pictures)
+    for key, value in job.record.facts().items():
+        network.set_rt_info(value, [FACTS, key])
     openvino.save_model(network, folder / job.name, compress_to_fp16=False)
 
 
