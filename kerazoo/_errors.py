@@ -31,9 +31,8 @@ def unknown(
             is cut short: it would bury the hint.
     """
     names = sorted(accepted)
-    near = difflib.get_close_matches(str(value), names, n=3, cutoff=0.5)
-    hint = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
-    if near and len(names) > WHOLE:
+    hint = did_you_mean(value, names)
+    if hint and len(names) > WHOLE:
         limit = BESIDE
     shown = names if limit is None else names[:limit]
     rest = "" if len(shown) == len(names) else f", … ({len(names) - len(shown)} more)"
@@ -41,3 +40,9 @@ def unknown(
         f"Unknown `{argument}`.{hint} Accepted: {', '.join(map(repr, shown))}{rest}. "
         f"Received: `{argument}={value!r}`"
     )
+
+
+def did_you_mean(value: Any, accepted: Iterable[str]) -> str:
+    """A question with the nearest names, a space before it; empty where none is near."""
+    near = difflib.get_close_matches(str(value), list(accepted), n=3, cutoff=0.5)
+    return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""

@@ -9,6 +9,7 @@ import contextlib
 import importlib
 import logging
 import os
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 
@@ -59,8 +60,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with _warnings_told():
             return args.run(args)
-    except KeyboardInterrupt:
-        complain("interrupted")
+    except KeyboardInterrupt as stop:
+        # A run that has saved its state says where it stands.
+        how = f"; go on with: {shlex.join(['kerazoo', *words])}" if str(stop) else ""
+        complain(f"{str(stop) or 'interrupted'}{how}")
         return 130
     except BrokenPipeError:  # `kerazoo list | head`: the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -6,6 +6,7 @@ from typing import Any
 
 from kerazoo._errors import invalid
 from kerazoo._machine import is_installed
+from kerazoo._progress import Progress
 from kerazoo.cli._model import add_model_options, load_network, named_preprocessing, positive
 from kerazoo.cli._output import say
 from kerazoo.cli._quiet import import_keras
@@ -69,7 +70,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     representative = _representative(args)
     import_keras()
-    from kerazoo.deploy import export
     from kerazoo.deploy.exporting import FORMATS
     from kerazoo.deploy.exporting.export import check_arguments
 
@@ -80,7 +80,18 @@ def run(args: argparse.Namespace) -> int:
 
         find_pictures(args.compare)
     model = load_network(args)
-    path = export(
+    with Progress(0, "picture", "calibrating", show=None if pictures else False) as progress:
+        path = _export(args, model, pictures, progress.at)
+    compared = "" if args.no_compare else f"; {_compared(args, model, path, pictures)}"
+    say(path, f"{_size(path, FORMATS[args.format]) / 1e6:.2f} MB{compared}")
+    return 0
+
+
+def _export(args: argparse.Namespace, model: Any, pictures: Any, progress: Any) -> Path:
+    from kerazoo.deploy import export
+    from kerazoo.deploy.exporting import FORMATS
+
+    return export(
         model,
         args.output or _default_output(args, FORMATS[args.format].suffix),
         args.format,
@@ -93,11 +104,9 @@ def run(args: argparse.Namespace) -> int:
         version=args.version,
         opset=args.opset,
         force=args.force,
+        progress=progress,
         **task_options(args),
     )
-    compared = "" if args.no_compare else f"; {_compared(args, model, path, pictures)}"
-    say(path, f"{_size(path, FORMATS[args.format]) / 1e6:.2f} MB{compared}")
-    return 0
 
 
 def _size(path: Path, kind: Any) -> int:

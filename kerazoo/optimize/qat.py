@@ -96,7 +96,7 @@ def quantize_aware(
     behind each, as in the int8 file.
 
     Args:
-        model: A classifier that `to_tf_keras` takes, of fixed height and width.
+        model: A network that `to_tf_keras` takes, of fixed height and width.
         representative: Real pictures to find ranges with, as `kerazoo.deploy.export` takes them.
         preprocessing: In place of the model's own.
         labels: Name of a label set, or the names; in place of the model's own.

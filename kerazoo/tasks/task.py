@@ -42,6 +42,10 @@ class Figure:
         """Whether `new` beats `old`; anything beats None."""
         return old is None or (new > old if self.higher_is_better else new < old)
 
+    def published(self, value: float) -> float:
+        """In the unit of a checkpoint's `metrics`: percent, where people read it so."""
+        return round(100 * value if self.percent else value, 4)
+
     def shown(self, value: float, digits: int = 2) -> str:
         """For people: `"87.81 %"`."""
         return f"{100 * value:.{digits}f} %" if self.percent else f"{value:.{digits + 2}f}"
@@ -136,6 +140,7 @@ class Task(Protocol):
             (the network's outputs are of the same form then).
         placed: Whether a target says where in the picture something is.
         drawings: File name -> caption of what `draw_figures` leaves.
+        photographs: Those of them that show pictures of the data, which are not published unasked.
         learning: Arguments of the constructor of a network that learns: what the loss works on.
         learned: The same of a network that is used, where no argument says otherwise.
         shapes: Of each output, for people: `"(batch, classes)"`.
@@ -152,6 +157,7 @@ class Task(Protocol):
     mixes: bool
     placed: bool
     drawings: Mapping[str, str]
+    photographs: tuple[str, ...]
     learning: Mapping[str, Any]
     learned: Mapping[str, Any]
     shapes: tuple[str, ...]

@@ -420,7 +420,8 @@ class TestOwnData:
 
 class TestProgress:
     CODE = (
-        "from kerazoo.cli._output import Progress, complain\n"
+        "from kerazoo._progress import Progress\n"
+        "from kerazoo.cli._output import complain\n"
         "with Progress(4, 'picture') as progress:\n"
         "    progress.at(2, 4)\n"
         "    complain('one is\\nbad')\n"

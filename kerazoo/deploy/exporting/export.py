@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ def export(
     version: int = 1,
     opset: int = 17,
     force: bool = False,
+    progress: Callable[[int, int], None] | None = None,
     **how: Any,
 ) -> Path:
     """Writes a network in the format of another runtime, with a record of how to feed it.
@@ -85,6 +87,7 @@ def export(
         version: For a SavedModel: number of the folder; a server takes the highest.
         opset: For ONNX: version of the operations, 13 to 18.
         force: Overwrite what exists.
+        progress: Called with (pictures done, pictures in all) while int8 is calibrated.
         **how: For a SavedModel: options of the task; of classification `top=5`, how many classes
             are named.
 
@@ -122,8 +125,9 @@ def export(
     network = in_float32(model)
     if form:
         network = fuse(network, form)
+    job = Job(network, outputs[-1].name, record, pictures, opset, how, progress)
     with staging(path) as folder:
-        kind.write(Job(network, outputs[-1].name, record, pictures, opset, how), folder)
+        kind.write(job, folder)
         if kind.suffix:
             (folder / f"{path.name}{SIDECAR}").write_text(record.to_json(), "utf-8")
         publish(folder, outputs)

@@ -23,7 +23,7 @@ def _write(job: Job, folder: Path) -> None:
         if job.record.precision == "int8":
             assert job.pictures is not None  # `export` gives some for int8
             pictures = without_outliers(job.model, job.pictures)
-            converter.representative_dataset = lambda: ([picture[None]] for picture in pictures)
+            converter.representative_dataset = lambda: ([picture] for picture in job.told(pictures))
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
             in_int8(converter)
 

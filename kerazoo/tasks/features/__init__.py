@@ -21,6 +21,7 @@ class Features:
     mixes = False
     placed = False
     drawings = MappingProxyType({})
+    photographs = ()
     learning = MappingProxyType({})
     learned = MappingProxyType({})
     shapes = ()

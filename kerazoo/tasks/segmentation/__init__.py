@@ -18,6 +18,7 @@ class Segmentation:
     mixes = False
     placed = True
     drawings = MappingProxyType({})
+    photographs = ()
     learning = MappingProxyType({"classifier_activation": None})
     learned = MappingProxyType({"classifier_activation": None})
     shapes = ("(batch, height, width, classes)",)
