@@ -73,7 +73,7 @@ class Progress:
         words = f"{self._what}: " if self._what else ""
         words += f"{done} of {self._total} {self._unit}s"
         spent, part = time.monotonic() - self._began, done - self._first
-        if 0 < part and done < self._total:
+        if part > 0 and done < self._total:
             words += f", {clock(spent / part * (self._total - done))} to go"
         return f"{words}, {note}" if note else words
 

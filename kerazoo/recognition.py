@@ -13,7 +13,8 @@ from kerazoo.checkpoints.read.tensors import read_tensors
 from kerazoo.registry import catalogue, get_entry
 
 # What is no parameter of a network: statistics of batch norms, and what PyTorch counts.
-_NO_PARAMETERS = ("moving_mean", "moving_variance", "running_mean", "running_var") + (
+_NO_PARAMETERS = (
+    *("moving_mean", "moving_variance", "running_mean", "running_var"),
     "num_batches_tracked",
 )
 _CLASSES = 1000  # of the networks that the catalogue counts
@@ -70,7 +71,7 @@ def _parameters(tensors: Mapping[str, Any]) -> dict[str, int]:
 def _is_statistic(name: str, array: Any) -> bool:
     if name.endswith(_NO_PARAMETERS):
         return True
-    # Keras 3 numbers the variables of a layer: those of a batch norm are gamma, beta, mean, variance.
+    # Keras 3 numbers a layer's variables: a batch norm's are gamma, beta, mean and variance.
     return array.ndim == 1 and name.rpartition("/")[2] in ("2", "3")
 
 

@@ -18,7 +18,9 @@ def markdown(report: Mapping[str, Any]) -> str:
     for batch in sorted({row["batch"] for row in report["results"]}):
         parts.append(f"**Batch {batch}**" + (": latency" if batch == 1 else ": throughput"))
         parts.append(_speed(report, batch))
-        if any(_calibrated_with_noise(r["runtime"]) for r in report["results"] if r["batch"] == batch):
+        if any(
+            _calibrated_with_noise(r["runtime"]) for r in report["results"] if r["batch"] == batch
+        ):
             parts.append(_FOOTNOTE)
     if report["footprints"]:
         parts += ["**One process each**", _footprints(report["footprints"])]

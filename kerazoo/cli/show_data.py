@@ -99,7 +99,7 @@ def _pictures(args: argparse.Namespace, source: Any, augmentation: Any) -> tuple
 
 
 def _caption(label: Any, classes: tuple[str, ...]) -> list[tuple[str, None]]:
-    """The class, or the shares that MixUp and CutMix made of two: text, for these are no guesses."""
+    """The class, or the shares of two that were mixed: text, for these are no guesses."""
     if label.ndim == 0:
         return [(classes[int(label)], None)]
     best = [i for i in label.argsort()[::-1][:2] if label[i] > 0.005]

@@ -33,7 +33,9 @@ class Comparison:
     same: int | None
 
     def __str__(self) -> str:
-        found = f"outputs within {self.difference:.1g} of the original's on {self.pictures} pictures"
+        found = (
+            f"outputs within {self.difference:.1g} of the original's on {self.pictures} pictures"
+        )
         if self.same is None:
             return found
         return f"{found}, the same class first on {self.same}"

@@ -8,7 +8,7 @@ from kerazoo.tasks import task_of
 
 SHOWN = 200  # names of classes in a card
 _SIDE = 224  # of the example's pictures, where a network takes any
-# Data sets of ours that are on the Hub; anything else without a user's name is not looked for there.
+# Data sets that are on the Hub by these names; others are there under a user's name.
 _ON_HUB = {"imagenet": "imagenet-1k", "imagenet-1k": "imagenet-1k", "cifar10": "cifar10"}
 _PREPARE = "x = kerazoo.preprocess_input(pictures, model)"
 _UNKNOWN = "x = pictures  # prepare them as the network was trained: that was not recorded"

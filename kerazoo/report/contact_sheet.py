@@ -71,9 +71,7 @@ def save_sheet(sheet: Any, path: str | Path) -> None:
     write_file(Path(path), lambda partial: sheet.save(partial, "PNG"))
 
 
-def _caption(
-    draw: Any, corner: tuple[int, int], name: str, score: float | None, rank: int
-) -> None:
+def _caption(draw: Any, corner: tuple[int, int], name: str, score: float | None, rank: int) -> None:
     left, top = corner
     if score is None:
         text = _shorten(draw, name, _font(18), _PHOTO[0])

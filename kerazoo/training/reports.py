@@ -48,7 +48,9 @@ class Report(keras.callbacks.Callback):
             place = f"step {self._start.step} of {self._steps} of epoch {self._start.epoch + 1}"
             print(f"{self._phase}going on at {place}/{self._epochs}", flush=True)
         elif self._start.epoch:
-            print(f"{self._phase}going on after epoch {self._start.epoch}/{self._epochs}", flush=True)
+            print(
+                f"{self._phase}going on after epoch {self._start.epoch}/{self._epochs}", flush=True
+            )
 
     def on_epoch_begin(self, epoch, logs: Any = None):
         self._epoch, before = epoch, self._books.done_before

@@ -218,6 +218,21 @@ class TestPredict:
             assert error.startswith("kerazoo: Cannot read picture")
             assert name in error
 
+    def test_a_sheet_of_ones_own_pictures(self, capsys, mobilenet, photographs, tmp_path):
+        sheet = tmp_path / "sheet.png"
+        words = ["predict", *mobilenet, str(photographs / "coffee.jpg"), "--sheet", str(sheet)]
+        assert main(words) == 0
+        out, err = capsys.readouterr()
+        assert "coffee.jpg" in out
+        assert f"contact sheet: {sheet}" in err
+        with Image.open(sheet) as drawn:
+            assert drawn.size[0] == 420
+            assert np.any(np.all(np.asarray(drawn.convert("RGB")) == (156, 195, 240), axis=-1))
+        assert main(words) == 2
+        assert "sheet.png' exists" in capsys.readouterr().err
+        assert main([*words[:-1], str(tmp_path / "sheet.jpg")]) == 2
+        assert "`sheet` must be a file name in .png" in capsys.readouterr().err
+
     def test_no_picture_readable(self, capsys, mobilenet, tmp_path):
         (tmp_path / "a.jpg").write_text("no")
         assert main(["predict", *mobilenet, str(tmp_path / "a.jpg")]) == 1

@@ -13,8 +13,8 @@ from kerazoo._errors import invalid, unknown
 from kerazoo._files import check_output, publish, staging
 from kerazoo._machine import require
 from kerazoo.deploy.exporting import keras_file, litert, onnx, openvino, savedmodel
-from kerazoo.deploy.exporting._format import Format, Job
 from kerazoo.deploy.exporting._float32 import in_float32
+from kerazoo.deploy.exporting._format import Format, Job
 from kerazoo.deploy.exporting.calibration import representative_pictures
 from kerazoo.deploy.exporting.record import SIDECAR, describe
 from kerazoo.deploy.fusion import fuse
@@ -49,9 +49,11 @@ def export(
     """Writes a network in the format of another runtime, with a record of how to feed it.
 
     The network is fused first (`kerazoo.deploy.fuse`); one that computes in half precision, as
-    trained under a mixed policy, computes in float32 in the file. Its record (labels, preprocessing, model,
-    weights) is a JSON file beside it, `NAME.tflite.json`, and in a SavedModel the file
-    `assets.extra/kerazoo.json`: `kerazoo.deploy.Runner` needs the path alone.
+    trained under a mixed policy, computes in float32 in the file. Its record (labels,
+    preprocessing, model, weights) is a JSON file beside it, `NAME.tflite.json`, and in a SavedModel
+    the file `assets.extra/kerazoo.json`: `kerazoo.deploy.Runner` needs the path alone. The same
+    facts are inside the other formats' files: in `.onnx` as metadata, in `.xml` as `rt_info`, at
+    the end of `.tflite` as a ZIP archive.
 
     A network without a head of kerazoo's (`features_only`, `include_top=False`, heads of your own)
     is exported with its outputs as they are, by its own names.

@@ -54,7 +54,9 @@ def test_heads_of_ones_own(tmp_path):
     assert {name: y.shape for name, y in found.items()} == {"colour": (2, 3), "age": (2, 1)}
     np.testing.assert_allclose(found["age"], model(X, training=False)[1], atol=1e-4)
     classifier = keras.Model(base.inputs, keras.layers.Dense(3, activation="softmax")(y))
-    path = export(classifier, tmp_path / "own.onnx", "onnx", preprocessing=RECORD, labels=tuple("abc"))
+    path = export(
+        classifier, tmp_path / "own.onnx", "onnx", preprocessing=RECORD, labels=tuple("abc")
+    )
     assert Runner(path).predict([np.zeros((8, 8, 3), "uint8")], top=1)[0][0].name in "abc"
 
 
