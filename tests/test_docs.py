@@ -6,9 +6,12 @@ import tomllib
 import pytest
 
 import kerazoo
+from kerazoo import registry
+from tests.pictures import photograph
 from tools.import_circles import circles, imports
 from tools.stubs import ROOT
 
+RUN = ("docs/python.md", "docs/own_models.md")  # pages whose blocks run
 PAGES = ("docs/architecture.md", "CONTRIBUTING.md")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
@@ -71,3 +74,39 @@ def test_one_version():
     citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
     assert f"\nversion: {kerazoo.__version__}\n" in citation
     assert f"## {kerazoo.__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def beginning(tmp_path, monkeypatch):
+    """A folder with the files that the pages name, and a registry that forgets what they add."""
+    import keras
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(registry, "_outside", {})
+    photograph("chelsea.png").save("cat.jpg")
+    for split in ("train", "test"):
+        for name in ("automobile", "cat"):
+            folder = tmp_path / "pets" / split / name
+            folder.mkdir(parents=True)
+            photograph("chelsea.png").resize((64, 48)).save(folder / "1.jpg")
+    yield
+    registry._listed.cache_clear()
+    keras.config.set_dtype_policy("float32")
+
+
+@pytest.mark.parametrize("page", RUN)
+def test_blocks_of_a_page_run_in_their_order(page, beginning):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) >= 2
+    names = {"__name__": "page"}
+    for code in blocks:
+        line = text[: text.index(code)].count("\n")
+        exec(compile("\n" * line + code, page, "exec"), names)
+
+
+def test_pages_link_to_what_is_there():
+    for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        for target in re.findall(r"\]\(([^)#\s]+)", path.read_text(encoding="utf-8")):
+            if "://" not in target:
+                assert (path.parent / target).exists(), f"{path.name} links to {target}"

@@ -29,6 +29,7 @@ COMMANDS = {
     "push": "push",
     "benchmark": "benchmark",
     "demo": "demo",
+    "completion": "completion",
 }
 
 EXAMPLES = """\
@@ -55,8 +56,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     prepare_output()
     words = list(sys.argv[1:] if argv is None else argv)
-    args = _parser().parse_args(words)
+    parser = _parser()
+    args = parser.parse_args(words)
     args.words = words  # for commands that record how they were called
+    args.parser = parser
     try:
         with _warnings_told():
             return args.run(args)

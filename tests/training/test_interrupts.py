@@ -52,8 +52,10 @@ def fit(folder, start=None, *, press=()):
             initial_epoch=start.epoch,
             epochs=EPOCHS if not start.step else start.epoch + 1,
             validation_data=(x, y),
-            callbacks=[Press(), guard, books, best, backup, report]
-            + [StopWhenAsked(asked, backup, EPOCHS)],
+            callbacks=[
+                *(Press(), guard, books, best, backup, report),
+                StopWhenAsked(asked, backup, EPOCHS),
+            ],
             verbose=0,
             shuffle=False,
         )

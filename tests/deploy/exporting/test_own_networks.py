@@ -7,7 +7,6 @@ import keras
 import numpy as np
 import pytest
 
-import kerazoo
 from kerazoo.deploy import Runner, compare, export
 from kerazoo.deploy.exporting import FORMATS, read_record
 from tests.deploy.exporting.test_export import RECORD, small
@@ -17,6 +16,15 @@ pytest.importorskip("onnxruntime")
 pytest.importorskip("ai_edge_litert")
 
 X = np.random.default_rng(0).normal(size=(2, 32, 32, 3)).astype("float32")
+
+
+def tiny(classes=3, seed=0):
+    """A classifier of two layers."""
+    keras.utils.set_random_seed(seed)
+    x = keras.Input((32, 32, 3))
+    y = keras.layers.Conv2D(8, 3, 4, activation="relu")(x)
+    y = keras.layers.Dense(classes, activation="softmax")(keras.layers.Flatten()(y))
+    return keras.Model(x, y)
 
 
 @pytest.fixture(scope="module")
@@ -105,9 +113,7 @@ class TestFacts:
 
     @pytest.fixture(scope="class")
     def network(self):
-        return kerazoo.create_model(
-            "mobilenet_v1_025", weights=None, input_shape=(32, 32, 3), classes=3
-        )
+        return tiny()
 
     def check(self, facts):
         assert facts["labels"].split() == ["cat", "dog", "né"]
@@ -144,16 +150,14 @@ class TestFacts:
 
 
 def test_comparison(tmp_path):
-    model = small(input_shape=(32, 32, 3))
+    model = tiny()
     path = export(model, tmp_path / "a.tflite", "litert", preprocessing=RECORD)
     pictures = np.random.default_rng(0).integers(0, 256, (40, 33, 40, 3), "uint8")
     found = compare(model, path, pictures)
     assert (found.pictures, found.same) == (32, 32)
     assert 0 <= found.difference < 1e-4
     assert "on 32 pictures, the same class first on 32" in str(found)
-    # Another network is told apart.
-    keras.utils.set_random_seed(7)
-    assert compare(small(), path, pictures).difference > 1e-3
+    assert compare(tiny(seed=7), path, pictures).difference > 1e-3  # another network is told apart
     (tmp_path / "a.tflite.json").unlink()
     with pytest.raises(ValueError, match="no record beside it"):
         compare(model, path, pictures)
