@@ -77,8 +77,9 @@ def _names(classes: int, model: Any, labels: str | Sequence[str] | None) -> tupl
     if model is not None and labels is not None:
         raise invalid("labels", labels, "None where `model` is given")
     if model is not None:
-        labels = getattr(getattr(model, "info", None), "labels", None) or None
-        if labels is None and classes not in LABEL_SETS.values():
+        info = getattr(model, "info", None)
+        labels = getattr(info, "labels", None) or None
+        if info is None or (labels is None and classes not in LABEL_SETS.values()):
             name = getattr(model, "name", model)
             raise invalid("model", name, "a kerazoo model that carries labels (or pass `labels`)")
     if labels is None:
