@@ -16,6 +16,7 @@ _PUBLIC = {
     "list_models": "kerazoo.registry",
     "register_model": "kerazoo.registry",
     "open_model": "kerazoo.open",
+    "default_model": "kerazoo.checkpoints.shipped",
     "load_weights": "kerazoo.by_name",
     "from_pretrained": "kerazoo.by_name",
     "push_to_hub": "kerazoo.publish.hub",

@@ -13,6 +13,7 @@ from typing import Any
 import keras
 
 from kerazoo._errors import invalid
+from kerazoo._initial_values import late_values
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,7 @@ class Graph:
         for ref in set(node.refs):
             self.consumers[ref] = [user for user in self.consumers[ref] if user is not node]
 
+    @late_values()  # layers are copied, and then take the values of those they are copies of
     def build(
         self, nested: Callable[[keras.Model], keras.Model], *, in_training: bool = False
     ) -> keras.Model:

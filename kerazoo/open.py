@@ -26,6 +26,7 @@ from kerazoo.checkpoints.local import is_stored_model, stored_info
 from kerazoo.checkpoints.read.tensors import is_weights_file
 from kerazoo.checkpoints.records import all_checkpoints, get_checkpoint
 from kerazoo.checkpoints.resolve import resolve
+from kerazoo.checkpoints.shipped import reachable
 from kerazoo.checkpoints.weights import UNKNOWN, Weights, tell
 from kerazoo.preprocessing import Preprocessing
 from kerazoo.registry import catalogue, create_model, get_entry
@@ -87,6 +88,7 @@ def find(
     *,
     size: int | None = None,
     like: str | None = None,
+    needed: bool = False,
 ) -> Start:
     """Describes the network that a name stands for; neither Keras nor a backend is imported.
 
@@ -98,6 +100,9 @@ def find(
             trained one checkpoint for each of several sizes, it decides among them.
         like: For weights in a file that does not say how it was trained: the id of registered
             weights with the same preprocessing, padding and batch-norm epsilon.
+        needed: Whether the weights are going to be loaded: of a data set's default ones that cannot
+            be fetched, those that come with the package take the place, where there are any of the
+            same architecture (`kerazoo.checkpoints.shipped`).
 
     Raises:
         ValueError: It is none of these.
@@ -111,7 +116,7 @@ def find(
     text = _text(what)
     if (exported := find_exported(text)) is not None:
         raise not_buildable(exported)
-    start = _of_weights(text, *_found(text, weights, size, like), size)
+    start = _of_weights(text, *_found(text, weights, size, like, needed), size)
     return start if like is None else replace(start, like=like)
 
 
@@ -152,7 +157,7 @@ def open_model(
         return _load_stored(Path(text))
     if size is None and overrides.get("input_shape"):
         size = overrides["input_shape"][0]
-    start = find(text, weights, size=size, like=like)
+    start = find(text, weights, size=size, like=like, needed=True)
     # What the weights say of their classes is theirs to say: a wrong number must not pass unseen.
     own = {k: v for k, v in start.task_arguments.items() if k != "classes" or not start.classes}
     if size is not None:
@@ -198,14 +203,18 @@ def _text(what: Any) -> str:
     return os.fspath(what)
 
 
-def _found(text: str, weights: Any, size: int | None, like: str | None) -> tuple[str, Weights]:
+def _found(
+    text: str, weights: Any, size: int | None, like: str | None, needed: bool
+) -> tuple[str, Weights]:
     """Id of the model, and its weights."""
 
     def own(id: str) -> str:
         return get_entry(id).weights_of
 
     if text in catalogue():
-        found = resolve("imagenet" if weights is None else weights, own(text), size, like)
+        asked = "imagenet" if weights is None else weights
+        found = resolve(asked, own(text), size, like)
+        found = reachable(found, asked) if needed else found
         if found.model in catalogue() and own(found.model) != own(text):
             raise invalid("weights", str(weights), f"those of {text}: they are of {found.model}")
         return text, found
@@ -238,8 +247,9 @@ def _check_local(text: str) -> None:
     if is_weights_file(text):
         if not path.is_file():
             raise FileNotFoundError(f"There is no file `{text}`.")
-        if path.suffix.lower() == ".keras" and stored_info(path) is None:
-            raise invalid("model", text, "a `.keras` file that holds a network of kerazoo")
+        if is_stored_model(path) and stored_info(path) is None:
+            rule = f"a `{path.suffix.lower()}` file that holds a network of kerazoo"
+            raise invalid("model", text, f"{rule}: this one holds another Keras model")
         return
     if path.exists():
         raise invalid("model", text, "a folder, a `.keras` file or a weights file")

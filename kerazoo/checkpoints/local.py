@@ -135,6 +135,7 @@ def _of_run(path: Path) -> Weights | None:
         "preprocessing": run["preprocessing"],
         "classes": len(names) if names else None,
         "labels": names,
+        "confidence": run.get("confidence"),
         "checkpoint": (run.get("weights") or {}).get("id"),
     }
     return described(str(path), functools.partial(read_tensors, path), facts)

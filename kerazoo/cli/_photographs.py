@@ -3,15 +3,7 @@
 import importlib.util
 from pathlib import Path
 
-# None of these is ever downloaded.
-NAMES = (
-    "chelsea.png",
-    "coffee.png",
-    "rocket.jpg",
-    "motorcycle_left.png",
-    "astronaut.png",
-    "camera.png",
-)
+from kerazoo.cli.demo import PHOTOGRAPHS
 
 
 def photographs() -> list[Path]:
@@ -20,4 +12,4 @@ def photographs() -> list[Path]:
     if spec is None or spec.submodule_search_locations is None:
         return []
     folder = Path(spec.submodule_search_locations[0]) / "data"
-    return [path for name in NAMES if (path := folder / name).is_file()]
+    return [path for name in PHOTOGRAPHS if (path := folder / name).is_file()]

@@ -9,7 +9,7 @@ import numpy as np
 from kerazoo._errors import invalid, unknown
 from kerazoo.data.labelled import choose, file_source
 from kerazoo.data.source import Source
-from kerazoo.data.splits import split_name
+from kerazoo.data.splits import split_name, split_of
 
 # What TensorFlow's own decoder reads; other formats need Python, which no tf.data map waits for.
 SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp")
@@ -31,7 +31,8 @@ def folder_source(
     Args:
         folder: Where to look. Hidden files and files that do not end in `SUFFIXES` are left out.
         split: With or without a slice: `"train"`, `"all[:90%]"`.
-        fractions: Shares of each class, as `{"train": 0.9, "validation": 0.1}`.
+        fractions: Shares of each class, as `{"train": 0.9, "validation": 0.1}`. Where there are
+            folders for splits, the one called `train` is divided so.
         seed: Chooses another order, and other pictures for each of the `fractions`.
 
     Raises:
@@ -42,11 +43,11 @@ def folder_source(
         raise invalid("folder", str(folder), "an existing folder")
     name = split_name(split)
     if _has_split_folders(root):
-        if fractions:
-            raise invalid("fractions", dict(fractions), "None: the folder has splits of its own")
-        if name not in (parts := [path.name for path in _folders(root)]):
+        parts = [path.name for path in _folders(root)]
+        inside, fractions = split_of(name, parts, fractions)
+        if inside not in parts:
             raise unknown("split", split, parts)
-        root = root / name
+        root = root / inside
     elif not fractions and name != "all":
         raise unknown("split", split, ["all"])
     classes = tuple(path.name for path in _folders(root))

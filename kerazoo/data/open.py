@@ -69,6 +69,11 @@ def split_names(
     return csv_splits(text) if kind == "csv" else folder_splits(text)
 
 
+def is_tfds(data: str | os.PathLike, data_dir: str | os.PathLike | None = None) -> bool:
+    """Whether `data` is the name of a TFDS set; arguments and errors as of `open_source`."""
+    return _kind(data, data_dir) == "tfds"
+
+
 def _kind(data: str | os.PathLike, data_dir: str | os.PathLike | None) -> str:
     text = os.fspath(data)
     if text.lower().endswith(".csv"):

@@ -3,7 +3,7 @@
 import hashlib
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -12,8 +12,9 @@ from kerazoo._errors import invalid, unknown
 # How data sets call the part that is watched while training, and the one that counts at the end.
 VALIDATION = ("validation", "valid", "val", "dev")
 TEST = ("test", "testing")
+_TRAIN = "train"
 # Purpose -> names of the split that serves it, the first one that there is.
-_PURPOSES = {"train": ("train",), "evaluate": (*VALIDATION, *TEST)}
+_PURPOSES = {"train": (_TRAIN,), "evaluate": (*VALIDATION, *TEST)}
 _BOUND = r"(-?\d+%?)?"
 _SPLIT = re.compile(rf"^(?P<name>[\w.-]+)(?:\[{_BOUND}:{_BOUND}\])?$")
 
@@ -78,6 +79,28 @@ def _bound(split: str, text: str | None, count: int, default: int) -> int:
         if abs(at) > count:
             raise invalid("split", split, f"a slice of the {count} pictures there are")
     return at + count if text.startswith("-") else at
+
+
+def split_of(
+    name: str, splits: Collection[str], fractions: Mapping[str, float] | None
+) -> tuple[str, Mapping[str, float] | None]:
+    """In which split of its own a data set has what is called `name`, and the fractions that count.
+
+    Args:
+        name: What is wanted, without a slice.
+        splits: Those that the data set has.
+        fractions: How its training split is divided: parts that it has not itself, and `"train"`,
+            which is then what is left.
+
+    Raises:
+        ValueError: There is no training split, or the data set has such a part already.
+    """
+    if not fractions:
+        return name, None
+    if _TRAIN not in splits or any(part in splits and part != _TRAIN for part in fractions):
+        rule = f"parts of a split {_TRAIN!r} that differ from the data's own, {sorted(splits)}"
+        raise invalid("fractions", dict(fractions), rule)
+    return (_TRAIN, fractions) if name in fractions else (name, None)
 
 
 def hash_order(names: Sequence[str], seed: int = 0) -> np.ndarray:

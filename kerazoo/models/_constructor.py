@@ -9,11 +9,13 @@ from typing import Any
 import keras
 
 from kerazoo._errors import did_you_mean, invalid, unknown
+from kerazoo._initial_values import late_values
 from kerazoo.blocks._trunk import Trunk
 from kerazoo.blocks.conventions import Conventions
 from kerazoo.checkpoints.load import load_fitting
 from kerazoo.checkpoints.local import default_preprocessing
 from kerazoo.checkpoints.resolve import resolve
+from kerazoo.checkpoints.shipped import reachable
 from kerazoo.checkpoints.weights import tell
 from kerazoo.models._arguments import Arguments, check_input_shape
 from kerazoo.models._docstring import documented
@@ -87,7 +89,8 @@ def constructor(
             bound.apply_defaults()
             values = dict(bound.arguments)
             extras = {name: values.pop(name) for name in own}
-            model = _create(build, family, Arguments(**values, extras=extras))
+            with late_values():
+                model = _create(build, family, Arguments(**values, extras=extras))
             if model.info.checkpoint:
                 check_stored(model.info.checkpoint, family, create)
             return model
@@ -139,6 +142,7 @@ def _create(build, family: Family, arguments: Arguments) -> ZooModel:
     architecture = _architecture(family, arguments.extras)
     rows = arguments.input_shape[0] if arguments.input_shape else None
     checkpoint = resolve(arguments.weights, architecture, rows, arguments.like)
+    checkpoint = checkpoint and reachable(checkpoint, arguments.weights)
     decided = None not in (arguments.padding, arguments.batch_norm_epsilon)
     explicit_classes = arguments.classes is not None
     arguments = _settle(arguments, family, checkpoint)
@@ -176,6 +180,7 @@ def _create(build, family: Family, arguments: Arguments) -> ZooModel:
         omitted=_omitted(model, source, trunk, arguments, family),
         task=family.task,
         head=() if _headless(arguments) else family.head,
+        confidence=_confidence(checkpoint, arguments),
     )
     if checkpoint is not None:
         load_fitting(model, checkpoint, fresh_head=explicit_classes)
@@ -288,6 +293,12 @@ def _labels(checkpoint, arguments: Arguments):
     if checkpoint is None or _headless(arguments):
         return None
     return checkpoint.labels if arguments.classes == checkpoint.classes else None
+
+
+def _confidence(checkpoint, arguments: Arguments):
+    if checkpoint is None or _headless(arguments):
+        return None
+    return checkpoint.confidence if arguments.classes == checkpoint.classes else None
 
 
 def _recorded(arguments: Arguments, family: Family, architecture: str, inputs) -> dict[str, Any]:

@@ -8,6 +8,8 @@ import keras
 from kerazoo._checks import either, integer, optional, row, table, text
 from kerazoo._fields import Record, field, record
 from kerazoo._graph import cloned_from, remember_original
+from kerazoo._initial_values import late_values
+from kerazoo.confidence import Confidence
 from kerazoo.preprocessing import Preprocessing
 
 _MAP = row(integer(), "(stride, channels)", count=2)
@@ -30,6 +32,7 @@ class ModelInfo(Record, keys="info key"):
         task: What the network is for: a name that `kerazoo.tasks.get_task` knows.
         head: Name prefixes of the layers that belong to the task; the others are the backbone.
             Empty where there is none.
+        confidence: What held-out pictures say of its scores; None where nobody measured it.
     """
 
     architecture: str = field(text())
@@ -44,6 +47,7 @@ class ModelInfo(Record, keys="info key"):
     task: str = field(text(), "classification")
     head: tuple[str, ...] = field(row(text(), "a list of names"), ())
     available: dict[str, tuple[int, int]] = field(table(_MAP), {})
+    confidence: Confidence | None = field(optional(record(Confidence)), None)
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
@@ -78,7 +82,8 @@ class ZooModel(keras.Model):
     def from_config(cls, config, custom_objects=None):
         config = dict(config)
         info = config.pop("info", None)
-        model = super().from_config(config, custom_objects=custom_objects)
+        with late_values():
+            model = super().from_config(config, custom_objects=custom_objects)
         model.info = info and ModelInfo.from_dict(info)
         return model
 

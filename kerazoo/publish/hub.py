@@ -122,6 +122,7 @@ def _config(model, licence, metrics, dataset, labels, dtype) -> dict[str, Any]:
         "preprocessing": record["preprocessing"],
         "classes": classes,
         "labels": labels,
+        "confidence": record["confidence"] if top else None,
         "checkpoint": record["checkpoint"],
         "dtype": dtype,
         "dataset": dataset,

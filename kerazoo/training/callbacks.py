@@ -7,6 +7,7 @@ epoch and leaves no hole.
 
 import contextlib
 import csv
+import dataclasses
 import io
 import math
 import time
@@ -109,26 +110,53 @@ class Averages(keras.callbacks.SwapEMAWeights):
             self._swap_variables()
 
 
+class Watch(keras.callbacks.Callback):
+    """Knows the epoch whose validation was the best, and ends training when it waits too long.
+
+    Of equal figures, as there are many where few pictures are watched, the lower loss is better.
+
+    Args:
+        monitor: What is watched.
+        start: Where this call of `fit` begins.
+        patience: Epochs to wait for a better one; None for ever.
+    """
+
+    def __init__(self, monitor: Figure, start: Position, patience: int | None = None) -> None:
+        super().__init__()
+        self._monitor, self._patience = monitor, patience
+        self.best, self.best_loss, self.waited = start.best, start.best_loss, start.waited
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has waited too long."""
+        return self._patience is not None and self.waited >= self._patience
+
+    def on_epoch_end(self, epoch, logs: Any = None):
+        value, loss = (float(logs[f"val_{name}"]) for name in (self._monitor.name, "loss"))
+        level = value == self.best and self.best_loss is not None and loss < self.best_loss
+        if self._monitor.better(value, self.best) or level:
+            self.best, self.best_loss, self.waited = value, loss, 0
+        else:
+            self.waited += 1
+        if self.is_over:
+            self.model.stop_training = True
+
+
 class KeepBest(keras.callbacks.Callback):
     """Saves the weights of the epoch whose validation was the best so far.
 
     Args:
         path: Where to.
-        monitor: What is watched.
-        best: The best before.
+        watch: What knows it, called before.
         averages: Where it is their average that counts.
     """
 
-    def __init__(
-        self, path: Path, monitor: Figure, best: float | None, averages: Averages | None
-    ) -> None:
+    def __init__(self, path: Path, watch: Watch, averages: Averages | None) -> None:
         super().__init__()
-        self._path, self._monitor, self.best, self._averages = path, monitor, best, averages
+        self._path, self._watch, self._averages = path, watch, averages
 
     def on_epoch_end(self, epoch, logs: Any = None):
-        value = float(logs[f"val_{self._monitor.name}"])
-        if self._monitor.better(value, self.best):
-            self.best = value
+        if not self._watch.waited:
             with self._averages.in_model() if self._averages else contextlib.nullcontext():
                 save_weights(self.model, self._path)
 
@@ -167,7 +195,7 @@ class Backup(keras.callbacks.Callback):
         steps: In an epoch.
         every: Steps; None for after epochs alone.
         books: What sums up an epoch.
-        best: What knows the best epoch.
+        watch: What knows the best epoch.
         guard: What looks at the loss: weights of NaN must not replace a good backup.
         saved: Called with the position after each backup.
     """
@@ -178,13 +206,13 @@ class Backup(keras.callbacks.Callback):
         steps: int,
         every: int | None,
         books: Bookkeeping,
-        best: KeepBest,
+        watch: Watch,
         guard: StopOnNaN,
         saved: Callable[[Position], None],
     ) -> None:
         super().__init__()
         self._path, self.steps, self._every = path, steps, every
-        self._books, self._best, self._guard, self._saved = books, best, guard, saved
+        self._books, self._watch, self._guard, self._saved = books, watch, guard, saved
 
     def on_epoch_begin(self, epoch, logs: Any = None):
         self._epoch = epoch
@@ -209,7 +237,9 @@ class Backup(keras.callbacks.Callback):
         self._save(Position(epoch + 1))
 
     def _save(self, position: Position) -> None:
-        position = Position(position.epoch, position.step, position.logs, self._best.best)
+        watch = self._watch
+        found = {"best": watch.best, "best_loss": watch.best_loss, "waited": watch.waited}
+        position = dataclasses.replace(position, **found)
         save_state(self.model, self._path, position)
         self._saved(position)
 

@@ -3,7 +3,7 @@
 import logging
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
@@ -53,6 +53,8 @@ class Leg:
 
 def legs(recipe: Recipe, position: Position) -> list[Leg]:
     """What is left to do: a leg for every size of pictures, and one for a broken epoch."""
+    if recipe.patience is not None and position.waited >= recipe.patience and not position.step:
+        return []
     found, epoch, step = [], position.epoch, position.step
     for end, size in recipe.stages():
         if step and epoch < end:
@@ -81,6 +83,7 @@ class Fitting:
     inputs: Inputs
     record: RunRecord
     session: Session
+    _watch: ours.Watch = field(init=False)
 
     def run(self) -> dict[str, str]:
         """Goes on from the backup to the last epoch.
@@ -100,6 +103,8 @@ class Fitting:
             self.record.session(from_epoch=start.epoch, from_step=start.step)
         for i, leg in enumerate(legs(self.recipe, start)):
             if i:
+                if self._watch.is_over:
+                    break
                 distribution.chief_does(lambda: None)  # the last backup is complete
                 # `fit` leaves the averaged weights (EMA) in the model: training goes on with its
                 # own.
@@ -139,21 +144,20 @@ class Fitting:
     ) -> list[keras.callbacks.Callback]:
         recipe, session, record = self.recipe, self.session, self.record
         steps, output, monitor = self.inputs.steps, record.output, self.inputs.task.monitor
-        guard = ours.StopOnNaN()
+        guard, self._watch = ours.StopOnNaN(), ours.Watch(monitor, start, recipe.patience)
         books = ours.Bookkeeping(recipe_schedule(recipe, steps), steps, start)
         averages = ours.Averages() if recipe.optimizer.ema else None
-        found = [guard, books, *([averages] if averages else [])]
+        found = [guard, books, *([averages] if averages else []), self._watch]
         if session.writer:
             ours.trim_log(output / names.LOG, start.epoch)
-            best = ours.KeepBest(output / names.BEST, monitor, start.best, averages)
             backup = ours.Backup(
-                *(output / names.STATE, steps, session.every, books, best, guard),
+                *(output / names.STATE, steps, session.every, books, self._watch, guard),
                 saved=lambda at: record.session(epoch=at.epoch, step=at.step),
             )
             phase, epochs = phase_of(output), recipe.epochs
             found += [
                 keras.callbacks.CSVLogger(output / names.LOG, append=True),
-                best,
+                ours.KeepBest(output / names.BEST, self._watch, averages),
                 backup,
                 Report(epochs, steps, session.bar, books, monitor, phase, start),
             ]

@@ -29,9 +29,10 @@ from kerazoo.training.fit import Fitting, Session
 from kerazoo.training.folder import RunRecord, network_facts, weights_facts
 from kerazoo.training.inputs import Inputs, load_inputs, open_inputs, start_weights
 from kerazoo.training.optim.optimizers import add_l2, make_optimizer, use_jit, warn_of_bfloat16
-from kerazoo.training.recipe import Recipe
+from kerazoo.training.recipe import STEPS, Recipe
 from kerazoo.training.transfer.layers import prepare, scale_rates
 from kerazoo.training.transfer.statistics import restore_statistics, settle_statistics
+from kerazoo.training.transfer.stored import StoredFit
 
 log = logging.getLogger("kerazoo")
 
@@ -246,7 +247,10 @@ class Run:
                 **recipe.arguments,
             )
         self.model.info = replace(
-            self.model.info, preprocessing=inputs.preprocessing, labels=tuple(inputs.classes)
+            self.model.info,
+            preprocessing=inputs.preprocessing,
+            labels=tuple(inputs.classes),
+            confidence=None,  # that of the start weights is of what they had learned
         )
 
     def compile(self) -> None:
@@ -272,8 +276,11 @@ class Run:
             self.record.note(model=network_facts(self.model, self.inputs.task))
 
     def fit(self, session: Session) -> None:
-        """Goes on from the backup to the last epoch."""
-        self._corrupt = Fitting(self.model, self.recipe, self.inputs, self.record, session).run()
+        """Goes on from the backup to the last epoch, or fits the head to stored features."""
+        given = (self.model, self.recipe, self.inputs, self.record)
+        stored = self.recipe.transfer.head != STEPS
+        fitting = StoredFit(*given, session.writer) if stored else Fitting(*given, session)
+        self._corrupt = fitting.run()
         if self.writer and self._corrupt:
             self.record.note(skipped_pictures=self._corrupt)
 

@@ -505,25 +505,29 @@ class TestSheet:
 
 
 class TestDemo:
-    def test_without_the_hub(self, tmp_path):
+    def test_needs_no_network_and_names_what_is_there(self, tmp_path):
         pytest.importorskip("skimage", reason="needs the photographs of scikit-image")
-        from kerazoo.checkpoints.records import checkpoints_for
-
-        if not any(c.dataset == "cifar10" for c in checkpoints_for("mixnet_s")):
-            pytest.skip("no CIFAR-10 weights are registered")
         sheet = tmp_path / "demo.png"
-        done = _run("demo", "--output", str(sheet), HF_HUB_OFFLINE="1", HF_HOME=str(tmp_path))
+        environment = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path), "KERAS_HOME": str(tmp_path)}
+        done = _run("demo", "--output", str(sheet), **environment)
         assert done.returncode == 0, done.stderr
-        assert len(done.stderr.splitlines()) == 1
-        assert "CIFAR-10 weights that come with kerazoo" in done.stderr
-        assert "chelsea.png" in done.stdout
+        assert done.stderr == ""
+        best = {
+            line.split()[0]: line.split(maxsplit=2)[2]
+            for line in done.stdout.splitlines()
+            if line.startswith(("chelsea", "coffee", "rocket"))
+        }
+        assert "cat" in best["chelsea.png"]
+        assert best["coffee.png"] in ("espresso", "cup", "coffee mug")
+        assert "missile" in best["rocket.jpg"]
         assert Image.open(sheet).size[0] > 1000
+        assert [path.name for path in tmp_path.iterdir()] == ["demo.png"]  # nothing was cached
 
-    def test_insisting_on_imagenet_fails_plainly(self, tmp_path):
+    def test_insisting_on_a_download_fails_plainly(self, tmp_path):
         pytest.importorskip("skimage", reason="needs the photographs of scikit-image")
         environment = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
         sheet = tmp_path / "demo.png"
-        done = _forked("demo", "--weights", "imagenet", "--output", str(sheet), **environment)
+        done = _forked("demo", "--model", "mixnet_m", "--output", str(sheet), **environment)
         assert done.returncode == 2
         assert done.stderr.startswith("kerazoo: error: DownloadError")
         assert len(done.stderr.splitlines()) == 1

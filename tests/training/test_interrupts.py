@@ -12,7 +12,7 @@ import pytest
 from kerazoo.cli import main
 from kerazoo.report.curves import draw_curves
 from kerazoo.tasks import get_task
-from kerazoo.training.callbacks import Backup, Bookkeeping, KeepBest, StopOnNaN
+from kerazoo.training.callbacks import Backup, Bookkeeping, StopOnNaN, Watch
 from kerazoo.training.interrupts import Interrupted, StopWhenAsked, asked_to_stop
 from kerazoo.training.reports import Report, phase_of
 from kerazoo.training.state import Position, load_state, read_position
@@ -32,8 +32,8 @@ def fit(folder, start=None, *, press=()):
     model.optimizer.build(model.trainable_variables)
     load_state(model, folder / "state.npz")
     guard, books = StopOnNaN(), Bookkeeping(lambda step: np.float32(0.1), STEPS, start)
-    best = KeepBest(folder / "best.weights.h5", MONITOR, start.best, None)
-    backup = Backup(folder / "state.npz", STEPS, None, books, best, guard, saved=lambda at: None)
+    watch = Watch(MONITOR, start, None)
+    backup = Backup(folder / "state.npz", STEPS, None, books, watch, guard, saved=lambda at: None)
 
     class Press(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
@@ -53,7 +53,7 @@ def fit(folder, start=None, *, press=()):
             epochs=EPOCHS if not start.step else start.epoch + 1,
             validation_data=(x, y),
             callbacks=[
-                *(Press(), guard, books, best, backup, report),
+                *(Press(), guard, books, watch, backup, report),
                 StopWhenAsked(asked, backup, EPOCHS),
             ],
             verbose=0,

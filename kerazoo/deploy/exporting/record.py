@@ -11,6 +11,7 @@ from kerazoo._checks import integer, optional, row, table, text
 from kerazoo._errors import invalid
 from kerazoo._fields import Record, field, record
 from kerazoo._files import public_name
+from kerazoo.confidence import Confidence
 from kerazoo.inference import picture_preprocessing
 from kerazoo.preprocessing import Preprocessing
 from kerazoo.tasks import task_of_model
@@ -37,6 +38,7 @@ class ExportRecord(Record, keys="record key"):
         labels: Names of the classes, in order.
         preprocessing: How a picture becomes the network's input; None where unknown.
         calibration: Pictures that int8 ranges were found with.
+        confidence: What held-out pictures say of the scores; None where nobody measured it.
         kerazoo: Version that wrote this.
     """
 
@@ -52,6 +54,7 @@ class ExportRecord(Record, keys="record key"):
     labels: tuple[str, ...] = field(row(text(least=0), "a list of names"))
     preprocessing: Preprocessing | None = field(optional(record(Preprocessing)), None)
     calibration: int | None = field(optional(integer()), None)
+    confidence: Confidence | None = field(optional(record(Confidence)), None)
     kerazoo: str = field(text(), __version__)
 
     def to_json(self) -> str:
@@ -123,6 +126,7 @@ def describe(model: Any, preprocessing: Preprocessing | None, labels: Any, **fac
         input_shape=tuple(model.input_shape[1:]),
         task=task.name,
         preprocessing=known and picture_preprocessing(model, known),
+        confidence=getattr(info, "confidence", None),
         **task.facts(model, labels or getattr(info, "labels", None)),
         **facts,
     )

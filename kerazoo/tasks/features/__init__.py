@@ -20,6 +20,7 @@ class Features:
     outputs = ()
     mixes = False
     placed = False
+    fits_head = False
     drawings = MappingProxyType({})
     photographs = ()
     learning = MappingProxyType({})
@@ -73,7 +74,16 @@ class Features:
     def move(self, target, placement):
         raise _cannot("trained")
 
+    def renumber(self, target, numbers):
+        raise _cannot("trained")
+
     def encode(self, targets, classes):
+        raise _cannot("trained")
+
+    def fit_head(self, learned, held_out, classes, whole):
+        raise _cannot("trained")
+
+    def calibrate(self, outputs, targets):
         raise _cannot("trained")
 
     def loss(self, recipe):
