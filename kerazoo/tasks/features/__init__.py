@@ -83,7 +83,7 @@ class Features:
     def fit_head(self, learned, held_out, classes, whole):
         raise _cannot("trained")
 
-    def calibrate(self, outputs, targets):
+    def calibrate(self, model, answers):
         raise _cannot("trained")
 
     def loss(self, recipe):
