@@ -33,9 +33,8 @@ class Comparison:
     same: int | None
 
     def __str__(self) -> str:
-        found = (
-            f"outputs within {self.difference:.1g} of the original's on {self.pictures} pictures"
-        )
+        pictures = "1 picture" if self.pictures == 1 else f"{self.pictures} pictures"
+        found = f"outputs within {self.difference:.1g} of the original's on {pictures}"
         if self.same is None:
             return found
         return f"{found}, the same class first on {self.same}"

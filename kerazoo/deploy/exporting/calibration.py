@@ -112,7 +112,7 @@ def without_outliers(model: Any, pictures: np.ndarray) -> np.ndarray:
         if not isinstance(layer, keras.layers.InputLayer)
         and isinstance(layer.output, keras.KerasTensor)
     ]
-    probe = keras.Model(model.inputs, outputs)
+    probe = keras.Model(model.inputs[0], outputs)
 
     @tf.function(autograph=False)
     def peaks(x):
