@@ -78,7 +78,9 @@ def run(args: argparse.Namespace) -> int:
     if args.compare:
         from kerazoo.pictures import find_pictures
 
-        find_pictures(args.compare)
+        for path in find_pictures(args.compare):
+            if not path.is_file():
+                raise FileNotFoundError(f"There is no picture `{path}`.")
     model = load_network(args)
     with Progress(0, "picture", "calibrating", show=None if pictures else False) as progress:
         path = _export(args, model, pictures, progress.at)
@@ -142,7 +144,8 @@ def _default_output(args: argparse.Namespace, suffix: str) -> str:
     ending = next((each for each in READERS if name.lower().endswith(each)), "")
     name = name[: len(name) - len(ending)]
     precision = "" if args.precision == "float32" else f"_{args.precision}"
-    return f"{name}{precision}{suffix or '_savedmodel'}"
+    output = f"{name}{precision}{suffix or '_savedmodel'}"
+    return output if output != args.model else f"{name}_exported{suffix}"
 
 
 def _representative(args: argparse.Namespace) -> Any:

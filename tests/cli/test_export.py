@@ -19,6 +19,7 @@ from tests.test_docs import small_networks
         ("runs/pets", "int8", ".xml", "pets_int8.xml"),
         ("a/m.h5", "float32", ".tflite", "m.tflite"),
         ("m.weights.h5", "float32", ".onnx", "m.onnx"),
+        ("m.keras", "float32", ".keras", "m_exported.keras"),
         ("m.KERAS", "float16", ".tflite", "m_float16.tflite"),
         ("timm/tf_mixnet_m.in1k", "float32", ".onnx", "tf_mixnet_m.in1k.onnx"),
     ],

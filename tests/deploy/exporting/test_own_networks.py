@@ -60,7 +60,7 @@ def test_heads_of_ones_own(tmp_path):
     path = export(model, tmp_path / "two.onnx", "onnx", preprocessing=RECORD)
     found = Runner(path)(X)
     assert {name: y.shape for name, y in found.items()} == {"colour": (2, 3), "age": (2, 1)}
-    np.testing.assert_allclose(found["age"], model(X, training=False)[1], atol=1e-4)
+    np.testing.assert_allclose(found["age"], model([X], training=False)[1], atol=1e-4)
     classifier = keras.Model(base.inputs, keras.layers.Dense(3, activation="softmax")(y))
     path = export(
         classifier, tmp_path / "own.onnx", "onnx", preprocessing=RECORD, labels=tuple("abc")
@@ -108,12 +108,13 @@ def test_what_takes_more_than_a_picture(tmp_path):
         export(keras.Model([a, b], y), tmp_path / "a.keras", "keras")
 
 
+@pytest.fixture(scope="module")
+def network():
+    return tiny()
+
+
 class TestFacts:
     """How to feed a file stands in it, readable without kerazoo."""
-
-    @pytest.fixture(scope="class")
-    def network(self):
-        return tiny()
 
     def check(self, facts):
         assert facts["labels"].split() == ["cat", "dog", "né"]
