@@ -179,7 +179,7 @@ def find_exported(what: str | os.PathLike) -> Exported | None:
     Raises:
         FileNotFoundError: It ends as one does, and is not there.
     """
-    path = Path(what)
+    path = Path(_text(what))
     if path.suffix in EXPORTED:
         if not path.is_file():
             raise FileNotFoundError(f"There is no file `{path}`.")
@@ -202,7 +202,7 @@ def is_stored(what: str | os.PathLike) -> bool:
 
 
 def _text(what: Any) -> str:
-    if not isinstance(what, str | os.PathLike) or not os.fspath(what):
+    if not isinstance(what, str | os.PathLike) or not os.fspath(what):  # "" is a path, that of "."
         raise invalid("model", what, "a model id, a weights id, `hf://user/repo` or a path")
     return os.fspath(what)
 
@@ -235,11 +235,12 @@ def _found(
         return found.model, found
     _check_local(text)
     found = resolve(text, None, like=like)
-    if found.model is None:
+    model = found.model or (like and get_checkpoint(like).model)
+    if model is None:
         rule = "a model id, with this file as `weights` (it does not say which network it is for)"
         raise invalid("model", text, rule)
-    get_entry(found.model)
-    return found.model, found
+    get_entry(model)
+    return model, found
 
 
 def _check_local(text: str) -> None:

@@ -10,6 +10,7 @@ import importlib
 import logging
 import math
 import os
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -30,6 +31,7 @@ COMMANDS = {
     "push": "push",
     "benchmark": "benchmark",
     "demo": "demo",
+    "completion": "completion",
 }
 
 EXAMPLES = """\
@@ -54,17 +56,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: Arguments after the program's name; by default those of the process.
     """
-    traceback = False
+    traceback, words = False, list(sys.argv[1:] if argv is None else argv)
     try:
         prepare_output()
-        words = list(sys.argv[1:] if argv is None else argv)
-        args = _parser().parse_args(words)
+        parser = _parser()
+        args = parser.parse_args(words)
         args.words = words  # for commands that record how they were called
+        args.parser = parser
         traceback = args.traceback
         with _warnings_told():
             return args.run(args)
-    except KeyboardInterrupt:
-        complain("interrupted")
+    except KeyboardInterrupt as stop:
+        # A run that has saved its state says where it stands.
+        how = f"; go on with: {shlex.join(['kerazoo', *words])}" if str(stop) else ""
+        complain(f"{str(stop) or 'interrupted'}{how}")
         return 130
     except BrokenPipeError:  # `kerazoo list | head`: the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

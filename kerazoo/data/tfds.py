@@ -71,7 +71,8 @@ def _builder(name: str, data_dir: Path) -> Any:
         import tensorflow_datasets as tfds
     except ImportError as error:
         raise ImportError(
-            "Reading data sets needs the package tensorflow-datasets, which is not installed."
+            "Reading TFDS sets needs tensorflow-datasets, which is not installed: "
+            'pip install "kerazoo[data]"'
         ) from error
     # Read from the files' own description: the version at hand need not be the newest TFDS knows.
     versions = [v for v in (data_dir / name).iterdir() if (v / "features.json").exists()]

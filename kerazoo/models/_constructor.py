@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from kerazoo._errors import invalid, unknown
+from kerazoo._errors import did_you_mean, invalid, unknown
 from kerazoo._initial_values import late_values
 from kerazoo.blocks._trunk import Trunk
 from kerazoo.blocks.conventions import Conventions
@@ -24,6 +24,8 @@ from kerazoo.models._rebuilding import check_stored
 from kerazoo.preprocessing import Preprocessing
 from kerazoo.tasks import get_task
 
+# What timm calls arguments whose names here are not near.
+_ELSEWHERE = {"pretrained": "weights", "in_chans": "input_shape", "global_pool": "pooling"}
 _COMMON = [f for f in fields(Arguments) if f.name != "extras"]
 
 
@@ -81,7 +83,9 @@ def constructor(
             try:
                 bound = signature.bind(*args, **kwargs)
             except TypeError as error:
-                raise TypeError(f"{build.__name__}() {error}. Accepted: {signature}") from None
+                hint = _meant(kwargs, signature.parameters)
+                message = f"{build.__name__}() {error}.{hint} Accepted: {signature}"
+                raise TypeError(message) from None
             bound.apply_defaults()
             values = dict(bound.arguments)
             extras = {name: values.pop(name) for name in own}
@@ -98,6 +102,13 @@ def constructor(
         return made
 
     return wrap
+
+
+def _meant(given: Mapping[str, Any], accepted: Mapping[str, Any]) -> str:
+    wrong = next((name for name in given if name not in accepted), None)
+    if wrong in _ELSEWHERE:
+        return f" Did you mean {_ELSEWHERE[wrong]!r}?"
+    return "" if wrong is None else did_you_mean(wrong, accepted)
 
 
 def show_signature(create: Any, signature: inspect.Signature) -> None:

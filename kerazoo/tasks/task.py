@@ -42,6 +42,10 @@ class Figure:
         """Whether `new` beats `old`; anything beats None."""
         return old is None or (new > old if self.higher_is_better else new < old)
 
+    def published(self, value: float) -> float:
+        """In the unit of a checkpoint's `metrics`: percent, where people read it so."""
+        return round(100 * value if self.percent else value, 4)
+
     def shown(self, value: float, digits: int = 2) -> str:
         """For people: `"87.81 %"`."""
         return f"{100 * value:.{digits}f} %" if self.percent else f"{value:.{digits + 2}f}"
@@ -160,6 +164,7 @@ class Task(Protocol):
         placed: Whether a target says where in the picture something is.
         fits_head: Whether a dense layer can be fitted to stored features (`fit_head`).
         drawings: File name -> caption of what `draw_figures` leaves.
+        photographs: Those of them that show pictures of the data, which are not published unasked.
         learning: Arguments of the constructor of a network that learns: what the loss works on.
         learned: The same of a network that is used, where no argument says otherwise.
         shapes: Of each output, for people: `"(batch, classes)"`.
@@ -177,6 +182,7 @@ class Task(Protocol):
     placed: bool
     fits_head: bool
     drawings: Mapping[str, str]
+    photographs: tuple[str, ...]
     learning: Mapping[str, Any]
     learned: Mapping[str, Any]
     shapes: tuple[str, ...]

@@ -10,7 +10,6 @@ import csv
 import dataclasses
 import io
 import math
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -212,17 +211,27 @@ class Backup(keras.callbacks.Callback):
         saved: Callable[[Position], None],
     ) -> None:
         super().__init__()
-        self._path, self._steps, self._every = path, steps, every
+        self._path, self.steps, self._every = path, steps, every
         self._books, self._watch, self._guard, self._saved = books, watch, guard, saved
 
     def on_epoch_begin(self, epoch, logs: Any = None):
         self._epoch = epoch
 
     def on_train_batch_end(self, batch, logs: Any = None):
+        if self._every and (self._books.done_before + batch + 1) % self._every == 0:
+            self.keep(batch, logs)
+
+    def keep(self, batch: int, logs: Any) -> int | None:
+        """Saves the state after a step within an epoch; returns how many of it are done.
+
+        None after the last one, behind which the epoch's own backup follows.
+        """
         done = self._books.done_before + batch + 1
-        if self._every and done % self._every == 0 and done < self._steps:
-            self._guard.check(logs)
-            self._save(Position(self._epoch, done, self._books.so_far(logs, batch + 1)))
+        if done >= self.steps:
+            return None
+        self._guard.check(logs)
+        self._save(Position(self._epoch, done, self._books.so_far(logs, batch + 1)))
+        return done
 
     def on_epoch_end(self, epoch, logs: Any = None):
         self._save(Position(epoch + 1))
@@ -233,52 +242,6 @@ class Backup(keras.callbacks.Callback):
         position = dataclasses.replace(position, **found)
         save_state(self.model, self._path, position)
         self._saved(position)
-
-
-class Report(keras.callbacks.Callback):
-    """One line an epoch on stdout, and a bar of its steps on stderr where that is a terminal.
-
-    Args:
-        epochs: Of the whole run.
-        steps: In an epoch.
-        bar: Whether to show the bar.
-        books: What knows the steps of an earlier session.
-        monitor: What is watched.
-    """
-
-    def __init__(
-        self, epochs: int, steps: int, bar: bool, books: Bookkeeping, monitor: Figure
-    ) -> None:
-        super().__init__()
-        self._epochs, self._steps, self._show, self._books = epochs, steps, bar, books
-        self._monitor = monitor
-        self._bar: Any = None
-
-    def on_epoch_begin(self, epoch, logs: Any = None):
-        if self._show:
-            from tqdm import tqdm
-
-            name = f"epoch {epoch + 1}/{self._epochs}"
-            self._bar = tqdm(
-                total=self._steps, initial=self._books.done_before, desc=name, unit="step",
-                file=sys.stderr, leave=False,
-            )  # fmt: skip
-
-    def on_train_batch_end(self, batch, logs: Any = None):
-        if self._bar is not None:
-            self._bar.update()
-            if self._bar.n % CHECK_EVERY == 0:
-                self._bar.set_postfix_str(f"loss {float(logs['loss']):.3f}")
-
-    def on_epoch_end(self, epoch, logs: Any = None):
-        if self._bar is not None:
-            self._bar.close()
-        words = f"epoch {epoch + 1:>{len(str(self._epochs))}}/{self._epochs}"
-        name, shown = self._monitor.name, self._monitor.shown
-        words += f"  loss {logs['loss']:.4f}  {name} {shown(logs[name])}"
-        words += f"  validation {shown(logs[f'val_{name}'])}"
-        words += f"  rate {logs['learning_rate']:.3g}  {logs['seconds']:.0f} s"
-        print(words, flush=True)
 
 
 def trim_log(path: Path, epoch: int) -> None:

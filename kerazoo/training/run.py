@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import shutil
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -98,8 +97,8 @@ def train(
             wanted, `"validation"`, as the readers in `kerazoo.data` make them.
         backup_every: Also back up after every so many steps, not only after every epoch.
         force: Throw away what another recipe left in `output`.
-        progress: A bar for the steps of an epoch; by default where stdout is a terminal,
-            otherwise one line an epoch.
+        progress: Whether to show the steps of an epoch on stderr; by default as a bar where that
+            is a terminal, and elsewhere as a line every half minute.
         tensorboard: Also write TensorBoard logs under `output/tensorboard`.
         command: What the user typed, for `run.json` and `command.txt`.
         callbacks: Further Keras callbacks, called after ours.
@@ -115,6 +114,8 @@ def train(
         ArithmeticError: The loss became NaN or infinite.
         PictureError: A picture cannot be decoded (with `data.on_corrupt = "fail"`).
         ImportError: A missing optional package; the message names the extra.
+        KeyboardInterrupt: Ctrl-C, once the present step is done and its state saved; the next call
+            goes on from there (`kerazoo.training.interrupts`).
     """
     distribution.start(recipe.strategy)
     check_session(progress, backup_every, tensorboard, callbacks)
@@ -131,8 +132,7 @@ def train(
         run.build()
         run.compile()
         run.begin()
-        bar = sys.stderr.isatty() if progress is None else progress
-        run.fit(Session(backup_every, bar, tensorboard, run.writer, callbacks))
+        run.fit(Session(backup_every, progress, tensorboard, run.writer, callbacks))
         return run.finish()
 
 

@@ -14,9 +14,10 @@ from kerazoo.report.curves import draw_curves
 from kerazoo.tasks import get_task
 from kerazoo.tasks.task import Figure
 from kerazoo.training import run as running
-from kerazoo.training.callbacks import KeepBest, Report, Watch
+from kerazoo.training.callbacks import KeepBest, Watch
 from kerazoo.training.inputs import load_inputs, open_inputs, recipe_task
 from kerazoo.training.recipe import Transfer, load_recipe
+from kerazoo.training.reports import Report
 from kerazoo.training.run import Run, train
 from kerazoo.training.state import Position
 from kerazoo.training.trained import load_trained

@@ -26,6 +26,7 @@ class Job:
         pictures: Inputs to calibrate with, float32; None without int8.
         opset: For ONNX.
         how: Options of the task, for what a server answers.
+        progress: Called with (pictures done, pictures in all) while int8 is calibrated.
     """
 
     model: Any
@@ -34,6 +35,14 @@ class Job:
     pictures: np.ndarray | None = None
     opset: int | None = None
     how: dict[str, Any] = field(default_factory=dict)
+    progress: Callable[[int, int], None] | None = None
+
+    def told(self, pictures: np.ndarray) -> Iterator[np.ndarray]:
+        """The pictures one by one, each a batch; `progress` hears of them."""
+        for done, picture in enumerate(pictures, start=1):
+            yield picture[None]
+            if self.progress:
+                self.progress(done, len(pictures))
 
     @cached_property
     def graph(self) -> Any:

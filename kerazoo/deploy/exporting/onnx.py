@@ -27,6 +27,8 @@ def _write(job: Job, folder: Path) -> None:
         raise cannot_lower(graph, job.layers, "ONNX", str(error)) from error
     _rename(network.graph, {graph.inputs[0].name: INPUT, **nodes})
     _check(network, job)
+    for key, value in job.record.facts().items():
+        network.metadata_props.add(key=key, value=value)
     network.producer_name = f"kerazoo {job.record.kerazoo}"
     (folder / job.name).write_bytes(network.SerializeToString())
 

@@ -14,7 +14,7 @@ from kerazoo._files import public_name
 from kerazoo.confidence import Confidence
 from kerazoo.inference import picture_preprocessing
 from kerazoo.preprocessing import Preprocessing
-from kerazoo.tasks import task_of
+from kerazoo.tasks import task_of_model
 
 SIDECAR = ".json"  # model.tflite.json beside model.tflite
 ASSET = Path("assets.extra") / "kerazoo.json"  # TensorFlow leaves that folder to others
@@ -61,6 +61,22 @@ class ExportRecord(Record, keys="record key"):
         """Indented JSON."""
         return json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n"
 
+    def facts(self) -> dict[str, str]:
+        """How to feed the file and read what it gives, for a format's own metadata.
+
+        `kerazoo` is the whole record; the others are what a person looks for, in words.
+        """
+        sides = "x".join(str(side or "any") for side in self.input_shape[:2])
+        shown = {
+            "input": f"image: float32 (batch, height, width, channels), RGB, {sides}",
+            "labels": "\n".join(self.labels),
+            "kerazoo": self.to_json(),
+        }
+        if self.preprocessing is not None:
+            mean, std = self.preprocessing.mean, self.preprocessing.std
+            shown["normalisation"] = f"(pixel / 255 - mean) / std, mean {mean}, std {std}"
+        return shown
+
     @classmethod
     def from_json(cls, text: str) -> "ExportRecord":
         """The inverse of `to_json`; keys of later versions are ignored."""
@@ -99,7 +115,7 @@ def describe(model: Any, preprocessing: Preprocessing | None, labels: Any, **fac
         **facts: Further fields.
     """
     info = getattr(model, "info", None)
-    task = task_of(info)
+    task = task_of_model(model)
     known = preprocessing or getattr(info, "preprocessing", None)
     checkpoint = getattr(info, "checkpoint", None)
     return ExportRecord(

@@ -22,6 +22,7 @@ class Classification:
     drawings = MappingProxyType(
         {"confusion.png": "confusion matrix", "mistakes.png": "the most confident mistakes"}
     )
+    photographs = ("mistakes.png",)
     learning = MappingProxyType({"classifier_activation": None})
     learned = MappingProxyType({"classifier_activation": "softmax"})
     shapes = ("(batch, classes)",)

@@ -19,6 +19,7 @@ class Segmentation:
     placed = True
     fits_head = False
     drawings = MappingProxyType({})
+    photographs = ()
     learning = MappingProxyType({"classifier_activation": None})
     learned = MappingProxyType({"classifier_activation": None})
     shapes = ("(batch, height, width, classes)",)
