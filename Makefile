@@ -4,12 +4,16 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: demo test quick quick-tests faults lint catalogue notebooks wheel peers clean
+.PHONY: demo test test-all quick quick-tests faults lint catalogue notebooks wheel peers clean
 
 demo: $(VENV)/.demo
 	$(BIN)/kerazoo demo
 
 test: $(VENV)/.dev lint
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not faults and not thorough" --durations=15
+
+# And what tests/thorough.toml leaves out of `make test`: before a release.
+test-all: $(VENV)/.dev lint
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not faults" --durations=15
 
 # Lint, and beside it the fast tests from every area that tests/quick.txt names.
@@ -17,7 +21,7 @@ quick: $(VENV)/.dev
 	$(MAKE) -j 2 lint quick-tests
 
 quick-tests: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not faults" -q @tests/quick.txt
+	$(BIN)/python -m pytest -m "not faults and not thorough" -q @tests/quick.txt
 
 # What goes wrong elsewhere: threads, processes that are killed, hostile input.
 faults: $(VENV)/.dev

@@ -1,5 +1,6 @@
 """Fixtures that several folders share, and what holds for every test."""
 
+import gc
 import logging
 import os
 from pathlib import Path
@@ -11,6 +12,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # a core each: more threads would only 
     os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from tests import tiers
 from tests.pictures import stand_ins
 from tests.skips import (  # noqa: F401 (pytest finds its hooks here)
     pytest_collectreport,
@@ -35,9 +37,17 @@ def shared() -> Path:
 
 
 def pytest_collection_modifyitems(items):
+    tiers.mark(items)
     for item in items:
         if "shared" in getattr(item, "fixturenames", ()):
             item.add_marker("shared")
+
+
+def pytest_collection_finish():
+    """What was imported lives until the end: the collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from tensorflow.python.framework import ops
 
 keras.utils.set_random_seed(1)
 inputs = x = keras.Input((32, 32, 3))
-for _ in range(40):
+for _ in range(int(sys.argv[2])):
     x = keras.layers.Activation("silu")(keras.layers.Conv2D(4, 1)(x))
 x = keras.layers.Dense(2, activation="softmax")(keras.layers.GlobalAveragePooling2D()(x))
 model = keras.Model(inputs, x)
@@ -35,39 +35,38 @@ def resident():
     gc.collect()
     return int(open("/proc/self/statm").read().split()[1]) * 4096 / 2**20
 
-what, warm, calls = {"evaluate": evaluate, "runner": open_runner}[sys.argv[1]], 3, int(sys.argv[2])
-for call in range(warm + calls):
-    if call == warm:
-        before, gradients = resident(), len(ops.gradient_registry._registry)
-    what()
-    gc.collect()  # what waits for the collector is not kept for ever
-grown = resident() - before
-print(json.dumps([grown, len(ops.gradient_registry._registry) - gradients]))
+def grown(what, warm=3):
+    for call in range(warm + int(sys.argv[1])):
+        if call == warm:
+            before, gradients = resident(), len(ops.gradient_registry._registry)
+        what()
+        gc.collect()  # what waits for the collector is not kept for ever
+    return resident() - before, len(ops.gradient_registry._registry) - gradients
+
+print(json.dumps({"evaluate": grown(evaluate), "runner": grown(open_runner)}))
 """
 
 
-def grown(what, calls):
+def check(calls, layers):
     # A process of its own: a forked one meets the pages of its parent one by one.
-    words = [sys.executable, "-c", MEASURE, what, str(calls)]
+    words = [sys.executable, "-c", MEASURE, str(calls), str(layers)]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert list(found) == ["evaluate", "runner"]
+    for what, (megabytes, gradients) in found.items():
+        assert gradients == 0, what  # of one a layer and call
+        assert megabytes < 10, what
 
 
-@pytest.mark.parametrize("what", ["evaluate", "runner"])
-def test_a_network_with_swish_leaves_nothing_behind(what):
+def test_a_network_with_swish_leaves_nothing_behind():
     """Each trace left its graph for ever: TensorFlow keeps the gradients that swish brings."""
-    megabytes, gradients = grown(what, 10)
-    assert gradients == 0  # of 400
-    assert megabytes < 10
+    check(calls=4, layers=10)
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("what", ["evaluate", "runner"])
-def test_fifty_times(what):
-    megabytes, gradients = grown(what, 50)
-    assert gradients == 0
-    assert megabytes < 10  # a fifth of one a time, of two
+def test_fifty_times():
+    check(calls=50, layers=40)  # 10 MB are a fifth of one a call, of two
 
 
 def test_a_gradient_tape_around_is_no_matter():

@@ -53,7 +53,7 @@ def centroid(pixels: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("fraction", [None, 0.9])
-@pytest.mark.parametrize(("fit", "rounding"), itertools.product(FITS, ROUNDINGS))
+@pytest.mark.parametrize(("fit", "rounding"), [*itertools.product(FITS, ROUNDINGS)])
 def test_marked_pixels_are_where_it_says(fit, rounding, fraction):
     preprocessing = record(fit, rounding, crop_fraction=fraction)
     if fit == "pad":
@@ -71,7 +71,7 @@ def test_marked_pixels_are_where_it_says(fit, rounding, fraction):
     print(f"{fit} {rounding} {fraction}: {found:.0f} pictures, worst {worst:.3f} pixels")
 
 
-@pytest.mark.parametrize(("fit", "rounding"), itertools.product(FITS, ROUNDINGS))
+@pytest.mark.parametrize(("fit", "rounding"), [*itertools.product(FITS, ROUNDINGS)])
 def test_points_and_boxes_come_back(fit, rounding):
     for height, width in sizes(100):
         placed = record(fit, rounding).place(height, width)

@@ -30,7 +30,7 @@ def _tf_image(preprocessing, image):
 
 @pytest.fixture(scope="module")
 def jpegs():
-    return [jpeg(picture) for picture in photographs(12)]
+    return [jpeg(picture) for picture in photographs(24)]
 
 
 @pytest.mark.parametrize(

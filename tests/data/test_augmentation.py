@@ -216,7 +216,7 @@ from kerazoo.data.pipeline import training_data
 from kerazoo.preprocessing import Preprocessing
 import keras
 x = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 3), "uint8")
-record = Augmentation(rand_augment=1, erase=0.5, mixup=0.2, cutmix=1.0)
+record = Augmentation(erase=0.5, mixup=0.2)
 source = array_source(x, np.arange(8), 8)
 data = training_data(source, Preprocessing(size=(16, 16)), record, batch_size=4)
 batch = next(iter(data.batches))

@@ -21,7 +21,7 @@ DENSE_IN_TENSORFLOWS_WAY = (
 
 @pytest.fixture(autouse=True)
 def _fresh_names():
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
 
 
 def maps(id: str, **arguments):
@@ -188,7 +188,7 @@ def test_every_network_lists_its_maps():
         for name, tensor in every.output.items():
             stride, channels = listed[name]
             assert tuple(tensor.shape) == (None, 64 // stride, 64 // stride, channels), (id, name)
-        keras.backend.clear_session()
+        keras.backend.clear_session(free_memory=False)
 
 
 def test_a_full_checkpoint_fits_a_part_of_the_network(tmp_path):

@@ -114,10 +114,11 @@ def test_training_moves_the_groups_of_a_network():
     keras.utils.set_random_seed(0)
     model = kerazoo.FLGCMobileNetV2(**{**SMALL, "alpha": 0.35, "dropout_rate": 0.0})
     before = [layer.assignment() for layer in learned(model)]
-    model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
+    # Eagerly: tracing takes longer than a dozen steps.
+    model.compile(keras.optimizers.Adam(0.003), "sparse_categorical_crossentropy", run_eagerly=True)
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(8, 32, 32, 3)), np.arange(8)
-    losses = [float(model.train_on_batch(x, y)) for _ in range(12)]
+    losses = [float(model.train_on_batch(x, y)) for _ in range(4)]
     assert np.isfinite(losses).all()
     assert losses[-1] < losses[0]
     assert [layer.assignment() for layer in learned(model)] != before

@@ -127,7 +127,8 @@ def test_small_matrix_holds_its_numbers(answers, tmp_path):
         (2, 2): "1",
     }
     assert figure.get_suptitle() == "50.0 % of 6 pictures right"
-    assert Image.open(path).format == "PNG"
+    with Image.open(path) as picture:
+        assert picture.format == "PNG"
     assert [p.name for p in tmp_path.iterdir()] == ["confusion.png"]
 
 
@@ -150,7 +151,8 @@ def test_large_matrix_lists_what_is_confused(count, named, tmp_path):
         assert sorted(dots.get_offsets().tolist()) == [[2, 50], [7, 3]]
         small, large = sorted(dots.get_sizes())
         np.testing.assert_allclose(large / small, (9 / 19) / (4 / 14))
-    width, height = Image.open(tmp_path / "c.png").size
+    with Image.open(tmp_path / "c.png") as picture:
+        width, height = picture.size
     assert width > height >= 1000
     # Names do not run into each other: their line is at least as high as their letters.
     if named:

@@ -58,6 +58,19 @@ def test_the_teacher_has_its_share_of_the_labels(data_dir, tmp_path, teacher, ch
     assert len(set(opinion.argmax(1))) > 4
 
 
+def test_the_teacher_knows_what_it_learned(shared, tmp_path, teacher):
+    """The pictures reach it as it saw them in training: on others it would be right by chance."""
+    settings = {"distillation.teacher": str(TEACHER), "distillation.weight": 1.0}
+    recipe = load_recipe("mixnet_s_cifar10", {**SMALL, **settings})
+    run = Run(recipe, tmp_path, shared / "tfds")
+    run.open()
+    run.load()
+    _, opinion = next(iter(fit_batches(recipe, run.inputs).batches))
+    alone = fit_batches(recipe, replace(run.inputs, teacher=None))
+    _, labels = next(iter(alone.batches))
+    assert (opinion.numpy().argmax(1) == labels.numpy().argmax(1)).mean() > 0.8
+
+
 def test_what_cannot_teach(data_dir, tmp_path):
     record = open_inputs(load_recipe("mixnet_s_cifar10", SMALL), data_dir).preprocessing
     five = [str(i) for i in range(5)]

@@ -1,0 +1,34 @@
+"""Which tests `make test` leaves to `make test-all`: `thorough.toml`, which says why.
+
+Those that show on more networks, on whole data sets or on another backend what a faster test shows
+too. `conftest.py` gives them the marker `thorough`.
+"""
+
+import re
+import tomllib
+from functools import cache
+from pathlib import Path
+
+LIST = Path(__file__).parent / "thorough.toml"
+
+
+@cache
+def groups() -> dict[str, dict]:
+    """`{name: {"reason": why, "instead": [test that stays], "tests": [pattern]}}`."""
+    return tomllib.loads(LIST.read_text("utf-8"))
+
+
+def matches(pattern: str, id: str) -> bool:
+    """A pattern is a test's name, with or without its parameters; `*` stands for anything."""
+    whole = re.escape(pattern).replace(r"\*", ".*")
+    return re.fullmatch(rf"{whole}(\[.*\])?", id) is not None
+
+
+def thorough(id: str) -> bool:
+    return any(matches(pattern, id) for group in groups().values() for pattern in group["tests"])
+
+
+def mark(items) -> None:
+    for item in items:
+        if thorough(item.nodeid):
+            item.add_marker("thorough")
