@@ -20,6 +20,7 @@ PICTURE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".
 
 _log = logging.getLogger("kerazoo")
 _pillow = threading.Lock()  # for its one global number
+_ORIENTATION = 0x0112  # tag of EXIF
 _STRIP = 2**22  # pixels that are computed with at a time
 
 
@@ -27,7 +28,12 @@ class PictureError(ValueError):
     """A file that cannot be read as a picture; the message names the file and the reason."""
 
 
-def open_picture(source: str | os.PathLike | bytes, *, max_pixels: int | None = None) -> Any:
+def open_picture(
+    source: str | os.PathLike | bytes,
+    *,
+    max_pixels: int | None = None,
+    at_least: tuple[int, int] | None = None,
+) -> Any:
     """Reads any picture that Pillow knows as upright 8-bit RGB.
 
     EXIF rotation is applied. Transparency is laid on white, as a browser would show it. Sixteen
@@ -39,6 +45,9 @@ def open_picture(source: str | os.PathLike | bytes, *, max_pixels: int | None = 
         max_pixels: Height times width that are decoded at the most. Default: 134,217,728, or what
             the environment variable KERAZOO_MAX_PIXELS says. A file may have 512 MiB, or
             KERAZOO_MAX_PICTURE_BYTES.
+        at_least: Height and width that the picture has to keep. A JPEG may then be decoded at an
+            eighth, a quarter or half of its size, the smallest that has them, which takes a
+            fraction of the time. Default: every pixel.
 
     Returns:
         A loaded `PIL.Image.Image` of mode `"RGB"`; no file stays open.
@@ -46,6 +55,15 @@ def open_picture(source: str | os.PathLike | bytes, *, max_pixels: int | None = 
     Raises:
         PictureError: The file is missing, empty, cut short, too large, or not a picture.
     """
+    return open_reduced(source, at_least, max_pixels)[0]
+
+
+def open_reduced(
+    source: str | os.PathLike | bytes,
+    at_least: tuple[int, int] | None,
+    max_pixels: int | None = None,
+) -> tuple[Any, tuple[int, int]]:
+    """`open_picture`, and the height and width that the whole picture has, upright."""
     check_int("max_pixels", max_pixels, optional=True)
     most = PICTURE_PIXELS.value if max_pixels is None else max_pixels
     if not isinstance(source, str | os.PathLike | bytes):
@@ -66,8 +84,9 @@ def open_picture(source: str | os.PathLike | bytes, *, max_pixels: int | None = 
                 size = f"{image.width:,} x {image.height:,}"
                 rule = f"at most {most:,} are taken ({PICTURE_PIXELS.variable})"
                 raise PictureError(f"Cannot read picture {name!r}: {size} pixels; {rule}.")
+            size = _reduce(image, at_least)
             image.load()
-            return _to_rgb(_upright(image, name))
+            return _to_rgb(_upright(image, name)), size
     except PictureError:
         raise
     except UnidentifiedImageError:
@@ -75,6 +94,19 @@ def open_picture(source: str | os.PathLike | bytes, *, max_pixels: int | None = 
     except Exception as error:
         reason = f"damaged or not supported ({error})"
     raise PictureError(f"Cannot read picture {name!r}: {reason}.")
+
+
+def _reduce(image: Any, at_least: tuple[int, int] | None) -> tuple[int, int]:
+    """Has a JPEG decoded no larger than needed; gives the whole height and width, upright."""
+    size = image.height, image.width
+    try:
+        aside = image.getexif().get(_ORIENTATION, 1) >= 5
+    except Exception:  # `_upright` says so
+        aside = False
+    if at_least is not None:
+        rows, columns = reversed(at_least) if aside else at_least
+        image.draft(None, (columns, rows))
+    return size[::-1] if aside else size
 
 
 def _opened(data: bytes, most: int) -> Any:

@@ -33,6 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("pictures", metavar="IMAGE", nargs="+", help="file, folder or glob")
     add_task_options(parser)
     add_runtime(parser)
+    parser.add_argument(
+        "--exact", action="store_true", help="decode every pixel of large JPEGs (slower)"
+    )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="JSON instead of a table")
     form.add_argument("--csv", action="store_true", help="CSV instead of a table")
@@ -43,6 +46,7 @@ def run(args: argparse.Namespace) -> int:
 
     paths = find_pictures(args.pictures)  # before the model: a typo should not cost its loading
     predictor = load_predictor(args)
+    predictor.exact = args.exact
     results, skipped = [], []
 
     def skip(error: Exception) -> None:

@@ -124,6 +124,8 @@ def prepare(layers) -> None:
         layers: Built layers, their variables with values. Those with channels first are left alone.
     """
     for layer in layers:
+        if not hasattr(layer, "_torch_params"):  # Keras waits with that for values
+            layer._track_variables()
         method, form = _FORMS.get(type(layer), ("", None))
         if form is not None and layer.data_format == "channels_last":
             setattr(layer, method, functools.partial(form, layer))

@@ -46,7 +46,9 @@ class GroupedConv2D(keras.layers.Conv2D):
         backend = keras.backend.backend()
         if backend == "torch":
             return convolve(inputs, kernel, self.strides, self.padding, self.dilation_rate)
-        if backend == "tensorflow" and _tensorflow_has_grouped_gradient():
+        # oneDNN, whose gradient that is, has no float64.
+        single = keras.backend.standardize_dtype(inputs.dtype) != "float64"
+        if backend == "tensorflow" and single and _tensorflow_has_grouped_gradient():
             return self._tensorflow_op(inputs, kernel)
         return self._split_op(inputs, kernel)
 

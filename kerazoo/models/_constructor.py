@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from kerazoo._errors import invalid, unknown
+from kerazoo._graph import layers_of
 from kerazoo._initial_values import late_values
 from kerazoo.blocks._trunk import Trunk
 from kerazoo.blocks.conventions import Conventions
@@ -16,6 +17,7 @@ from kerazoo.checkpoints.load import load_fitting
 from kerazoo.checkpoints.local import default_preprocessing
 from kerazoo.checkpoints.resolve import resolve
 from kerazoo.checkpoints.weights import tell
+from kerazoo.layers._runtime import prepare
 from kerazoo.models._arguments import Arguments, check_input_shape
 from kerazoo.models._docstring import documented
 from kerazoo.models._model import ModelInfo, ZooModel
@@ -86,6 +88,7 @@ def constructor(
             extras = {name: values.pop(name) for name in own}
             with late_values():
                 model = _create(build, family, Arguments(**values, extras=extras))
+            prepare(layers_of(model))
             if model.info.checkpoint:
                 check_stored(model.info.checkpoint, family, create)
             return model
