@@ -267,14 +267,15 @@ def test_sixteen_bits_of_grey_in_strips(monkeypatch):
     assert np.array_equal(np.asarray(open_picture(data))[..., 0], expected)
 
 
+@pytest.fixture(scope="module")
+def large():
+    rows, columns = np.mgrid[0:600, 0:800]
+    smooth = np.stack([rows * 255 / 600, columns * 255 / 800, 0 * rows + 90], -1)
+    return Image.fromarray(smooth.astype("uint8"))
+
+
 class TestAtLeast:
     """JPEGs that are decoded no larger than needed."""
-
-    @pytest.fixture(scope="class")
-    def large(self):
-        rows, columns = np.mgrid[0:600, 0:800]
-        smooth = np.stack([rows * 255 / 600, columns * 255 / 800, 0 * rows + 90], -1)
-        return Image.fromarray(smooth.astype("uint8"))
 
     @pytest.mark.parametrize(
         ("at_least", "size"),
