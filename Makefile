@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: demo test test-all quick quick-tests faults lint catalogue notebooks wheel peers clean
+.PHONY: demo test test-all quick quick-tests faults lint catalogue notebooks wheel peers backends clean
 
 demo: $(VENV)/.demo
 	$(BIN)/kerazoo demo
@@ -60,6 +60,21 @@ peers: $(VENV)/.dev $(PEERS_PYTHON)
 build/peers/venv/bin/python: benchmarks/peers-requirements.txt
 	$(PYTHON) -m venv build/peers/venv
 	build/peers/venv/bin/pip install -q -r benchmarks/peers-requirements.txt
+	touch $@
+
+# PyTorch and JAX: the tests of every backend, and our networks on PyTorch beside timm's. `BACKENDS`
+# has the benchmark's arguments.
+BACKENDS_VENV ?= build/backends/venv
+BACKENDS ?=
+backends: $(BACKENDS_VENV)/.made
+	$(BACKENDS_VENV)/bin/python -m pytest -q tests/models/test_backends.py tests/layers
+	$(BACKENDS_VENV)/bin/python benchmarks/backends.py $(BACKENDS)
+
+$(BACKENDS_VENV)/.made: benchmarks/backends-requirements.txt pyproject.toml
+	test -x $(BACKENDS_VENV)/bin/python || $(PYTHON) -m venv $(BACKENDS_VENV)
+	$(BACKENDS_VENV)/bin/pip install -q -r benchmarks/backends-requirements.txt
+	$(BACKENDS_VENV)/bin/pip install -q -e ".[jax,data,demo]" pytest
+	$(BACKENDS_VENV)/bin/pip install -q --no-deps timm==1.0.31
 	touch $@
 
 $(VENV)/.demo: pyproject.toml

@@ -27,6 +27,7 @@ def predict(
     batch_size: int = 32,
     preprocessing: Preprocessing | None = None,
     labels: str | Sequence[str] | None = None,
+    exact: bool = False,
     skip: Callable[[PictureError], None] | None = None,
     **how: Any,
 ) -> Any:
@@ -53,6 +54,7 @@ def predict(
         batch_size: Pictures at a time.
         preprocessing: In place of the network's own.
         labels: Label set or names, in place of the network's own.
+        exact: Whether every pixel of a JPEG is decoded, however large it is; see `Predictor.exact`.
         skip: Called with the error of a picture that cannot be read, which is then left out; by
             default the error is raised.
         **how: Options of the network's task; of classification `top=5`, how many classes.
@@ -76,6 +78,8 @@ def predict(
         preprocessing=preprocessing,
         labels=labels,
     )
+    if exact and not isinstance(what, Predictor):
+        predictor.exact = True
     check_options(predictor.task, how)
     if not is_one_picture(pictures):
         return predictor.predictions(pictures, skip, **how)

@@ -14,7 +14,13 @@ from kerazoo._checks import check_int
 from kerazoo._errors import invalid
 from kerazoo._machine import cores
 from kerazoo.inference import inference_function, named_outputs, picture_preprocessing
-from kerazoo.pictures import PictureError, as_picture, find_pictures, is_one_path
+from kerazoo.pictures import (
+    PictureError,
+    as_picture,
+    find_pictures,
+    is_one_path,
+    open_reduced,
+)
 from kerazoo.placement import Placement
 from kerazoo.preprocessing import Preprocessing
 from kerazoo.tasks import task_of
@@ -40,7 +46,15 @@ class Predictor:
         input_shape: `(height, width, channels)`, None where any will do.
         batch_size: Pictures at a time.
         model: The Keras model where that is what runs.
+
+    Attributes:
+        exact: Whether every pixel of a file is decoded. JPEGs far larger than the network's input
+            are decoded at a half, a quarter or an eighth otherwise, the smallest that is at least
+            twice what the picture is scaled to (`benchmarks/scaled_decoding.py` has what that
+            saves, and how little the scores move).
     """
+
+    exact = False
 
     def __init__(
         self,
@@ -207,8 +221,15 @@ class Predictor:
 
     def _read(self, item: Any) -> tuple[Placement, np.ndarray]:
         assert self.preprocessing is not None  # `_listed` has raised otherwise
-        picture = as_picture(item)
-        placement = self.preprocessing.place(picture.height, picture.width)
+        if isinstance(item, str | os.PathLike | bytes):
+            # Twice what it is scaled to: the filter still has as many pixels as it smooths over.
+            height, width = self.preprocessing.scaled_size
+            enough = None if self.exact else (2 * height, 2 * width)
+            picture, size = open_reduced(item, enough)
+        else:
+            picture = as_picture(item)
+            size = picture.height, picture.width
+        placement = self.preprocessing.place(*size)
         return placement, self.preprocessing.from_pil(picture)
 
 

@@ -124,11 +124,16 @@ class Preprocessing(Record, keys="preprocessing key"):
         """Pictures of 0 to 255 -> float32 `(x / 255 - mean) / std`; `x` itself is not changed.
 
         Args:
-            x: NumPy array, or tensor of the Keras backend, with channels last. It is not resized.
+            x: NumPy array, tensor of the Keras backend, or on every backend one of TensorFlow, such
+                as tf.data has; with channels last. It is not resized.
         """
         scale, offset = self._affine(x.shape[-1])
         if isinstance(x, np.ndarray):
             return x.astype("float32") * scale + offset
+        if type(x).__module__.startswith("tensorflow"):
+            import tensorflow as tf
+
+            return tf.cast(x, tf.float32) * scale + offset
         from keras import ops
 
         return ops.add(ops.multiply(ops.cast(x, "float32"), scale), offset)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerazoo.pictures import PictureError, find_pictures, open_picture
+from kerazoo.pictures import PictureError, find_pictures, open_picture, open_reduced
 
 
 def _encode(image, kind, **options):
@@ -265,3 +265,48 @@ def test_sixteen_bits_of_grey_in_strips(monkeypatch):
     expected = np.rint(levels / 257).astype("uint8")
     monkeypatch.setattr("kerazoo.pictures._STRIP", 50)
     assert np.array_equal(np.asarray(open_picture(data))[..., 0], expected)
+
+
+@pytest.fixture(scope="module")
+def large():
+    rows, columns = np.mgrid[0:600, 0:800]
+    smooth = np.stack([rows * 255 / 600, columns * 255 / 800, 0 * rows + 90], -1)
+    return Image.fromarray(smooth.astype("uint8"))
+
+
+class TestAtLeast:
+    """JPEGs that are decoded no larger than needed."""
+
+    @pytest.mark.parametrize(
+        ("at_least", "size"),
+        [
+            (None, (800, 600)),
+            ((301, 10), (800, 600)),
+            ((300, 400), (400, 300)),
+            ((100, 200), (200, 150)),
+            ((10, 10), (100, 75)),
+            ((601, 801), (800, 600)),
+        ],
+    )
+    def test_the_smallest_scale_that_is_large_enough(self, large, at_least, size):
+        data = _encode(large, "JPEG", quality=95)
+        picture = open_picture(data, at_least=at_least)
+        assert (picture.mode, picture.size) == ("RGB", size)
+        whole = np.asarray(large.resize(size, Image.Resampling.BOX)).astype(int)
+        assert np.abs(np.asarray(picture).astype(int) - whole).mean() < 2
+
+    @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+    def test_upright(self, large, orientation):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        data = _encode(large, "JPEG", exif=exif)
+        aside = orientation in (6, 8)
+        picture, size = open_reduced(data, (400, 150) if aside else (150, 400))
+        assert size == ((800, 600) if aside else (600, 800))
+        assert picture.size == ((300, 400) if aside else (400, 300))
+        exact = open_picture(data).resize(picture.size, Image.Resampling.BOX)
+        assert np.abs(np.asarray(picture).astype(int) - np.asarray(exact)).mean() < 2
+
+    def test_other_formats_are_decoded_whole(self, large):
+        picture, size = open_reduced(_encode(large, "PNG"), (10, 10))
+        assert (picture.size, size) == ((800, 600), (600, 800))

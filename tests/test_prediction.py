@@ -134,6 +134,28 @@ def test_an_open_network_keeps_its_options(model):
         kerazoo.predict(predictor, np.zeros((8, 8, 3), "uint8"), size=64)
 
 
+def test_large_jpegs_are_decoded_small(model, tmp_path, monkeypatch):
+    rows, columns = np.mgrid[0:480, 0:640]
+    pixels = np.stack([rows % 255, columns % 255, (rows + columns) % 255], -1).astype("uint8")
+    Image.fromarray(pixels).save(tmp_path / "large.jpg", quality=95)
+    read, places = [], []
+    from_pil, place = kerazoo.Preprocessing.from_pil, kerazoo.Preprocessing.place
+    monkeypatch.setattr(
+        kerazoo.Preprocessing, "from_pil", lambda *a: (read.append(a[1].size), from_pil(*a))[1]
+    )
+    monkeypatch.setattr(
+        kerazoo.Preprocessing, "place", lambda *a: (places.append(a[1:]), place(*a))[1]
+    )
+    quick = kerazoo.predict(model, tmp_path / "large.jpg")
+    exact = kerazoo.predict(model, tmp_path / "large.jpg", exact=True)
+    # 32 / 0.9 is 35 pixels, twice that 70: an eighth of 480 were too few.
+    assert read == [(160, 120), (640, 480)]
+    assert places == [(480, 640)] * 2  # whatever is found lies in the whole picture
+    assert {p.name: p.score for p in quick} == pytest.approx(
+        {p.name: p.score for p in exact}, abs=0.02
+    )
+
+
 def test_a_task_that_cannot_predict_says_so():
     model = kerazoo.create_model("espnet_p2_q3", weights=None, classes=3, input_shape=(64, 64, 3))
     with pytest.raises(ValueError, match="Segmentation networks cannot be predicted with"):

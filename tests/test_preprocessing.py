@@ -215,6 +215,21 @@ class TestPreprocessInput:
         assert not isinstance(y, np.ndarray)
         np.testing.assert_allclose(ops.convert_to_numpy(y), self.record.normalise(x), atol=1e-6)
 
+    def test_in_tf_data_on_every_backend(self, monkeypatch):
+        import tensorflow as tf
+        from keras import ops
+
+        def refuse(*args):
+            raise TypeError("a tensor of another backend")
+
+        monkeypatch.setattr(ops, "cast", refuse)  # as JAX' would
+        x = np.arange(96, dtype="uint8").reshape(2, 4, 4, 3)
+        pictures = tf.data.Dataset.from_tensor_slices(x)
+        for y, each in zip(
+            pictures.map(lambda p: preprocess_input(p, self.record)), x, strict=True
+        ):
+            np.testing.assert_allclose(y.numpy(), self.record.normalise(each), atol=1e-6)
+
     def test_takes_what_carries_a_record(self):
         class Info:
             preprocessing = Preprocessing(mean=(0.5,) * 3, std=(0.5,) * 3)

@@ -41,6 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--sheet", metavar="FILE.png", help="also draw the pictures with what was found on them"
     )
     parser.add_argument("--force", action="store_true", help="overwrite FILE.png")
+    parser.add_argument(
+        "--exact", action="store_true", help="decode every pixel of large JPEGs (slower)"
+    )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="JSON instead of a table")
     form.add_argument("--csv", action="store_true", help="CSV instead of a table")
@@ -53,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
     if args.sheet:
         check_sheet(Path(args.sheet), args.force)
     predictor = load_predictor(args)
+    predictor.exact = args.exact
     results, skipped = [], []
 
     def skip(error: Exception) -> None:

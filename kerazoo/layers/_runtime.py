@@ -1,6 +1,8 @@
-"""What the machine is good at."""
+"""What the machine and the backend are good at."""
 
 import functools
+from collections.abc import Iterable
+from typing import Any
 
 import keras
 
@@ -17,3 +19,14 @@ def xla_pays() -> bool:
     import tensorflow as tf
 
     return bool(tf.config.list_physical_devices("GPU"))
+
+
+def prepare(layers: Iterable[Any]) -> None:
+    """Gives built layers, once their variables have values, the forms that the backend runs best.
+
+    Theirs and Keras' own; numbers, configurations and what is saved stay the same.
+    """
+    if keras.backend.backend() == "torch":
+        from kerazoo.layers import _torch
+
+        _torch.prepare(layers)

@@ -1,4 +1,4 @@
-"""Batch normalisation that trains at the speed of the runtime's own kernel."""
+"""Batch normalisation at the speed of the backend's own kernel."""
 
 import keras
 
@@ -7,12 +7,14 @@ from kerazoo.layers._runtime import xla_pays
 
 @keras.saving.register_keras_serializable(package="kerazoo")
 class BatchNormalization(keras.layers.BatchNormalization):
-    """`keras.layers.BatchNormalization`, with TensorFlow's fused kernel in training.
+    """`keras.layers.BatchNormalization`, with the fused kernels of TensorFlow and PyTorch.
 
     Same variables, configuration and results. Keras composes the training step of a dozen
     element-wise operations; TensorFlow has one kernel for it, and with it a training step of
-    MixNet-S takes about four fifths of the time on CPU (`benchmarks/training_step.py`). Other
-    backends, inference, masks and axes that are not the last use Keras' own code.
+    MixNet-S takes about four fifths of the time on CPU (`benchmarks/training_step.py`). PyTorch has
+    one for training and one for inference (`benchmarks/backends.py`). JAX' compiler fuses by
+    itself: there, with masks, and with axes that are not the last, Keras' own code runs, as it does
+    where the kernel does not take the dtype (float64 on TensorFlow).
 
     Input and output: `(batch, …, channels)`. Arguments: those of the Keras layer.
     """
@@ -24,23 +26,36 @@ class BatchNormalization(keras.layers.BatchNormalization):
         self.supports_jit = xla_pays()
 
     def call(self, inputs, training=None, mask=None):
-        fused = (
-            training
-            and self.trainable
-            and mask is None
-            and keras.backend.backend() == "tensorflow"
+        backend = keras.backend.backend()
+        plain = (
+            mask is None
             and len(inputs.shape) == 4
             and self.axis in (-1, 3)
-            and self.scale
-            and self.center
             and not self.synchronized
             and not getattr(self, "renorm", False)
         )
-        if not fused:
-            return super().call(inputs, training=training, mask=mask)
-        return self._fused_call(inputs)
+        trains = training and self.trainable
+        if plain and backend == "torch":
+            return self._torch_call(inputs, trains)
+        known = keras.backend.standardize_dtype(inputs.dtype) != "float64"
+        if plain and trains and backend == "tensorflow" and self.scale and self.center and known:
+            return self._tensorflow_training(inputs)
+        return super().call(inputs, training=training, mask=mask)
 
-    def _fused_call(self, inputs):
+    def _torch_call(self, inputs, trains):
+        from kerazoo.layers import _torch
+
+        if not trains:
+            statistics = (self.moving_mean, self.moving_variance)
+            return _torch.normalise(inputs, *statistics, self.gamma, self.beta, self.epsilon)
+        outputs, mean, variance = _torch.normalise_batch(
+            inputs, self.gamma, self.beta, self.epsilon
+        )
+        for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            moving.assign(moving * self.momentum + value * (1.0 - self.momentum))
+        return outputs
+
+    def _tensorflow_training(self, inputs):
         import tensorflow as tf
 
         # The kernel takes float32 statistics with half-precision pictures, as Keras computes them.

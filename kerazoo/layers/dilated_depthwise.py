@@ -5,6 +5,7 @@ from keras import ops
 
 from kerazoo._errors import invalid
 from kerazoo._layer_facts import kernel_macs
+from kerazoo.layers._convolution import convolve_depthwise
 from kerazoo.layers.padding import PADDINGS
 
 
@@ -77,13 +78,8 @@ class StridedDilatedDepthwiseConv2D(keras.layers.DepthwiseConv2D):
         return ops.flip(outputs, (1, 2)) if from_the_end else outputs
 
     def _convolve(self, inputs, dilation: int, kernel=None):
-        outputs = ops.depthwise_conv(
-            inputs,
-            self.kernel if kernel is None else kernel,
-            padding="same",
-            data_format="channels_last",
-            dilation_rate=dilation,
-        )
+        kernel = self.kernel if kernel is None else kernel
+        outputs = convolve_depthwise(inputs, kernel, padding="same", dilation=(dilation,) * 2)
         if self.use_bias:
             outputs = ops.add(outputs, self.bias)
         return self.activation(outputs) if self.activation is not None else outputs

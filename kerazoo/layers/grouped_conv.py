@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from kerazoo._layer_facts import kernel_macs
+from kerazoo.layers._convolution import convolve
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
@@ -20,7 +21,9 @@ class GroupedConv2D(keras.layers.Conv2D):
     * TensorFlow: the runtime's grouped kernel where its gradient exists (oneDNN, GPU), which is
       found out by trying; elsewhere one dense convolution a group.
     * JAX: one dense convolution a group, which XLA for CPU handles far better.
-    * Others: the backend's own grouped convolution.
+    * PyTorch: its own grouped convolution, without copies of channels-last maps.
+
+    Channels first (`data_format`) are turned to the last axis and back: right, and slower.
 
     Raises:
         ValueError: if `groups` does not divide the channels and the filters (from `Conv2D`).
@@ -32,10 +35,20 @@ class GroupedConv2D(keras.layers.Conv2D):
         self.supports_jit = keras.backend.backend() != "tensorflow"
 
     def convolution_op(self, inputs, kernel):
-        backend = keras.backend.backend()
-        if self.groups == 1 or backend not in ("tensorflow", "jax"):
+        if self.groups == 1:
             return super().convolution_op(inputs, kernel)
-        if backend == "tensorflow" and _tensorflow_has_grouped_gradient():
+        if self.data_format == "channels_last":
+            return self._grouped_op(inputs, kernel)
+        outputs = self._grouped_op(ops.transpose(inputs, (0, 2, 3, 1)), kernel)
+        return ops.transpose(outputs, (0, 3, 1, 2))
+
+    def _grouped_op(self, inputs, kernel):
+        backend = keras.backend.backend()
+        if backend == "torch":
+            return convolve(inputs, kernel, self.strides, self.padding, self.dilation_rate)
+        # oneDNN, whose gradient that is, has no float64.
+        single = keras.backend.standardize_dtype(inputs.dtype) != "float64"
+        if backend == "tensorflow" and single and _tensorflow_has_grouped_gradient():
             return self._tensorflow_op(inputs, kernel)
         return self._split_op(inputs, kernel)
 
@@ -50,14 +63,7 @@ class GroupedConv2D(keras.layers.Conv2D):
         parts = ops.split(inputs, self.groups, axis=-1)
         kernels = ops.split(kernel, self.groups, axis=-1)
         done = [
-            ops.conv(
-                part,
-                k,
-                strides=list(self.strides),
-                padding=self.padding,
-                data_format="channels_last",
-                dilation_rate=self.dilation_rate,
-            )
+            convolve(part, k, self.strides, self.padding, self.dilation_rate)
             for part, k in zip(parts, kernels, strict=True)
         ]
         return ops.concatenate(done, axis=-1)

@@ -8,6 +8,7 @@ from keras import ops
 from kerazoo._checks import check_int, is_int
 from kerazoo._errors import invalid
 from kerazoo._layer_facts import kernel_macs
+from kerazoo.layers._convolution import convolve
 from kerazoo.layers._initializers import fresh
 from kerazoo.layers._partition import split_channels
 
@@ -79,10 +80,7 @@ class GroupedPointwiseConv2D(keras.layers.Layer):
     def call(self, inputs):
         edges = [sum(self.splits[: i + 1]) for i in range(self.groups - 1)]
         parts = ops.split(inputs, edges, axis=-1) if edges else [inputs]
-        done = [
-            ops.conv(part, kernel, padding="valid", data_format="channels_last")
-            for part, kernel in zip(parts, self.kernels, strict=True)
-        ]
+        done = [convolve(part, kernel) for part, kernel in zip(parts, self.kernels, strict=True)]
         outputs = ops.concatenate(done, axis=-1) if edges else done[0]
         return outputs if self.bias is None else ops.add(outputs, self.bias)
 

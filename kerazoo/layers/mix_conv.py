@@ -9,9 +9,10 @@ from keras import ops
 from kerazoo._checks import check_int, is_int
 from kerazoo._errors import invalid
 from kerazoo._layer_facts import DEPTHWISE, kernel_macs
+from kerazoo.layers._convolution import convolve_depthwise
 from kerazoo.layers._initializers import fresh
 from kerazoo.layers._partition import split_channels
-from kerazoo.layers.padding import PADDINGS, pad_symmetric
+from kerazoo.layers.padding import PADDINGS
 
 IMPLEMENTATIONS = ("split", "merged")
 
@@ -169,18 +170,10 @@ class MixConv2D(keras.layers.Layer):
         )
 
     def _convolve(self, inputs, kernel, size):
-        padding = "same"
         # At stride 1 the two rules agree and a separate padding operation would cost time.
-        if self.padding == "symmetric" and self.strides > 1:
-            inputs, padding = pad_symmetric(inputs, size // 2), "valid"
-        return ops.depthwise_conv(
-            inputs,
-            kernel,
-            strides=self.strides,
-            padding=padding,
-            data_format="channels_last",
-            dilation_rate=dilation_of(size, self.dilated, self.dilation_rate),
-        )
+        padding = size // 2 if self.padding == "symmetric" and self.strides > 1 else "same"
+        dilation = dilation_of(size, self.dilated, self.dilation_rate)
+        return convolve_depthwise(inputs, kernel, (self.strides,) * 2, padding, (dilation,) * 2)
 
     def compute_output_shape(self, input_shape):
         # Both paddings give ceil(n / stride) for odd kernels.

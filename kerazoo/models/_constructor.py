@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from kerazoo._errors import did_you_mean, invalid, unknown
+from kerazoo._graph import layers_of
 from kerazoo._initial_values import late_values
 from kerazoo.blocks._trunk import Trunk
 from kerazoo.blocks.conventions import Conventions
@@ -17,6 +18,7 @@ from kerazoo.checkpoints.local import default_preprocessing
 from kerazoo.checkpoints.resolve import resolve
 from kerazoo.checkpoints.shipped import reachable
 from kerazoo.checkpoints.weights import tell
+from kerazoo.layers._runtime import prepare
 from kerazoo.models._arguments import Arguments, check_input_shape
 from kerazoo.models._docstring import documented
 from kerazoo.models._model import ModelInfo, ZooModel
@@ -91,6 +93,7 @@ def constructor(
             extras = {name: values.pop(name) for name in own}
             with late_values():
                 model = _create(build, family, Arguments(**values, extras=extras))
+            prepare(layers_of(model))
             if model.info.checkpoint:
                 check_stored(model.info.checkpoint, family, create)
             return model

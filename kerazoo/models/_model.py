@@ -7,9 +7,10 @@ import keras
 
 from kerazoo._checks import either, integer, optional, row, table, text
 from kerazoo._fields import Record, field, record
-from kerazoo._graph import cloned_from, remember_original
+from kerazoo._graph import cloned_from, layers_of, remember_original
 from kerazoo._initial_values import late_values
 from kerazoo.confidence import Confidence
+from kerazoo.layers._runtime import prepare
 from kerazoo.preprocessing import Preprocessing
 
 _MAP = row(integer(), "(stride, channels)", count=2)
@@ -84,6 +85,7 @@ class ZooModel(keras.Model):
         info = config.pop("info", None)
         with late_values():
             model = super().from_config(config, custom_objects=custom_objects)
+        prepare(layers_of(model))
         model.info = info and ModelInfo.from_dict(info)
         return model
 

@@ -107,3 +107,26 @@ def test_the_probe_works_inside_a_graph():
 def test_wrong_groups(groups):
     with pytest.raises(ValueError, match="groups"):
         GroupedConv2D(8, 3, groups=groups)
+
+
+@pytest.mark.parametrize("strides", [1, 2])
+def test_channels_first(strides):
+    """The same numbers as with channels last, axes moved."""
+    x = picture(2, 9, 8, 8)
+    last = GroupedConv2D(12, 3, strides, "same", groups=4)
+    expected = last(x)
+    first = GroupedConv2D(12, 3, strides, "same", groups=4, data_format="channels_first")
+    first.build((None, 8, 9, 8))
+    first.set_weights(last.get_weights())
+    y = first.call(tf.transpose(x, (0, 3, 1, 2)))
+    np.testing.assert_allclose(tf.transpose(y, (0, 2, 3, 1)), expected, atol=1e-5)
+
+
+def test_float64():
+    layer = GroupedConv2D(12, 3, groups=4, dtype="float64")
+    x = tf.constant(picture(1, 5, 5, 8), "float64")
+    with tf.GradientTape() as tape:
+        y = tf.reduce_sum(layer(x))
+    gradient = tape.gradient(y, layer.kernel.value)
+    assert gradient.dtype == "float64"
+    np.testing.assert_allclose(gradient[1, 1, 0, 0], tf.reduce_sum(x[0, 1:4, 1:4, 0]), rtol=1e-12)
