@@ -163,9 +163,11 @@ class TestSize:
     def test_large_pictures_take_the_weights_own(self):
         assert choose_size(224, 300_000_000, self.pictures(256), 12) == 224
 
-    def test_small_ones_are_enlarged_within_the_budget(self, monkeypatch):
+    def test_small_ones_are_enlarged_within_the_budget(self, monkeypatch, capsys):
         source = self.pictures(32)
         assert choose_size(224, 300_000_000, source, 12) == 160
+        words = "pictures of 32 pixels are enlarged to 160: 1.1e+11 multiply-adds in all, of a"
+        assert capsys.readouterr().out.startswith(words)
         assert choose_size(128, 300_000_000, source, 12) == 128
         assert choose_size(224, 300_000_000, self.pictures(20), 12) == 96
         # A look at 160 pixels takes 153 million, a step three times that.
