@@ -119,7 +119,7 @@ def _measured(
     is_dataset = hasattr(batches, "element_spec")
     data = batches if is_dataset else (b if isinstance(b, tuple) else (b,) for b in batches)
     with warnings.catch_warnings():
-        # Of an iterable without a length, Keras is surprised that it ends.
+        # Keras says so at the end of whatever does not tell its length before.
         warnings.filterwarnings("ignore", "Your input ran out of data")
         found = probe.predict(data, verbose=0)
     for name, rows in found.items():
