@@ -111,12 +111,13 @@ def _choose(
     found: list[Linear | None] = [None] * len(parts)
     worse = 0
     for penalty in PENALTIES:
-        found = [
+        fitted = [
             part.fit(classes, penalty, before)
             for (part, _), before in zip(parts, found, strict=True)
         ]
+        found = [*fitted]
         logits = np.concatenate(
-            [part.logits(each) for each, (_, part) in zip(found, parts, strict=True)]
+            [part.logits(each) for each, (_, part) in zip(fitted, parts, strict=True)]
         )
         loss = cross_entropy(logits / spread(logits, targets), targets)
         if best is None or loss < best[1]:

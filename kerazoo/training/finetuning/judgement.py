@@ -36,9 +36,10 @@ def judge(phase: str, log: Path, monitor: Figure, last: bool) -> Judgement:
     """
     with open(log, encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
+    key = f"val_{monitor.name}"
+    # Some figures come out of float32: a third is a third.
     epochs = [
-        Judgement(phase, float(row[f"val_{monitor.name}"]), float(row["val_loss"]), monitor)
-        for row in rows
+        Judgement(phase, round(float(row[key]), 6), float(row["val_loss"]), monitor) for row in rows
     ]
     return epochs[-1] if last else best_of(epochs, by_loss=True)
 

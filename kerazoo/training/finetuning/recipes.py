@@ -98,7 +98,9 @@ def _probe(
         and changes.get("strategy", "none") == "none"
     )
     if stored:
-        return {"epochs": 1, "transfer": frozen | {"head": WITH_HELD_OUT if held_out else STORED}}
+        head = {"head": WITH_HELD_OUT if held_out else STORED}
+        # One look at each picture; no step is taken.
+        return {"epochs": 1, "optimizer": {"warmup_epochs": 0.0}, "transfer": frozen | head}
     return {
         "epochs": wishes.epochs or plan.STEPS_EPOCHS,
         # Of a small data set a crop of 8 %, as for ImageNet, often leaves out what it shows.

@@ -13,14 +13,16 @@ from kerazoo.data.open import open_source
 from kerazoo.data.source import Source
 from kerazoo.open import Start, find
 from kerazoo.publish.hub import check_licence
-from kerazoo.registry import get_entry
+from kerazoo.registry import create_model, get_entry
 from kerazoo.training import distribution
 from kerazoo.training.finetuning.folder import FinetuneFolder
 from kerazoo.training.finetuning.recipes import PROBE, Wishes, make_recipes, unfrozen_epochs
 from kerazoo.training.finetuning.size import choose_size
 from kerazoo.training.finetuning.splits import choose_splits, is_held_out
-from kerazoo.training.inputs import open_inputs
+from kerazoo.training.inputs import open_inputs, recipe_preprocessing
+from kerazoo.training.recipe import Recipe
 from kerazoo.training.run import check_session, train
+from kerazoo.training.transfer.layers import prepare, rate_factors
 
 log = logging.getLogger("kerazoo")
 
@@ -149,8 +151,10 @@ def finetune(
     start = find(model, weights, size=size, like=like, needed=True)
     tell(start.doubt)
     recipes = make_recipes(start, train_source, record, held_out, wishes, seed, changes or {})
-    for recipe in recipes.values():
-        open_inputs(recipe, data_dir, sources)  # what is wrong is told before anything is written
+    for recipe in recipes.values():  # what is wrong is told before anything is written
+        inputs = open_inputs(recipe, data_dir, sources)
+        if any(key.startswith("transfer.") for key in changes or {}):
+            _check_patterns(recipe, len(inputs.classes))
     settings = {"keep": keep, "licence": licence, "mistakes": mistakes}
     folder = FinetuneFolder(Path(output), start, recipes, settings, command)
     distribution.start(recipes[PROBE].strategy)
@@ -178,6 +182,16 @@ def _check(wishes: Wishes, keep, mistakes, licence, changes) -> None:
             raise invalid(f"changes[{key!r}]", changes[key], f"the argument `{_DECIDED[key]}`")
     if licence is not None:
         check_licence(licence)
+
+
+def _check_patterns(recipe: Recipe, classes: int) -> None:
+    """Raises where a pattern of layer names fits none, before an earlier phase has begun."""
+    size = recipe_preprocessing(recipe).size
+    model = create_model(
+        recipe.model, weights=None, input_shape=(*size, 3), classes=classes, **recipe.arguments
+    )
+    prepare(model, recipe.transfer)
+    rate_factors(model, recipe.transfer)
 
 
 def _size(start: Start, train_source: Source, wishes: Wishes) -> int | None:

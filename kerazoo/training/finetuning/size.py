@@ -1,14 +1,11 @@
 """The size of the pictures, where nobody says it."""
 
-import logging
 from typing import Any
 
 import numpy as np
 
 from kerazoo.data.samples import pictures_at
 from kerazoo.data.source import Source
-
-log = logging.getLogger("kerazoo")
 
 # Multiply-adds of a fine-tuning of small pictures: a quarter of an hour or so on two cores.
 BUDGET = 1e13
@@ -40,11 +37,8 @@ def choose_size(own: int, macs: int | None, source: Source, epochs: int) -> int:
     for size in allowed:
         cost = looks * (macs or 0) * (size / own) ** 2
         if cost <= BUDGET or size == allowed[-1]:
-            log.info(
-                "Pictures of %d pixels are enlarged to %d: %.2g multiply-adds in all, of a budget "
-                "of %.2g; --size chooses another.",
-                *(side, size, cost, BUDGET),
-            )
+            words = f"pictures of {side} pixels are enlarged to {size}: {cost:.1e} multiply-adds in"
+            print(f"{words} all, of a budget of {BUDGET:.0e} (--size chooses another)", flush=True)
             return size
     raise AssertionError("the last size is always taken")
 

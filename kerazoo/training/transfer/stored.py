@@ -1,5 +1,6 @@
 """The head of a frozen network, fitted to features that the network gives once."""
 
+import contextlib
 import csv
 import io
 import logging
@@ -15,6 +16,7 @@ from kerazoo._files import write_text
 from kerazoo.data.corrupt import find_corrupt, picture_error
 from kerazoo.data.pipeline import evaluation_batches
 from kerazoo.data.source import Source
+from kerazoo.deploy.fusion.fuse import fuse
 from kerazoo.inference import inference_function
 from kerazoo.training import folder as names
 from kerazoo.training.callbacks import save_weights
@@ -74,7 +76,7 @@ class StoredFit:
         """
         began, inputs = time.monotonic(), self._inputs
         corrupt: dict[str, str] = {}
-        self._trunk = inference_function(keras.Model(self._model.inputs, self._layer.input))
+        self._trunk = _in_inference(keras.Model(self._model.inputs, self._layer.input))
         mirrored = self._recipe.augmentation.flip and inputs.train.count <= MIRRORED
         learned = self._stored(inputs.train, mirrored, corrupt)
         # Of the validation split the corrupt ones are not counted, as they are not in steps.
@@ -133,3 +135,10 @@ class StoredFit:
         words += f"  {name} {shown(probe.logs[name])}"
         words += f"  validation {shown(probe.logs[f'val_{name}'])}  {seconds:.0f} s"
         print(words, flush=True)
+
+
+def _in_inference(trunk: keras.Model) -> Any:
+    """A frozen network as a function, fused where that is the same but for rounding."""
+    with contextlib.suppress(ValueError):  # half precision, layers that cannot be copied
+        trunk = fuse(trunk)
+    return inference_function(trunk)

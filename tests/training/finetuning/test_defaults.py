@@ -59,7 +59,7 @@ def test_the_probe_is_fitted_to_stored_features(run, start):  # noqa: F811
     assert record["data"]["train"]["count"] == 9
     assert record["data"]["validation"]["count"] == 3
     assert result["kept"] == "1_probe"
-    assert result["accuracy"] == 1.0
+    assert result["phases"] == {"1_probe": result["accuracy"]}
     (line,) = (output / "1_probe/log.csv").read_text().splitlines()[1:]
     assert len(line.split(",")) == 7
     before, after = open_model(start), load_trained(output / "1_probe")
@@ -84,9 +84,11 @@ def test_the_last_weights_know_the_held_out_pictures_too(run):
 
 
 def test_a_test_split_may_lack_classes(run, data):
-    _, result = run
+    output, result = run
     assert (result["pictures"], result["classes"]) == (4, 3)
     source = with_classes(folder_source(data, "test"), list(COLOURS))
+    found = kerazoo.evaluate(open_model(output / "model.keras"), source)
+    assert result["accuracy"] == pytest.approx(found.top1 / 100)
     assert [int(label) for _, label in source.pictures] == [
         list(COLOURS).index(path.split("/")[-2]) for path in source.files
     ]
@@ -161,9 +163,11 @@ class TestSize:
     def test_large_pictures_take_the_weights_own(self):
         assert choose_size(224, 300_000_000, self.pictures(256), 12) == 224
 
-    def test_small_ones_are_enlarged_within_the_budget(self, monkeypatch):
+    def test_small_ones_are_enlarged_within_the_budget(self, monkeypatch, capsys):
         source = self.pictures(32)
         assert choose_size(224, 300_000_000, source, 12) == 160
+        words = "pictures of 32 pixels are enlarged to 160: 1.1e+11 multiply-adds in all, of a"
+        assert capsys.readouterr().out.startswith(words)
         assert choose_size(128, 300_000_000, source, 12) == 128
         assert choose_size(224, 300_000_000, self.pictures(20), 12) == 96
         # A look at 160 pixels takes 153 million, a step three times that.
@@ -192,6 +196,8 @@ def test_the_better_phase_is_kept_and_of_equals_the_probe(tmp_path):
     assert (level.figure, level.loss) == (0.8, 0.4)
     assert judge("all", log("c.csv", *rows), MONITOR, last=True).figure == 0.6
     assert best_of([probe, level]) is probe
+    thirds = [judge("a", log("e.csv", (f, 1.0)), MONITOR, last=True) for f in (1 / 3, 0.33333334)]
+    assert best_of(thirds) is thirds[0]
     better = judge("all", log("d.csv", (0.9, 3.0)), MONITOR, last=False)
     assert best_of([probe, better]) is better
 
@@ -259,5 +265,5 @@ def test_without_matplotlib_the_figures_are_left_out(run, data, start, tmp_path,
     missing = {"matplotlib"}
     monkeypatch.setattr(importlib.util, "find_spec", lambda n: None if n in missing else find(n))
     monkeypatch.setattr("kerazoo.report.curves.can_draw", lambda: False)
-    assert finetune(start, data, copy, size=32)["accuracy"] == 1.0
+    assert finetune(start, data, copy, size=32) == record["result"]
     assert not (copy / "confusion.png").exists()

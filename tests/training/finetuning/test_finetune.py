@@ -230,7 +230,7 @@ def test_sources_from_python_and_the_best_epoch(start, fruit, tmp_path):
     kept = weights(tmp_path / "run/model.keras")
     temperature = open_model(tmp_path / "run/model.keras").info.confidence.temperature
     for name, value in best.items():
-        head = np.float32(temperature if name.startswith("layers/dense") else 1)
+        head = np.float32(temperature if name.startswith("predictions/") else 1)
         assert (kept[name] == value / head).all(), name
     card = (tmp_path / "run/README.md").read_text()
     assert "on 12 pictures of `validation`, which are the watched ones." in card
