@@ -15,7 +15,7 @@ from kerazoo.deploy.runtimes import OPENERS
 from kerazoo.optimize._tfmot import legacy
 from kerazoo.report.figure import check_matplotlib
 from kerazoo.training.optim.schedules import plot_schedule
-from kerazoo.training.run import _check
+from kerazoo.training.run import check_session
 from tests import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
@@ -69,7 +69,7 @@ def test_packages_that_are_looked_for(module, extra, monkeypatch):
 def test_tensorboard(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ImportError, match=re.escape('pip install "kerazoo[tensorboard]"')):
-        _check(None, tensorboard=True)
+        check_session(None, tensorboard=True)
 
 
 def test_every_command_that_is_told_installs_something():
