@@ -37,7 +37,7 @@ def test_logits_and_every_recorded_point(tmp_path, name):
     model = reference.build(REFERENCES[name], tmp_path)
     points = [str(point) for point in reference.gold["points"]]
     probe = keras.Model(
-        model.inputs, [*(point_layer(model, p).output for p in points), model.output]
+        model.inputs[0], [*(point_layer(model, p).output for p in points), model.output]
     )
     *tensors, output = probe(reference.input)
     errors = {p: reference.point_error(p, t) for p, t in zip(points, tensors, strict=True)}
