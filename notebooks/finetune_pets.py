@@ -30,6 +30,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 from IPython.display import Image, display
 
 import kerazoo
@@ -44,6 +45,12 @@ FOLDER = Path(os.environ.get("KERAZOO_PETS", "../shared/pets37")).expanduser()
 WEIGHTS = os.environ.get("KERAZOO_WEIGHTS", "imagenet")
 RUN = Path(tempfile.mkdtemp()) / "pets"
 
+
+def small(sheet):
+    """A contact sheet at half its size, in 256 colours: a notebook keeps its pictures."""
+    return sheet.convert("RGB").resize((sheet.width // 2, sheet.height // 2)).quantize(256)
+
+
 data, options = (FOLDER, {}) if FOLDER.is_dir() else ("oxford_iiit_pet", {"data_dir": DATA_DIR})
 train, test = (open_source(data, split, **options) for split in ("train", "test"))
 print(f"{train.name}: {train.count} pictures to learn from, {test.count} to measure on,")
@@ -54,10 +61,10 @@ print(f"of {len(train.classes)} breeds; start weights: {Path(WEIGHTS).name}")
 
 # %%
 labels = [int(label) for _, label in train.pictures]
-order = np.random.default_rng(3).permutation(train.count)[:12]
+order = np.random.default_rng(3).permutation(train.count)[:9]
 captions = [[(train.classes[labels[index]].replace("_", " "), 1.0)] for index in order]
 sheet = contact_sheet("some of them", [framed(x) for x in pictures_at(train, order)], captions)
-sheet.resize((sheet.width // 2, sheet.height // 2))
+small(sheet)
 
 # %% [markdown]
 # ## Learning
@@ -116,7 +123,7 @@ for i in np.argsort(-alike.max(1))[:12]:
 # The mistakes that the network is most certain of, with the score of the true breed below.
 
 # %%
-display(Image(RUN / "mistakes.png", width=700))
+small(PIL.Image.open(RUN / "mistakes.png"))
 
 # %% [markdown]
 # ## How sure it is
