@@ -154,7 +154,12 @@ def test_an_export_that_is_killed_leaves_a_whole_file_or_none(format, tmp_path):
 def test_interrupts_are_quiet(tmp_path):
     """Ctrl-C while Python imports, and while pictures are read."""
     Image.fromarray(picture_files.smooth()).save(tmp_path / "a.png")
-    code = "import sys; from kerazoo.cli import main; sys.exit(main(sys.argv[1:]))"
+    code = """if True:
+        import signal, sys
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # where the parent ignores it
+        from kerazoo.cli import main
+        sys.exit(main(sys.argv[1:]))
+    """
     words = ["predict", "mobilenet_v1_025", str(tmp_path), "--weights", str(tmp_path / "none.h5")]
     seen = set()
     for seconds in (0.3, 0.6, 1, 1.5, 2.5, 4, 6):
