@@ -14,7 +14,9 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "create_model": "kerazoo.registry",
     "list_models": "kerazoo.registry",
+    "register_model": "kerazoo.registry",
     "open_model": "kerazoo.open",
+    "default_model": "kerazoo.checkpoints.shipped",
     "load_weights": "kerazoo.by_name",
     "from_pretrained": "kerazoo.by_name",
     "push_to_hub": "kerazoo.publish.hub",
@@ -27,6 +29,7 @@ _PUBLIC = {
     "preprocess_input": "kerazoo.by_name",
     "decode_predictions": "kerazoo.labels",
     "Preprocessing": "kerazoo.preprocessing",
+    "Placement": "kerazoo.placement",
     "ZooModel": "kerazoo.models",
 }
 _MODULES = (
@@ -37,7 +40,8 @@ _MODULES = (
 
 def _constructors() -> dict[str, str]:
     catalogue = importlib.import_module("kerazoo.registry").catalogue()
-    return {entry.constructor: entry.module for entry in catalogue.values()}
+    entries = [e for e in catalogue.values() if e.module.startswith("kerazoo.")]
+    return {entry.constructor: entry.module for entry in entries}
 
 
 __getattr__, __dir__ = face(__name__, _PUBLIC, _MODULES, _constructors)

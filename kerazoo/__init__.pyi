@@ -15,18 +15,21 @@ from kerazoo.by_name import from_pretrained as from_pretrained
 from kerazoo.by_name import load_weights as load_weights
 from kerazoo.by_name import preprocess_input as preprocess_input
 from kerazoo.checkpoints.fetch.checkpoint import DownloadError as DownloadError
+from kerazoo.checkpoints.shipped import default_model as default_model
 from kerazoo.evaluation import evaluate as evaluate
 from kerazoo.labels import decode_predictions as decode_predictions
 from kerazoo.models import ZooModel as ZooModel
 from kerazoo.open import open_model as open_model
 from kerazoo.pictures import PictureError as PictureError
 from kerazoo.pictures import open_picture as open_picture
+from kerazoo.placement import Placement as Placement
 from kerazoo.prediction import predict as predict
 from kerazoo.preprocessing import Preprocessing as Preprocessing
 from kerazoo.profiling import profile as profile
 from kerazoo.publish.hub import push_to_hub as push_to_hub
 from kerazoo.registry import create_model as create_model
 from kerazoo.registry import list_models as list_models
+from kerazoo.registry import register_model as register_model
 from typing import Any
 
 __version__: str

@@ -5,7 +5,13 @@ arguments by `check_int` and its like, frozen records by the rules of their fiel
 `True` is no number here, and NaN, infinity and `"3"` are none either.
 """
 
-import math
+import collections.abc
+import functools
+import inspect
+import os
+import sys
+import types
+import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -58,7 +64,9 @@ def is_int(value: Any) -> bool:
 
 def is_number(value: Any) -> bool:
     """Whether it is a finite int or float, and no bool."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return abs(value) <= sys.float_info.max  # of NaN it is not; an int may be beyond it
 
 
 def integer(least: int | None = 1, most: int | None = None) -> Rule:
@@ -313,3 +321,99 @@ def check_choice(name: str, value: Any, names: Iterable[str], *, optional: bool 
 def _checked(name: str, value: Any, rule: Rule, or_none: bool) -> Any:
     (optional(rule) if or_none else rule).check(name, value)
     return value
+
+
+def checked(*names: str) -> Callable[[Callable], Any]:
+    """Has arguments of a function checked to be of the kinds that they are annotated with.
+
+    Numbers are finite and no bools, text and paths are not empty, what is annotated with a class is
+    of that class. What else a value must be, the function checks itself.
+
+    Args:
+        *names: Of the arguments.
+
+    >>> @checked("count", "name")
+    ... def repeat(count: int, name: str | None = None) -> int:
+    ...     return count
+    >>> repeat(True)
+    Traceback (most recent call last):
+    ValueError: The argument `count` must be an integer. Received: `count=True`
+    """
+
+    def decorate(function: Callable) -> Callable:
+        signature = inspect.signature(function)
+        rules = {name: _of_annotation(signature.parameters[name].annotation) for name in names}
+
+        @functools.wraps(function)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            try:
+                given = signature.bind(*args, **kwargs).arguments
+            except TypeError:  # which Python words better
+                return function(*args, **kwargs)
+            for name, rule in rules.items():
+                if name in given and given[name] is not signature.parameters[name].default:
+                    rule.check(name, given[name])
+            return function(*args, **kwargs)
+
+        return call
+
+    return decorate
+
+
+def _of_annotation(annotation: Any) -> Rule:
+    if typing.get_origin(annotation) in (types.UnionType, typing.Union):
+        members = list(typing.get_args(annotation))
+        if str in members and any(_origin(each) is os.PathLike for each in members):
+            members.remove(str)
+        return either(*map(_of_annotation, members))
+    origin, inner = _origin(annotation), typing.get_args(annotation)
+    if origin in _KINDS:
+        return _KINDS[origin]
+    if origin is tuple and inner and ... not in inner:
+        rules = [_of_annotation(each) for each in inner]
+        return Rule(
+            f"({', '.join(rule.wants for rule in rules)})",
+            lambda value: (
+                isinstance(value, tuple | list)
+                and len(value) == len(rules)
+                and all(rule.accepts(each) for rule, each in zip(rules, value, strict=True))
+            ),
+        )
+    if origin in (collections.abc.Sequence, tuple) and inner:
+        each = _of_annotation(inner[0])
+        return Rule(
+            f"a list (each {each.wants})",
+            lambda value: (
+                isinstance(value, Iterable)
+                and not isinstance(value, str | bytes | Mapping)
+                and all(map(each.accepts, value))
+            ),
+        )
+    if isinstance(origin, type):
+        return Rule(_with_article(origin.__name__), lambda value: isinstance(value, origin))
+    return Rule("anything", lambda _: True)
+
+
+def _origin(annotation: Any) -> Any:
+    return typing.get_origin(annotation) or annotation
+
+
+def _with_article(name: str) -> str:
+    return f"{'an' if name[0] in 'AEIO' else 'a'} {name}"
+
+
+_KINDS = {
+    int: integer(None),
+    float: number(),
+    bool: flag(),
+    str: text("text that is not empty"),
+    bytes: Rule("bytes", lambda value: isinstance(value, bytes)),
+    os.PathLike: Rule(
+        "text or a path, not empty",
+        lambda value: isinstance(value, str | os.PathLike) and bool(os.fspath(value)),
+    ),
+    None: Rule("None", lambda value: value is None),
+    types.NoneType: Rule("None", lambda value: value is None),
+    collections.abc.Callable: Rule("a function", callable),
+    collections.abc.Mapping: table(),
+}

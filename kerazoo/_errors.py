@@ -4,6 +4,8 @@ import difflib
 from collections.abc import Iterable
 from typing import Any
 
+WHOLE, BESIDE = 10, 5  # beside the nearest names: what is listed whole, and of longer lists
+
 
 def invalid(argument: str, value: Any, rule: str) -> ValueError:
     """A `ValueError` in the style of keras.applications: the rule, then what was received.
@@ -19,13 +21,28 @@ def invalid(argument: str, value: Any, rule: str) -> ValueError:
 def unknown(
     argument: str, value: Any, accepted: Iterable[str], *, limit: int | None = 20
 ) -> ValueError:
-    """A `ValueError` for a name that is not in `accepted`; the nearest names come first."""
+    """A `ValueError` for a name that is not in `accepted`; the nearest names come first.
+
+    Args:
+        argument: Name of the offending argument.
+        value: What the caller passed.
+        accepted: All names.
+        limit: Names that are listed where none is near; None for all. Where one is, a long list
+            is cut short: it would bury the hint.
+    """
     names = sorted(accepted)
-    near = difflib.get_close_matches(str(value), names, n=3, cutoff=0.5)
-    hint = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
+    hint = did_you_mean(value, names)
+    if hint and len(names) > WHOLE:
+        limit = BESIDE
     shown = names if limit is None else names[:limit]
     rest = "" if len(shown) == len(names) else f", … ({len(names) - len(shown)} more)"
     return ValueError(
         f"Unknown `{argument}`.{hint} Accepted: {', '.join(map(repr, shown))}{rest}. "
         f"Received: `{argument}={value!r}`"
     )
+
+
+def did_you_mean(value: Any, accepted: Iterable[str]) -> str:
+    """A question with the nearest names, a space before it; empty where none is near."""
+    near = difflib.get_close_matches(str(value), list(accepted), n=3, cutoff=0.5)
+    return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""

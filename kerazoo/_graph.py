@@ -253,6 +253,16 @@ def input_structure(model: keras.Model) -> Any:
     return _functional(model)._inputs_struct
 
 
+def as_inputs(model: keras.Model, tensor: Any) -> Any:
+    """One tensor in the structure of the model's input: alone, in a list, or by name.
+
+    `keras.Model(base.inputs, …)` takes a list, and warns where it gets a tensor.
+    """
+    if not is_graph(model):
+        return tensor
+    return keras.tree.map_structure(lambda _: tensor, input_structure(model))
+
+
 def replay(model: keras.Model, tensors: list, operation_fn: Callable[[Any], Callable]) -> Any:
     """Goes through all calls of a functional model again.
 

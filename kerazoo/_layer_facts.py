@@ -24,6 +24,11 @@ _KERAS = {
 }
 
 
+def in_half_precision(layer: Any) -> bool:
+    """Whether it computes in float16 or bfloat16."""
+    return layer.dtype_policy.compute_dtype in ("float16", "bfloat16")
+
+
 def multiply_adds(layer: Any, output_shape: tuple) -> int:
     """Of a layer for one picture; 0 for what has no kernel."""
     if hasattr(layer, "multiply_adds"):

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from kerazoo._checks import checked
 from kerazoo._errors import invalid
 from kerazoo.checkpoints.load import assign
 from kerazoo.checkpoints.resolve import resolve
@@ -15,6 +16,7 @@ from kerazoo.preprocessing import Preprocessing
 from kerazoo.registry import catalogue
 
 
+@checked("weights", "like")
 def from_pretrained(
     source: str | os.PathLike,
     weights: str | os.PathLike | None = None,
@@ -41,7 +43,7 @@ def from_pretrained(
 
     >>> model = kerazoo.from_pretrained("hf://user/mixnet_s_flowers")  # doctest: +SKIP
     """
-    if not isinstance(source, str | os.PathLike):
+    if not isinstance(source, str | os.PathLike) or not os.fspath(source):
         rule = "a model id, a weights id, `hf://user/repo` or a path"
         raise invalid("source", source, rule)
     model = open_model(os.fspath(source), weights, like=like, **overrides)
@@ -70,7 +72,7 @@ def load_weights(model: Any, source: Any) -> None:
     if isinstance(source, Mapping):
         assign(model, {name: np.asarray(array) for name, array in source.items()})
         return
-    if not isinstance(source, str | os.PathLike):
+    if not isinstance(source, str | os.PathLike) or not os.fspath(source):
         rule = "a registered id, `hf://user/repo`, a path or a dict"
         raise invalid("source", source, rule)
     text = os.fspath(source)

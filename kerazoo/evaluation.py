@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerazoo._checks import check_int
+from kerazoo._checks import check_int, checked
 from kerazoo._errors import invalid
 from kerazoo.data.corrupt import find_corrupt, picture_error
 from kerazoo.data.open import open_source
@@ -23,6 +23,7 @@ from kerazoo.tasks.task import Result
 _log = logging.getLogger("kerazoo")
 
 
+@checked("data", "split", "data_dir", "weights", "like", "runtime", "preprocessing", "progress")
 def evaluate(
     what: Any,
     data: str | os.PathLike | Source,

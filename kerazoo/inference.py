@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from kerazoo._errors import invalid
+from kerazoo._graph import as_inputs
 from kerazoo.preprocessing import Preprocessing
 
 
@@ -29,7 +30,9 @@ def inference_function(model: Any, batch: int | None = None) -> Callable[[Any], 
     height, width, channels = model.input_shape[1:]
     # One trace for all batches, the last and smaller one included.
     signature = [tf.TensorSpec((batch, height, width, channels), tf.float32)]
-    graph = tf.function(lambda batch: model(batch, training=False), input_signature=signature)
+    graph = tf.function(
+        lambda batch: model(as_inputs(model, batch), training=False), input_signature=signature
+    )
     # Now, so that threads find it made.
     forget_gradients(graph.get_concrete_function())
 

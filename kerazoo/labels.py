@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kerazoo._checks import check_int
+from kerazoo._checks import check_int, checked
 from kerazoo._errors import invalid, unknown
 
 # One text file per set, a class a line. "imagenet": the 1000 sorted wnids of ILSVRC 2012, without
@@ -32,6 +32,7 @@ def label_names(label_set: str) -> tuple[str, ...]:
     return tuple(file.read_text("utf-8").splitlines())
 
 
+@checked("labels")
 def decode_predictions(
     preds: Any,
     top: int = 5,
@@ -45,9 +46,9 @@ def decode_predictions(
         preds: Scores `(batch, classes)`, array or tensor. Scores are returned as they are, so
             pass probabilities where probabilities are wanted.
         top: How many classes a picture, at least 1; a model with fewer classes gives all it has.
-        model: A kerazoo model that carries its own labels.
-        labels: `"imagenet"`, `"cifar10"` or the names themselves. Without `model` and `labels`,
-            1000 classes are ImageNet's and 10 are CIFAR-10's.
+        model: A kerazoo model, whose own labels count.
+        labels: `"imagenet"`, `"cifar10"` or the names themselves. Without them, 1000 classes are
+            ImageNet's and 10 are CIFAR-10's, also of a model whose weights do not say it.
 
     Returns:
         For each picture a list of `Prediction(index, name, score)`.
@@ -77,8 +78,9 @@ def _names(classes: int, model: Any, labels: str | Sequence[str] | None) -> tupl
     if model is not None and labels is not None:
         raise invalid("labels", labels, "None where `model` is given")
     if model is not None:
-        labels = getattr(getattr(model, "info", None), "labels", None)
-        if not labels:
+        info = getattr(model, "info", None)
+        labels = getattr(info, "labels", None) or None
+        if info is None or (labels is None and classes not in LABEL_SETS.values()):
             name = getattr(model, "name", model)
             raise invalid("model", name, "a kerazoo model that carries labels (or pass `labels`)")
     if labels is None:

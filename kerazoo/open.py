@@ -19,13 +19,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from kerazoo._checks import check_int
+from kerazoo._checks import check_int, checked
 from kerazoo._errors import invalid
 from kerazoo.checkpoints.hub_config import HUB
 from kerazoo.checkpoints.local import is_stored_model, stored_info
 from kerazoo.checkpoints.read.tensors import is_weights_file
 from kerazoo.checkpoints.records import all_checkpoints, get_checkpoint
 from kerazoo.checkpoints.resolve import resolve
+from kerazoo.checkpoints.shipped import reachable
 from kerazoo.checkpoints.weights import UNKNOWN, Weights, tell
 from kerazoo.preprocessing import Preprocessing
 from kerazoo.registry import catalogue, create_model, get_entry
@@ -81,12 +82,14 @@ class Exported:
     format: str
 
 
+@checked("weights", "like")
 def find(
     what: str | os.PathLike,
     weights: str | os.PathLike | None = None,
     *,
     size: int | None = None,
     like: str | None = None,
+    needed: bool = False,
 ) -> Start:
     """Describes the network that a name stands for; neither Keras nor a backend is imported.
 
@@ -98,6 +101,9 @@ def find(
             trained one checkpoint for each of several sizes, it decides among them.
         like: For weights in a file that does not say how it was trained: the id of registered
             weights with the same preprocessing, padding and batch-norm epsilon.
+        needed: Whether the weights are going to be loaded: of a data set's default ones that cannot
+            be fetched, those that come with the package take the place, where there are any of the
+            same architecture (`kerazoo.checkpoints.shipped`).
 
     Raises:
         ValueError: It is none of these.
@@ -111,10 +117,11 @@ def find(
     text = _text(what)
     if (exported := find_exported(text)) is not None:
         raise not_buildable(exported)
-    start = _of_weights(text, *_found(text, weights, size, like), size)
+    start = _of_weights(text, *_found(text, weights, size, like, needed), size)
     return start if like is None else replace(start, like=like)
 
 
+@checked("weights", "like")
 def open_model(
     what: Any,
     weights: str | os.PathLike | None = None,
@@ -141,9 +148,11 @@ def open_model(
     changes = {"weights": weights, "size": size, "like": like, **overrides}
     changes = {name: value for name, value in changes.items() if value is not None}
     if not isinstance(what, str | os.PathLike):
+        if not (hasattr(what, "inputs") and callable(what)):
+            _text(what)  # raises
         _refuse(changes, "for a model that is there")
         return what
-    text = os.fspath(what)
+    text = _text(what)
     if (exported := find_exported(text)) is not None:
         _refuse(changes, f"for an exported model, {text}")
         return exported
@@ -152,7 +161,7 @@ def open_model(
         return _load_stored(Path(text))
     if size is None and overrides.get("input_shape"):
         size = overrides["input_shape"][0]
-    start = find(text, weights, size=size, like=like)
+    start = find(text, weights, size=size, like=like, needed=True)
     # What the weights say of their classes is theirs to say: a wrong number must not pass unseen.
     own = {k: v for k, v in start.task_arguments.items() if k != "classes" or not start.classes}
     if size is not None:
@@ -170,7 +179,7 @@ def find_exported(what: str | os.PathLike) -> Exported | None:
     Raises:
         FileNotFoundError: It ends as one does, and is not there.
     """
-    path = Path(what)
+    path = Path(_text(what))
     if path.suffix in EXPORTED:
         if not path.is_file():
             raise FileNotFoundError(f"There is no file `{path}`.")
@@ -193,19 +202,23 @@ def is_stored(what: str | os.PathLike) -> bool:
 
 
 def _text(what: Any) -> str:
-    if not isinstance(what, str | os.PathLike):
+    if not isinstance(what, str | os.PathLike) or not os.fspath(what):  # "" is a path, that of "."
         raise invalid("model", what, "a model id, a weights id, `hf://user/repo` or a path")
     return os.fspath(what)
 
 
-def _found(text: str, weights: Any, size: int | None, like: str | None) -> tuple[str, Weights]:
+def _found(
+    text: str, weights: Any, size: int | None, like: str | None, needed: bool
+) -> tuple[str, Weights]:
     """Id of the model, and its weights."""
 
     def own(id: str) -> str:
         return get_entry(id).weights_of
 
     if text in catalogue():
-        found = resolve("imagenet" if weights is None else weights, own(text), size, like)
+        asked = "imagenet" if weights is None else weights
+        found = resolve(asked, own(text), size, like)
+        found = reachable(found, asked) if needed else found
         if found.model in catalogue() and own(found.model) != own(text):
             raise invalid("weights", str(weights), f"those of {text}: they are of {found.model}")
         return text, found
@@ -222,11 +235,12 @@ def _found(text: str, weights: Any, size: int | None, like: str | None) -> tuple
         return found.model, found
     _check_local(text)
     found = resolve(text, None, like=like)
-    if found.model is None:
+    model = found.model or (like and get_checkpoint(like).model)
+    if model is None:
         rule = "a model id, with this file as `weights` (it does not say which network it is for)"
         raise invalid("model", text, rule)
-    get_entry(found.model)
-    return found.model, found
+    get_entry(model)
+    return model, found
 
 
 def _check_local(text: str) -> None:
@@ -237,8 +251,9 @@ def _check_local(text: str) -> None:
     if is_weights_file(text):
         if not path.is_file():
             raise FileNotFoundError(f"There is no file `{text}`.")
-        if path.suffix.lower() == ".keras" and stored_info(path) is None:
-            raise invalid("model", text, "a `.keras` file that holds a network of kerazoo")
+        if is_stored_model(path) and stored_info(path) is None:
+            rule = f"a `{path.suffix.lower()}` file that holds a network of kerazoo"
+            raise invalid("model", text, f"{rule}: this one holds another Keras model")
         return
     if path.exists():
         raise invalid("model", text, "a folder, a `.keras` file or a weights file")

@@ -5,7 +5,8 @@ import io
 import logging
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,16 @@ from kerazoo._files import read_regular
 
 PICTURE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+# Parts of a PNG that say nothing of its pixels as we read them, and that Pillow bounds.
+_PNG_TEXTS = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
+# Files whose mode "I" Pillow has scaled to 16 bits; those of TIFF have any range.
+_SIXTEEN_BITS = ("PNG", "PPM")
+
 _log = logging.getLogger("kerazoo")
+_said: set[str] = set()  # warnings of folders, which are opened once for each split
 _pillow = threading.Lock()  # for its one global number
+_BITS, _PHOTOMETRIC = 258, 262  # tags of TIFF
 _ORIENTATION = 0x0112  # tag of EXIF
 _STRIP = 2**22  # pixels that are computed with at a time
 
@@ -38,7 +47,7 @@ def open_picture(
 
     EXIF rotation is applied. Transparency is laid on white, as a browser would show it. Sixteen
     bits of grey are scaled to eight. CMYK, palette, grey and bilevel pictures become RGB. Of an
-    animation the first frame is taken.
+    animation the first frame is taken. Training and evaluation read files in the same way.
 
     Args:
         source: Path of a regular file (no pipe, no device), or its bytes.
@@ -66,7 +75,7 @@ def open_reduced(
     """`open_picture`, and the height and width that the whole picture has, upright."""
     check_int("max_pixels", max_pixels, optional=True)
     most = PICTURE_PIXELS.value if max_pixels is None else max_pixels
-    if not isinstance(source, str | os.PathLike | bytes):
+    if not isinstance(source, str | os.PathLike | bytes) or source == "":
         raise invalid("source", source, "a path or bytes")
     name = "<bytes>" if isinstance(source, bytes) else os.fspath(source)
     data = source if isinstance(source, bytes) else _read(source)
@@ -79,14 +88,15 @@ def open_reduced(
     from PIL import UnidentifiedImageError
 
     try:
-        with _opened(data, most) as image:
+        with _opened(_without_texts(data), most) as image:
             if image.width * image.height > most:
                 size = f"{image.width:,} x {image.height:,}"
                 rule = f"at most {most:,} are taken ({PICTURE_PIXELS.variable})"
                 raise PictureError(f"Cannot read picture {name!r}: {size} pixels; {rule}.")
             size = _reduce(image, at_least)
             image.load()
-            return _to_rgb(_upright(image, name)), size
+            _turn(image, name)
+            return _to_rgb(image), size
     except PictureError:
         raise
     except UnidentifiedImageError:
@@ -101,7 +111,7 @@ def _reduce(image: Any, at_least: tuple[int, int] | None) -> tuple[int, int]:
     size = image.height, image.width
     try:
         aside = image.getexif().get(_ORIENTATION, 1) >= 5
-    except Exception:  # `_upright` says so
+    except Exception:  # `_turn` says so
         aside = False
     if at_least is not None:
         rows, columns = reversed(at_least) if aside else at_least
@@ -124,7 +134,23 @@ def _opened(data: bytes, most: int) -> Any:
             Image.MAX_IMAGE_PIXELS = theirs
     if theirs is not None and most >= image.width * image.height > 2 * theirs:
         raise Image.DecompressionBombError(f"more than {2 * theirs:,} pixels, Pillow's own bound")
+    # Orientation in XMP, which Pillow falls back on, is heeded by no browser and not by TensorFlow.
+    image.info.pop("xmp", None)
     return image
+
+
+def _without_texts(data: bytes) -> bytes:
+    """A PNG without those of its parts; any other file as it is."""
+    if not data.startswith(PNG_SIGNATURE):
+        return data
+    kept, start, at = [], 0, len(PNG_SIGNATURE)
+    while at + 12 <= len(data):
+        end = at + 12 + int.from_bytes(data[at : at + 4])
+        if data[at + 4 : at + 8] in _PNG_TEXTS:
+            kept.append(data[start:at])
+            start = end
+        at = end
+    return b"".join([*kept, data[start:]]) if kept else data
 
 
 def as_picture(item: Any) -> Any:
@@ -142,9 +168,19 @@ def as_picture(item: Any) -> Any:
 
     if isinstance(item, np.ndarray):
         return Image.fromarray(item[..., 0] if item.ndim == 3 and item.shape[-1] == 1 else item)
-    if isinstance(item, Image.Image):
-        return _to_rgb(_upright(item, repr(item)))
-    return open_picture(item)
+    return of_pil(item) if isinstance(item, Image.Image) else open_picture(item)
+
+
+def of_pil(image: Any) -> Any:
+    """A PIL picture as `open_picture` would read its file.
+
+    Raises:
+        PictureError: Its mode has no defined colours, as that of floating-point numbers.
+    """
+    try:
+        return _to_rgb(upright(image))
+    except Exception as error:
+        raise PictureError(f"Cannot read picture {image!r}: not supported ({error}).") from error
 
 
 def is_one_path(argument: str | os.PathLike) -> bool:
@@ -160,13 +196,15 @@ def find_pictures(arguments: Iterable[str | os.PathLike]) -> list[Path]:
         arguments: A file is taken as it is, whatever its suffix, and so is a path that does not
             exist (`open_picture` then says so). A folder stands for all pictures under it, a
             glob (`*`, `?`, `[…]`, `**`) for those that match, both sorted and chosen by
-            `PICTURE_SUFFIXES`; hidden files are left out.
+            `PICTURE_SUFFIXES`; hidden files are left out, and a warning counts all others.
 
     Raises:
         PictureError: A folder or a glob yields no picture.
     """
     found: dict[Path, None] = {}
     for argument in arguments:
+        if not os.fspath(argument):
+            raise PictureError("Cannot read picture '': the path is empty.")
         found.update(dict.fromkeys(_expand(os.fspath(argument))))
     return list(found)
 
@@ -188,12 +226,41 @@ def _expand(argument: str) -> list[Path]:
 
 
 def _walk(folder: Path) -> list[Path]:
-    inside: Iterator[Path] = folder.rglob("*")
-    return [
-        path
-        for path in inside
-        if _is_picture(path) and not any(p[0] == "." for p in path.relative_to(folder).parts)
-    ]
+    paths, left_out = pictures_under(folder)
+    say_left_out(folder, left_out)
+    return paths
+
+
+def pictures_under(folder: Path) -> tuple[list[Path], Counter[str]]:
+    """Pictures anywhere under a folder, by their suffix, and what else is there, counted by kind.
+
+    What is hidden is neither, nor what lies in a hidden folder.
+    """
+    paths, left_out = [], Counter()
+    for path in folder.rglob("*"):
+        if any(part[0] == "." for part in path.relative_to(folder).parts):
+            continue
+        if path.is_dir():
+            left_out["links to folders"] += path.is_symlink()  # which are not followed
+        elif _is_picture(path):
+            paths.append(path)
+        elif path.suffix.lower() in PICTURE_SUFFIXES:
+            left_out["no regular files"] += 1
+        else:
+            left_out[path.suffix.lower() or "no suffix"] += 1
+    return sorted(paths), +left_out
+
+
+def say_left_out(folder: str | os.PathLike, left_out: Mapping[str, int]) -> None:
+    """A warning, the first time, of files in a folder that `pictures_under` does not take."""
+    if not left_out:
+        return
+    kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(left_out.items()))
+    text = f"{os.fspath(folder)!r}: {sum(left_out.values())} files are left out ({kinds}); "
+    text += f"pictures end in {', '.join(PICTURE_SUFFIXES)}."
+    if text not in _said:
+        _said.add(text)
+        _log.warning("%s", text)
 
 
 def _is_picture(path: Path) -> bool:
@@ -212,14 +279,30 @@ def _read(path: str | os.PathLike) -> bytes:
     raise PictureError(f"Cannot read picture {os.fspath(path)!r}: {reason}.")
 
 
-def _upright(image: Any, name: str) -> Any:
+def upright(image: Any) -> Any:
+    """A PIL picture turned as its EXIF says: itself, where that is not at all."""
     from PIL import ImageOps
 
     try:
-        return ImageOps.exif_transpose(image)
+        turned = image.getexif().get(_ORIENTATION, 1) != 1
+        return ImageOps.exif_transpose(image) if turned else image
     except Exception as error:
-        _log.warning("EXIF of picture %r is unreadable (%s); rotation is ignored.", name, error)
+        _warn_of_exif(repr(image), error)
         return image
+
+
+def _turn(image: Any, name: str) -> None:
+    """Turns a picture of our own as its EXIF says."""
+    from PIL import ImageOps
+
+    try:
+        ImageOps.exif_transpose(image, in_place=True)
+    except Exception as error:
+        _warn_of_exif(repr(name), error)
+
+
+def _warn_of_exif(name: str, error: Exception) -> None:
+    _log.warning("EXIF of picture %s is unreadable (%s); rotation is ignored.", name, error)
 
 
 def _to_rgb(image: Any) -> Any:
@@ -227,14 +310,25 @@ def _to_rgb(image: Any) -> Any:
 
     if image.mode == "F":
         raise ValueError("floating-point pictures have no defined range")
+    if image.mode == "I" and image.format not in _SIXTEEN_BITS:
+        raise ValueError("integers beyond 16 bits have no defined range")
     if image.mode.startswith("I"):
         # convert() would clip 16-bit grey to its lowest 256 levels; 65535 / 257 = 255.
-        image = Image.fromarray(_to_bytes(np.asarray(image)))
+        image = Image.fromarray(_to_bytes(_levels(image)))
     if image.has_transparency_data:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image)
     return image.convert("RGB")
+
+
+def _levels(image: Any) -> np.ndarray:
+    """16-bit grey, black as 0 and white as 65535."""
+    levels = np.asarray(image)
+    tags = getattr(image, "tag_v2", {})  # of a TIFF, which may have fewer bits, or white as 0
+    if tags.get(_BITS) == (12,):
+        levels = (levels.astype("uint32") * 65535 // 4095).astype("uint16")
+    return 65535 - levels if tags.get(_PHOTOMETRIC) == 0 else levels
 
 
 def _to_bytes(levels: np.ndarray) -> np.ndarray:

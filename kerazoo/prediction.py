@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from kerazoo._checks import checked
 from kerazoo._errors import invalid
 from kerazoo.checkpoints.records import get_checkpoint
 from kerazoo.deploy.runner import Runner, has_record
@@ -14,6 +15,7 @@ from kerazoo.preprocessing import Preprocessing
 from kerazoo.tasks.task import check_options
 
 
+@checked("weights", "like", "runtime", "preprocessing", "labels", "skip")
 def predict(
     what: Any,
     pictures: Any,

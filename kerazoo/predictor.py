@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from kerazoo._checks import check_int
 from kerazoo._errors import invalid
 from kerazoo._machine import cores
 from kerazoo.inference import inference_function, named_outputs, picture_preprocessing
@@ -68,6 +69,7 @@ class Predictor:
         batch_size: int = 32,
         model: Any = None,
     ):
+        check_int("batch_size", batch_size)
         self.task, self.name, self.record, self.model = task, name, record, model
         self.preprocessing, self.batch_size = preprocessing, batch_size
         self.input_shape = tuple(input_shape)
@@ -236,7 +238,7 @@ def is_one_picture(pictures: Any) -> bool:
     if isinstance(pictures, np.ndarray):
         return pictures.ndim < 4
     if isinstance(pictures, str | os.PathLike):
-        return is_one_path(pictures)
+        return not os.fspath(pictures) or is_one_path(pictures)
     from PIL import Image
 
     return isinstance(pictures, bytes | Image.Image)

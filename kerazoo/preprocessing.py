@@ -17,11 +17,13 @@ from kerazoo._checks import check_int, flag, integer, number, optional, row, wor
 from kerazoo._errors import invalid
 from kerazoo._fields import Record, field
 from kerazoo._resize import centre_of_strip, scale_pil, scaled_and_corner
+from kerazoo.pictures import of_pil, upright
 from kerazoo.placement import Placement, to_float
 
 INTERPOLATIONS = ("bilinear", "bicubic", "lanczos", "nearest")
 ROUNDINGS = ("floor", "round")
 FITS = ("crop", "stretch", "pad")
+_MODES = ("RGB", "L", "LA", "RGBA")  # of Pillow, whose channels are numbers to compute with
 
 
 @dataclass(frozen=True)
@@ -139,14 +141,16 @@ class Preprocessing(Record, keys="preprocessing key"):
     def from_pil(self, image: Any) -> np.ndarray:
         """A PIL picture -> normalised float32 array `(height, width, channels)`.
 
-        The channels are those of the picture's mode (3 for RGB, 1 for L); see
-        `kerazoo.pictures.open_picture` for making RGB of anything. A strip longer than 16 times
-        its width is cut to its centre first, since the crop sees no more of it.
+        Modes RGB, L, LA and RGBA keep their 3, 1, 2 or 4 channels; all others (palettes, bilevel,
+        16 bits, CMYK, …) become RGB as `kerazoo.open_picture` reads them. A picture with EXIF is
+        turned. A strip longer than 16 times its width is cut to its centre first, since the crop
+        sees no more of it.
         """
         return self.normalise(self.crop_pil(image))
 
     def crop_pil(self, image: Any) -> np.ndarray:
         """`from_pil` without the normalisation: a uint8 array `(height, width, channels)`."""
+        image = upright(image) if image.mode in _MODES else of_pil(image)
         height, width, top, left, window = self._geometry(image.height, image.width, _choose)
         box = (window[1], window[0], window[1] + window[3], window[0] + window[2])
         if box != (0, 0, image.width, image.height):
@@ -209,16 +213,14 @@ class Preprocessing(Record, keys="preprocessing key"):
     def tf_decode(self, data: Any, channels: int = 3) -> Any:
         """A scalar string tensor of JPEG or PNG bytes -> normalised tensor, RGB or (1) grey.
 
-        For data sets: EXIF rotation is not applied and alpha is dropped, as TFDS does. For
-        pictures of unknown origin use `kerazoo.pictures.open_picture` and `from_pil`.
+        The pixels are those that `kerazoo.open_picture` reads: upright, and transparency on white.
+        It is for graphs that are saved, and refuses other files when it runs; those it has no
+        Python to read with.
         """
-        import tensorflow as tf
+        from kerazoo._reading import read_picture, to_grey
 
-        # TensorFlow's default inverse DCT is the fast one, a whole grey level off Pillow's on
-        # average; the accurate one gives Pillow's bytes. The op reads PNG as well.
-        transform = "INTEGER_ACCURATE" if self.rounding == "floor" else ""
-        image = tf.io.decode_jpeg(data, channels=channels, dct_method=transform)
-        return self.tf_image(image)
+        image = read_picture(data, self.rounding, python=False)
+        return self.tf_image(to_grey(image) if channels == 1 else image)
 
     def keras_layers(self, channels: int = 3) -> list[Any]:
         """Layers that normalise 0 to 255 inside a model (`include_preprocessing=True`)."""

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass, field
 
+from kerazoo._checks import is_int
 from kerazoo._errors import invalid
 from kerazoo._layer_facts import multiply_adds
 
@@ -57,8 +58,9 @@ def profile(model, input_shape: tuple[int, int, int] | None = None) -> Profile:
         ValueError: if the input shape has unknown sizes.
     """
     fixed = tuple(model.inputs[0].shape[1:])
-    shape = fixed if input_shape is None else tuple(input_shape)
-    if len(shape) != 3 or any(not isinstance(n, int) for n in shape):
+    given = fixed if input_shape is None else input_shape
+    shape = tuple(given) if isinstance(given, list | tuple) else ()
+    if len(shape) != 3 or not all(is_int(n) and n > 0 for n in shape):
         raise invalid(
             "input_shape", input_shape, f"(height, width, channels); the model has {fixed}"
         )

@@ -7,12 +7,14 @@ test checks that it is not stale), so that looking at it imports neither Keras n
 import fnmatch
 import functools
 import importlib
+import importlib.metadata
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from kerazoo._checks import checked
 from kerazoo._errors import invalid, unknown
 from kerazoo.checkpoints.records import checkpoints_for
 
@@ -49,10 +51,32 @@ class Entry:
     input_size: tuple[int, int]
     weights_of: str
 
+    @property
+    def same_as(self) -> str | None:
+        """The id of the very same network, where this is but a shorter name of it."""
+        return None if self.weights_of == self.id else self.weights_of
 
-@functools.cache
+
+# What other packages call the modules that register models, in the metadata of theirs.
+ENTRY_POINTS = "kerazoo.models"
+_outside: dict[str, Any] = {}  # id -> constructor, of models that `register_model` was given
+_Create = TypeVar("_Create")
+
+
 def catalogue() -> dict[str, Entry]:
     """Id -> entry for every registered model, sorted by id."""
+    _load_packages()
+    return _listed()
+
+
+@functools.cache
+def _listed() -> dict[str, Entry]:
+    records = {id: _entry(id, create) for id, create in _outside.items()}
+    return dict(sorted({**_own(), **records}.items()))
+
+
+@functools.cache
+def _own() -> dict[str, Entry]:
     text = (resources.files("kerazoo") / "catalogue.json").read_text(encoding="utf-8")
     return {
         id: Entry(id=id, **{**record, "input_size": tuple(record["input_size"])})
@@ -60,14 +84,64 @@ def catalogue() -> dict[str, Entry]:
     }
 
 
+def _entry(id: str, create: Any) -> Entry:
+    from kerazoo.models._catalogue import entry
+
+    record = entry(create.__name__, create, id, create.family.ids[id])
+    return Entry(id=id, **{**record, "input_size": tuple(record["input_size"])})
+
+
+@functools.cache
+def _load_packages() -> None:
+    """Imports what installed packages name: their modules register models of theirs."""
+    for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
+        point.load()
+
+
+def register_model(create: _Create) -> _Create:
+    """Makes an architecture from outside of kerazoo known by its ids.
+
+    `create_model`, `list_models`, files of runs and stored models, and every command know it then,
+    in processes where this was called. So that commands find it, the package that it is in names
+    its module as an entry point of the group `kerazoo.models`.
+
+    Args:
+        create: What `kerazoo.models.constructor(ids=…)` made.
+
+    Returns:
+        `create`, so that it may stand in front of a definition.
+
+    Raises:
+        ValueError: It was not made so, or an id is taken.
+
+    >>> @kerazoo.register_model  # doctest: +SKIP
+    ... @kerazoo.models.constructor(ids={"thin_net": {}})
+    ... def ThinNet(x, conventions, stem_strides, *, width: int = 16): ...
+    """
+    family = getattr(create, "family", None)
+    if family is None:
+        raise invalid("create", create, "made by the decorator `kerazoo.models.constructor`")
+    for id in family.ids:
+        known = _outside.get(id)
+        again = known is not None and (known.__module__, known.__name__) == (
+            *(getattr(create, "__module__", None), getattr(create, "__name__", None)),
+        )
+        if id in _own() or (known is not None and not again):
+            raise invalid("ids", id, "an id that no model has yet")
+    _outside.update(dict.fromkeys(family.ids, create))
+    _listed.cache_clear()
+    return create
+
+
 def get_entry(id: str) -> Entry:
     """The catalogue's entry of a model id; unknown ids raise with the nearest names."""
     entries = catalogue()
-    if id not in entries:
+    if not isinstance(id, str) or id not in entries:
         raise unknown("model", id, list_models())
     return entries[id]
 
 
+@checked("filter", "task", "pretrained")
 def list_models(
     filter: str | None = None, task: str | None = None, pretrained: bool = False
 ) -> list[str]:
@@ -115,6 +189,8 @@ def create_model(model: str, **kwargs) -> "ZooModel":
 
 def get_constructor(entry: Entry):
     """The function behind an entry (imports Keras)."""
+    if entry.id in _outside:
+        return _outside[entry.id]
     return getattr(importlib.import_module(entry.module), entry.constructor)
 
 

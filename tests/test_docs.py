@@ -1,14 +1,18 @@
 """What the pages for maintainers name is there."""
 
+import dataclasses
 import re
 import tomllib
 
 import pytest
 
 import kerazoo
+from kerazoo import registry
+from tests.pictures import photograph
 from tools.import_circles import circles, imports
 from tools.stubs import ROOT
 
+RUN = ("docs/python.md", "docs/own_models.md")  # pages whose blocks run
 PAGES = ("docs/architecture.md", "CONTRIBUTING.md")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
@@ -71,3 +75,78 @@ def test_one_version():
     citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
     assert f"\nversion: {kerazoo.__version__}\n" in citation
     assert f"## {kerazoo.__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_every_bound_is_in_the_page_of_limits():
+    """Under its variable, with its default."""
+    from kerazoo import _bounds
+
+    text = (ROOT / "docs/limits.md").read_text(encoding="utf-8")
+    bounds = [each for each in vars(_bounds).values() if isinstance(each, _bounds.Bound)]
+    assert len(bounds) == len(re.findall(r"^\| `KERAZOO_", text, re.M)) > 5
+    for each in bounds:
+        assert f"| `{each.variable}` | {each.default:,} |" in text
+
+
+# Networks that the pages name -> ones of three layers, which are as good for a page and far faster.
+SMALLER = {"mobilenet_v1_025": "page_net", "kerazoo/mixnet_s_cifar10": "page.keras"}
+
+
+def small_networks():
+    """Registers `page_net`, and leaves `page.keras` in the present folder."""
+    from kerazoo.blocks import Separable, Trunk, conv_bn, separable_stages
+    from kerazoo.models import constructor
+
+    @kerazoo.register_model
+    @constructor(ids={"page_net": {}}, size=32, stride=4)
+    def PageNet(x, conventions, stem_strides) -> Trunk:
+        """A stem and a block."""
+        stem = conv_bn(x, 8, 3, conventions, "stem", stem_strides)
+        trunk = Trunk.from_stem(stem, conventions, stem_strides)
+        separable_stages(trunk, [Separable(16, 2)])
+        return trunk
+
+    model = kerazoo.create_model("page_net", weights=None, classes=10, input_shape=(32, 32, 3))
+    known = kerazoo.Preprocessing((32, 32))
+    model.info = dataclasses.replace(model.info, preprocessing=known, labels="cifar10")
+    model.save("page.keras")
+
+
+@pytest.fixture
+def beginning(tmp_path, monkeypatch):
+    """A folder with the files that the pages name, and a registry that forgets what they add."""
+    import keras
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(registry, "_outside", {})
+    small_networks()
+    photograph("chelsea.png").save("cat.jpg")
+    for split in ("train", "test"):
+        for name in ("automobile", "cat"):
+            folder = tmp_path / "pets" / split / name
+            folder.mkdir(parents=True)
+            photograph("chelsea.png").resize((64, 48)).save(folder / "1.jpg")
+    yield
+    registry._listed.cache_clear()
+    keras.config.set_dtype_policy("float32")
+
+
+@pytest.mark.parametrize("page", RUN)
+def test_blocks_of_a_page_run_in_their_order(page, beginning):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) >= 2
+    names = {"__name__": "page"}
+    for code in blocks:
+        line = text[: text.index(code)].count("\n")
+        for name, smaller in SMALLER.items():
+            code = code.replace(f'"{name}"', f'"{smaller}"')
+        exec(compile("\n" * line + code, page, "exec"), names)
+
+
+def test_pages_link_to_what_is_there():
+    for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        text = re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+        for target in re.findall(r"\]\(([^)#\s]+)", text):
+            if "://" not in target:
+                assert (path.parent / target).exists(), f"{path.name} links to {target}"

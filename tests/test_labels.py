@@ -66,6 +66,10 @@ def test_labels_of_a_model_win_over_the_count():
     assert decode_predictions(np.eye(10), top=1, labels="cifar10")[2][0].name == "bird"
 
 
+def test_the_count_decides_for_a_model_whose_weights_do_not_say_it():
+    assert decode_predictions(np.eye(10), top=1, model=_Model(None))[3][0].name == "cat"
+
+
 def test_fewer_classes_than_top_give_all():
     assert len(decode_predictions(np.eye(2), labels=["no", "yes"])[0]) == 2
 
@@ -84,7 +88,7 @@ def test_fewer_classes_than_top_give_all():
         (np.zeros((1, 10)), {"labels": ["a", "b"]}, "`labels` must be as many names.*2 names"),
         (np.zeros((1, 10)), {"labels": "cifar"}, "Did you mean 'cifar10'"),
         (
-            np.zeros((1, 10)),
+            np.zeros((1, 11)),
             {"model": _Model(None)},
             "`model` must be a kerazoo model that carries",
         ),

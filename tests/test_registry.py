@@ -163,3 +163,66 @@ def test_mobilenet_v2_ablations_differ_as_the_paper_says():
     x = np.random.default_rng(0).normal(size=(1, 32, 32, 3)).astype("float32")
     assert not np.allclose(np.asarray(relu(x)), np.asarray(linear(x)))
     assert np.asarray(relu.get_layer("stage3_block2_project_act").output.shape)[-1] == 16
+
+
+class TestModelsFromOutside:
+    @pytest.fixture(autouse=True)
+    def forgotten_afterwards(self, monkeypatch):
+        monkeypatch.setattr(registry, "_outside", {})
+        yield
+        registry._listed.cache_clear()
+
+    def made(self, id="thin_net"):
+        from kerazoo.blocks import Trunk, conv_bn
+        from kerazoo.models import constructor
+
+        @constructor(ids={id: {}, f"{id}_2": {"width": 2}}, size=32, stride=2)
+        def ThinNet(x, conventions, stem_strides, *, width: int = 1) -> Trunk:
+            """A stem."""
+            stem = conv_bn(x, 8 * width, 3, conventions, "stem", stem_strides)
+            return Trunk.from_stem(stem, conventions, stem_strides)
+
+        return ThinNet
+
+    def test_it_is_known_by_its_ids(self, tmp_path):
+        assert "thin_net" not in kerazoo.list_models()
+        create = kerazoo.register_model(self.made())
+        assert kerazoo.list_models("thin*") == ["thin_net", "thin_net_2"]
+        entry = registry.get_entry("thin_net_2")
+        assert (entry.task, entry.input_size) == ("classification", (32, 32))
+        assert entry.params == 3 * 3 * 3 * 16 + 2 * 16 + 16 * 1000 + 1000
+        model = kerazoo.create_model("thin_net_2", weights=None, classes=3)
+        assert model.info.architecture == "thin_net_2"
+        assert registry.get_constructor(entry) is create
+        model.save(tmp_path / "thin.keras")
+        assert kerazoo.open_model(tmp_path / "thin.keras").info.architecture == "thin_net_2"
+        assert kerazoo.open.find(tmp_path / "thin.keras").model == "thin_net_2"
+        with pytest.raises(AttributeError):
+            _ = kerazoo.ThinNet  # the package's own names stay its own
+
+    def test_ids_that_are_taken(self):
+        with pytest.raises(ValueError, match=r"`ids` must be an id that no.*mixnet_s"):
+            kerazoo.register_model(self.made("mixnet_s"))
+        kerazoo.register_model(self.made())
+        kerazoo.register_model(self.made())  # the module was reloaded
+        with pytest.raises(ValueError, match="made by the decorator"):
+            kerazoo.register_model(print)
+
+    def test_installed_packages_name_their_modules(self, monkeypatch):
+        loaded = []
+
+        class Point:
+            def load(self):
+                loaded.append(kerazoo.register_model(outside))
+
+        outside = self.made()
+        monkeypatch.setattr(
+            registry.importlib.metadata,
+            "entry_points",
+            lambda group: [Point()] if group == "kerazoo.models" else [],
+        )
+        registry._load_packages.cache_clear()
+        assert "thin_net" in kerazoo.list_models()
+        kerazoo.list_models()
+        assert loaded == [outside]
+        registry._load_packages.cache_clear()

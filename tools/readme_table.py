@@ -22,8 +22,12 @@ def table() -> str:
         f"| model | parameters (M) | multiply-adds (M) | {label} (%) | weights | licence |",
         "|---|---:|---:|---:|---|---|",
     ]
+    short = {}
     for id in list_models():
         entry = get_entry(id)
+        if entry.same_as:
+            short[id] = entry.same_as
+            continue
         known = [c for c in checkpoints_for(entry.weights_of) if c.dataset == "imagenet"]
         known.sort(key=lambda c: (not c.default, c.size != entry.input_size))
         best = known[0] if known else None
@@ -33,7 +37,8 @@ def table() -> str:
             f"| {'–' if figure is None else f'{figure:.1f}'} "
             f"| {f'`{best.id}`' if best else '–'} | {best.licence if best else '–'} |"
         )
-    return "\n".join(lines)
+    names = ", ".join(f"`{name}` is `{id}`" for name, id in short.items())
+    return "\n".join([*lines, "", f"Shorter names: {names}."])
 
 
 def with_table(text: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 
+from kerazoo._checks import check_int, is_int
 from kerazoo._errors import invalid
 from kerazoo.blocks._trunk import Trunk
 from kerazoo.blocks.conventions import (
@@ -85,9 +86,8 @@ def dilations(branches: int, receptive_field: int) -> tuple[int, ...]:
     >>> dilations(4, 9), dilations(4, 7), dilations(4, 5)
     ((1, 2, 3, 4), (1, 1, 2, 3), (1, 1, 1, 2))
     """
-    if not isinstance(branches, int) or branches < 1:
-        raise invalid("branches", branches, "a positive integer")
-    if not isinstance(receptive_field, int) or receptive_field < 3 or receptive_field % 2 == 0:
+    check_int("branches", branches)
+    if not is_int(receptive_field) or receptive_field < 3 or receptive_field % 2 == 0:
         raise invalid(
             "receptive_field", receptive_field, "an odd number from 3, which a 3x3 kernel sees"
         )

@@ -6,6 +6,7 @@ al., ECCV 2018), https://arxiv.org/abs/1803.06815, figure 1.
 
 import keras
 
+from kerazoo._checks import is_int
 from kerazoo._errors import invalid
 from kerazoo.blocks.conventions import Conventions, batch_norm, conv
 from kerazoo.layers import PReLU
@@ -27,7 +28,7 @@ def branch_widths(filters: int) -> tuple[int, ...]:
     Raises:
         ValueError: if there are fewer filters than branches.
     """
-    if not isinstance(filters, int) or filters < len(DILATIONS):
+    if not is_int(filters) or filters < len(DILATIONS):
         raise invalid("filters", filters, f"an integer, at least {len(DILATIONS)}: one a branch")
     width = filters // len(DILATIONS)
     return (filters - width * (len(DILATIONS) - 1), *[width] * (len(DILATIONS) - 1))

@@ -16,7 +16,7 @@ from kerazoo._errors import invalid
 from kerazoo.checkpoints.hub_config import CONFIG, WEIGHTS, resolve_folder
 from kerazoo.checkpoints.layouts.layout import OWN, Layout, find_layout, unknown_names
 from kerazoo.checkpoints.read.keras import stored_config
-from kerazoo.checkpoints.read.tensors import read_tensors, tensor_names
+from kerazoo.checkpoints.read.tensors import is_weights_file, read_tensors, tensor_names
 from kerazoo.checkpoints.records import (
     STANDARD_SIZE,
     Checkpoint,
@@ -46,7 +46,8 @@ def resolve_local(
     Raises:
         ValueError: A folder without weights, a broken file, or an unknown `like`.
     """
-    found = _of_folder(path) if path.is_dir() else _of_file(path)
+    argument = "model" if model is None else "weights"
+    found = _of_folder(path, argument) if path.is_dir() else _of_file(path)
     if like is not None:
         return alike(found or _bare(path), model, like)
     if found is not None or model is None:
@@ -75,6 +76,12 @@ def is_stored_model(path: Path) -> bool:
     )
 
 
+def is_bare(name: str) -> bool:
+    """Whether that is a weights file which does not say what network it is for."""
+    path = Path(name)
+    return is_weights_file(name) and path.is_file() and _of_file(path) is None
+
+
 def alike(weights: Weights, model: str | None, like: str) -> Weights:
     """Weights that do not say how they were trained, with the conventions of registered ones.
 
@@ -91,13 +98,16 @@ def alike(weights: Weights, model: str | None, like: str) -> Weights:
     return _taken_as(weights, model, get_checkpoint(like))
 
 
-def _of_folder(folder: Path) -> Weights:
+def _of_folder(folder: Path, argument: str) -> Weights:
     found = resolve_folder(folder)
     if found is None and (folder / RUN_WEIGHTS).is_file():
         found = _of_run(folder / RUN_WEIGHTS)
     if found is None:
         rule = f"a folder with {WEIGHTS} and {CONFIG}, or with {RUN} and {RUN_WEIGHTS}"
-        raise invalid("model", str(folder), rule)
+        files = sorted(path.name for path in folder.iterdir() if is_weights_file(path.name))
+        if files:  # somebody else's folder: a file of it is enough
+            rule += f"; of a file alone, {folder / files[0]}, its path (`MODEL --weights FILE`)"
+        raise invalid(argument, str(folder), rule)
     return found
 
 
@@ -125,6 +135,7 @@ def _of_run(path: Path) -> Weights | None:
         "preprocessing": run["preprocessing"],
         "classes": len(names) if names else None,
         "labels": names,
+        "confidence": run.get("confidence"),
         "checkpoint": (run.get("weights") or {}).get("id"),
     }
     return described(str(path), functools.partial(read_tensors, path), facts)

@@ -13,7 +13,7 @@ from importlib import resources
 from types import MappingProxyType
 from typing import Any
 
-from kerazoo._checks import Rule, choice, flag, integer, number, optional, row, table, text
+from kerazoo._checks import Rule, checked, choice, flag, integer, number, optional, row, table, text
 from kerazoo._errors import invalid, unknown
 from kerazoo._fields import Record, field, record
 from kerazoo.checkpoints.fetch.integrity import Digest
@@ -109,6 +109,7 @@ def checkpoints_for(model_id: str) -> tuple[Checkpoint, ...]:
     return tuple(sorted(found, key=lambda c: not c.default))
 
 
+@checked("checkpoint_id")
 def get_checkpoint(checkpoint_id: str) -> Checkpoint:
     """The record with this id, for instance `"timm/tf_mixnet_m.in1k"`.
 
@@ -121,6 +122,7 @@ def get_checkpoint(checkpoint_id: str) -> Checkpoint:
     return registry[checkpoint_id]
 
 
+@checked("model_id", "dataset")
 def default_checkpoint(
     model_id: str, dataset: str = "imagenet", size: int | tuple[int, int] | None = None
 ) -> Checkpoint:

@@ -12,6 +12,7 @@ from kerazoo._checks import is_int
 from kerazoo.checkpoints.fetch.checkpoint import fetch, fetched_digests
 from kerazoo.checkpoints.read.tensors import read_tensors
 from kerazoo.checkpoints.records import Checkpoint, all_checkpoints
+from kerazoo.confidence import Confidence
 from kerazoo.preprocessing import Preprocessing
 
 log = logging.getLogger("kerazoo")
@@ -44,6 +45,7 @@ class Weights:
         task_arguments: Those of what was learned (`OF_THE_TASK`), where a whole network is stored.
         licence: `"unknown"` where nobody states it.
         doubt: A sentence on what was taken for granted of a file that does not say it; else empty.
+        confidence: What held-out pictures say of the scores.
     """
 
     id: str
@@ -59,6 +61,7 @@ class Weights:
     task_arguments: Mapping[str, Any] = field(default_factory=dict)
     licence: str = UNKNOWN
     doubt: str = ""
+    confidence: Confidence | None = None
 
 
 def tell(doubt: str) -> None:
@@ -145,6 +148,7 @@ _FACTS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "preprocessing": ("an object or null", lambda value: isinstance(value, Mapping | None)),
     "classes": (f"a positive integer or null ({CLASSES.variable} bounds it)", _is_count),
     "labels": ("a list of names, the name of a set or null", _are_names),
+    "confidence": ("an object or null", lambda value: isinstance(value, Mapping | None)),
     "licence": _TEXT,
     "checkpoint": _TEXT,
 }
@@ -156,7 +160,8 @@ def described(id: str, tensors: Callable[[], dict], facts: Mapping[str, Any]) ->
     Args:
         id, tensors: As in `Weights`.
         facts: `architecture`, `arguments` and, where known, `preprocessing`, `classes`, `labels`,
-            `licence` and `checkpoint`: a `config.json` of ours, or a `ModelInfo` as a dict.
+            `confidence`, `licence` and `checkpoint`: a `config.json` of ours, or a `ModelInfo` as a
+            dict.
 
     Raises:
         ValueError: One of them is of another kind, or asks for more than `kerazoo._bounds` grants.
@@ -179,4 +184,18 @@ def described(id: str, tensors: Callable[[], dict], facts: Mapping[str, Any]) ->
         arguments=arguments,
         task_arguments=task,
         licence=facts.get("licence") or (started.licence if started else UNKNOWN),
+        confidence=_confidence(id, facts),
     )
+
+
+def _confidence(source: str, facts: Mapping[str, Any]) -> Confidence | None:
+    if not (stored := facts.get("confidence")):
+        return None
+    try:
+        found = Confidence.from_dict(stored)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"What `{source}` says of its confidence is wrong: {error}") from error
+    if (classes := facts.get("classes")) and len(found.thresholds) != classes:
+        rule = f"{classes} classes, {len(found.thresholds)} thresholds"
+        raise ValueError(f"What `{source}` says of its confidence is wrong: {rule}.")
+    return found

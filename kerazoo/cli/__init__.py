@@ -8,9 +8,12 @@ import argparse
 import contextlib
 import importlib
 import logging
+import math
 import os
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from kerazoo.cli._output import complain, prepare_output
 
@@ -28,6 +31,7 @@ COMMANDS = {
     "push": "push",
     "benchmark": "benchmark",
     "demo": "demo",
+    "completion": "completion",
 }
 
 EXAMPLES = """\
@@ -52,21 +56,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: Arguments after the program's name; by default those of the process.
     """
-    prepare_output()
-    words = list(sys.argv[1:] if argv is None else argv)
-    args = _parser().parse_args(words)
-    args.words = words  # for commands that record how they were called
+    traceback, words = False, list(sys.argv[1:] if argv is None else argv)
     try:
+        prepare_output()
+        parser = _parser()
+        args = parser.parse_args(words)
+        args.words = words  # for commands that record how they were called
+        args.parser = parser
+        traceback = args.traceback
         with _warnings_told():
             return args.run(args)
-    except KeyboardInterrupt:
-        complain("interrupted")
+    except KeyboardInterrupt as stop:
+        # A run that has saved its state says where it stands.
+        how = f"; go on with: {shlex.join(['kerazoo', *words])}" if str(stop) else ""
+        complain(f"{str(stop) or 'interrupted'}{how}")
         return 130
     except BrokenPipeError:  # `kerazoo list | head`: the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
-        if args.traceback:
+        if traceback:
             raise
         # ValueErrors are worded for users; of others the kind is half of the message.
         kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
@@ -91,10 +100,24 @@ def _warnings_told() -> Iterator[None]:
         log.removeHandler(handler)
 
 
+class _Parser(argparse.ArgumentParser):
+    """Takes no empty text and no number that is not finite, whatever the option."""
+
+    def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
+        if isinstance(action, argparse._SubParsersAction):  # whose parser looks for itself
+            return super()._get_value(action, arg_string)  # type: ignore[misc]
+        if not arg_string:
+            raise argparse.ArgumentError(action, "must not be empty")
+        value = super()._get_value(action, arg_string)  # type: ignore[misc]
+        if isinstance(value, float) and not math.isfinite(value):
+            raise argparse.ArgumentError(action, f"must be a finite number, not {arg_string!r}")
+        return value
+
+
 def _parser() -> argparse.ArgumentParser:
-    shared = argparse.ArgumentParser(add_help=False)
+    shared = _Parser(add_help=False)
     shared.add_argument("--traceback", action="store_true", help="show where an error comes from")
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="kerazoo",
         description="Efficient convolutional networks for Keras, with pretrained weights.",
         epilog=EXAMPLES,

@@ -71,7 +71,7 @@ def named_preprocessing(args: argparse.Namespace) -> Any:
 
 def positive(text: str) -> int:
     """An int of at least 1, for argparse."""
-    if not text.isdecimal() or int(text) < 1:
+    if not (text.isascii() and text.isdecimal()) or int(text) < 1:
         raise argparse.ArgumentTypeError(f"must be a positive integer, not {text!r}")
     return int(text)
 
@@ -82,6 +82,10 @@ def setting(text: str) -> tuple[str, Any]:
     if not equals or not name.isidentifier():
         raise argparse.ArgumentTypeError(f"must be NAME=VALUE, not {text!r}")
     try:
-        return name, json.loads(value)
+        return name, json.loads(value, parse_constant=_no_number)
     except json.JSONDecodeError:
         return name, value
+
+
+def _no_number(text: str) -> None:
+    raise argparse.ArgumentTypeError(f"must be a finite number, not {text}")

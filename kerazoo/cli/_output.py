@@ -118,23 +118,6 @@ def percent(value: float | None) -> str:
     return "–" if value is None else f"{value:.1f}"
 
 
-class Progress:
-    """A bar on stderr where that is a terminal, nothing elsewhere."""
-
-    def __init__(self, total: int, unit: str) -> None:
-        from tqdm import tqdm
-
-        self._bar = tqdm(
-            total=total, unit=unit, file=sys.stderr, disable=not sys.stderr.isatty(), leave=False
-        )
-
-    def __enter__(self) -> "Progress":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.close()
-
-    def at(self, done: int, total: int) -> None:
-        """Moves the bar to `done` of `total`."""
-        self._bar.total = total
-        self._bar.update(done - self._bar.n)
+def licence(checkpoint: Any) -> str:
+    """That of registered weights, with the word that matters most to a user."""
+    return checkpoint.licence + (", non-commercial" if checkpoint.non_commercial else "")

@@ -36,6 +36,8 @@ def _held_back() -> Iterator[None]:
         os.dup2(held.fileno(), 2)
         try:
             yield
+        except KeyboardInterrupt:  # which the command tells itself
+            raise
         except BaseException:
             held.seek(0)
             os.write(saved, held.read())

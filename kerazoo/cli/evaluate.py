@@ -2,8 +2,9 @@
 
 import argparse
 
+from kerazoo._progress import Progress
 from kerazoo.cli._model import add_model_options, positive
-from kerazoo.cli._output import Progress, print_json, say
+from kerazoo.cli._output import print_json, say
 from kerazoo.cli._quiet import import_keras
 from kerazoo.cli._run import DATA, add_data_dir
 from kerazoo.cli._task import add_runtime, load_predictor
@@ -41,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     # A typo should not cost a model.
     source = open_source(args.data, args.split, data_dir=args.data_dir, purpose="evaluate")
     predictor = load_predictor(args)
-    with Progress(0, "picture") as progress:
+    with Progress(0, "picture", "evaluating") as progress:
         result = evaluate(
             predictor,
             source,

@@ -17,20 +17,22 @@ from kerazoo.cli._run import (
 
 SUMMARY = "fine-tune a trained network on pictures of your own"
 EPILOG = """\
-First a new classifier learns on top of the frozen network (a linear probe); with
---unfreeze-epochs all layers go on learning at a lower rate. Batch-norm statistics stay as they
-are. The same command with the same --output goes on with a run that was stopped or killed.
+First a new classifier is fitted to what the frozen network makes of the pictures (a linear probe),
+which takes one look at each; then all layers go on learning at a low rate, as long as held-out
+pictures gain from it. The better of the two is kept. How long, at what rate and with which pictures
+follows from how many there are; batch-norm statistics stay as they are. The same command with the
+same --output goes on with a run that was stopped or killed.
 
 DATA is a TFDS name (with --data-dir), a folder with a sub-folder for each class, or a CSV file
-with the columns path and label. Without a validation split a tenth of the training pictures is
-held out, the same each time.
+with the columns path and label. Without a validation split a tenth of the training pictures (of
+classes with few a fifth) is held out, the same each time.
 
 In OUTPUT: model.keras, model.safetensors with config.json and README.md (for `kerazoo push`),
 curves.png, confusion.png, mistakes.png, run.json, and a folder for each phase.
 
 examples:
   kerazoo finetune mixnet_s --data pets/ --output runs/pets
-  kerazoo finetune mixnet_s --data pets/ --output runs/pets --unfreeze-epochs 3
+  kerazoo finetune mixnet_s --data pets/ --output runs/probe --unfreeze-epochs 0
   kerazoo finetune timm/mixnet_m.ft_in1k --data flowers.csv --output runs/flowers --size 192
   kerazoo finetune mobilenet_v2 --data cifar10 --data-dir ~/tensorflow_datasets \\
       --train 'train[:5000]' --size 96 --output runs/cifar10
@@ -45,23 +47,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", required=True, help="folder for the results")
     add_data_dir(parser)
     add_weights_options(parser)
-    parser.add_argument("--size", type=positive, help="side of the pictures in pixels")
+    parser.add_argument(
+        "--size",
+        type=positive,
+        help="side of the pictures in pixels (default: the weights', of small ones 160 at most)",
+    )
     add_numbers(
         parser,
-        epochs="of the linear probe (default: 5)",
-        learning_rate="of the linear probe (default: 0.001)",
-        batch_size="default: 32",
+        epochs="let the linear probe learn in steps, for so many epochs",
+        learning_rate="of these steps (default: 0.001)",
+        batch_size="default: 32, or all pictures where they are fewer",
         seed="default: 0",
     )
     parser.add_argument(
-        "--unfreeze-epochs", type=int, metavar="N", help="of all layers after it (default: 0)"
+        "--unfreeze-epochs",
+        type=int,
+        metavar="N",
+        help="of all layers, at most; 0 leaves them alone (default: by the number of pictures)",
     )
     parser.add_argument(
-        "--unfreeze-rate", type=float, metavar="RATE", help="default: a tenth of --learning-rate"
+        "--unfreeze-rate", type=float, metavar="RATE", help="default: by the number of pictures"
     )
     _add_splits(parser)
     add_changes(parser, "augmentation.flip=false")
-    parser.add_argument("--keep", choices=("last", "best"), help="weights (default: last)")
+    parser.add_argument("--keep", choices=("best", "last"), help="epoch (default: best)")
     parser.add_argument("--licence", help="of the result, as an id (default: that of the weights)")
     parser.add_argument("--mistakes", type=positive, help="shown in mistakes.png (default: 12)")
     add_session_options(parser)
@@ -73,7 +82,10 @@ def _add_splits(parser: argparse.ArgumentParser) -> None:
     splits.add_argument("--validation", help="to watch (default: the data's, or held out)")
     splits.add_argument("--test", help="to measure (default: the data's, or the validation split)")
     splits.add_argument(
-        "--held-out", type=float, metavar="SHARE", help="for validation (default: 0.1)"
+        "--held-out",
+        type=float,
+        metavar="SHARE",
+        help="for validation (default: 0.1, of few pictures more)",
     )
 
 
@@ -98,10 +110,18 @@ def run(args: argparse.Namespace) -> int:
     )
     if result:  # of several processes one writes and tells
         say(
-            f"{Path(args.model).name} on {Path(args.data).name}: {100 * result['accuracy']:.2f} % "
-            f"of {result['pictures']} pictures of {result['split']}; see {args.output}"
+            f"{Path(args.model).name} on {Path(args.data).name}: {100 * result['accuracy']:.2f} %"
+            f"{_within(result['interval'])} of {result['pictures']} pictures of "
+            f"{result['split']}; see {args.output}"
         )
     return int(result.get("skipped_pictures", 0) > 0)
+
+
+def _within(interval: list[float] | None) -> str:
+    if interval is None:
+        return ""
+    low, high = (100 * share for share in interval)
+    return f" (95 % interval {low:.1f} to {high:.1f} %)"
 
 
 def _given(args: argparse.Namespace, names: tuple[str, ...]) -> dict:

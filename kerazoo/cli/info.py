@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kerazoo.cli._model import MODEL, add_weights_options
-from kerazoo.cli._output import millions, percent, print_json, print_table, say
+from kerazoo.cli._output import licence, millions, percent, print_json, print_table, say
 
 SUMMARY = "describe a model and its weights, or any trained network"
 EPILOG = """\
@@ -29,17 +29,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from kerazoo.checkpoints.records import all_checkpoints, get_checkpoint
-    from kerazoo.open import find, find_exported
+    from kerazoo.open import find_exported
     from kerazoo.registry import catalogue
 
     if args.model in catalogue() and args.weights is None:
+        _refuse(args, ("like",), "it is for weights in a file (--weights)")
         return _show_model(args.model, args.json)
     if any(c.id == args.model for c in all_checkpoints()):
+        _refuse(args, ("weights", "like"), f"{args.model} says itself what it is")
         facts = _plain(get_checkpoint(args.model))
     elif (exported := find_exported(args.model)) is not None:
+        _refuse(args, ("weights", "like"), f"{args.model} was exported")
         facts = _exported(exported)
     else:
-        facts = _found(find(args.model, args.weights, like=args.like))
+        facts = _found(args)
     if args.json:
         print_json(facts)
     else:
@@ -47,8 +50,27 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _found(start: Any) -> dict[str, Any]:
+def _refuse(args: argparse.Namespace, options: Sequence[str], why: str) -> None:
+    from kerazoo._errors import invalid
+
+    for option in options:
+        if value := getattr(args, option):
+            raise invalid(option, value, f"left out: {why}")
+
+
+def _found(args: argparse.Namespace) -> dict[str, Any]:
     """What is known of a network, by the name in which `open_model` would open it."""
+    from kerazoo.checkpoints.local import is_bare
+    from kerazoo.open import find
+    from kerazoo.recognition import check_size, describe_file
+
+    file = args.weights or args.model
+    bare = is_bare(file)
+    if bare and args.weights is None and args.like is None:
+        return describe_file(file)
+    start = find(args.model, args.weights, like=args.like)
+    if bare:
+        check_size(file, start.model)
     facts = dataclasses.asdict(start)
     return {**facts, "preprocessing": start.preprocessing.to_dict()}
 
@@ -108,7 +130,7 @@ def _row(checkpoint: Any, figures: Sequence[Any]) -> tuple[str, ...]:
         checkpoint.dataset,
         str(height) if height == width else f"{height}x{width}",
         *(percent(checkpoint.metrics.get(figure.metric)) for figure in figures),
-        checkpoint.licence + (", non-commercial" if checkpoint.non_commercial else ""),
+        licence(checkpoint),
         "yes" if checkpoint.default else "",
     )
 

@@ -4,13 +4,14 @@ import argparse
 import fnmatch
 from typing import Any
 
-from kerazoo.cli._output import complain, millions, percent, print_json, print_table
+from kerazoo.cli._output import complain, licence, millions, percent, print_json, print_table, say
 
 SUMMARY = "list the models"
 EPILOG = """\
 Parameters and multiply-adds are in millions, for one picture of the default size. The share in
-percent is what the publisher of the default weights states. (+n): n more weights, see
-`kerazoo info`. A column says what models are for where that differs.
+percent is what the publisher of the default weights states, for the data set beside it. (+n): n
+more weights, see `kerazoo info`. Shorter names of the same networks stand below the table. A column
+says what models are for where that differs.
 
 examples:
   kerazoo list
@@ -49,14 +50,20 @@ def run(args: argparse.Namespace) -> int:
 def _print(models: list[dict[str, Any]]) -> None:
     from kerazoo.tasks import get_task
 
+    ids = {model["id"] for model in models}
+    short = {m["id"]: m["same_as"] for m in models if m["same_as"] in ids}
+    models = [model for model in models if model["id"] not in short]
     tasks = dict.fromkeys(model["task"] for model in models)
     label = " / ".join(get_task(task).monitor.label for task in tasks)
-    header = ("model", "params (M)", "mult-adds (M)", f"{label} (%)", "weights")
+    header = ("model", "params (M)", "mult-adds (M)", f"{label} (%)")
+    header = (*header, "data set", "weights", "licence")
     rows = [_row(model) for model in models]
     if len(tasks) > 1:
         header = (*header, "task")
         rows = [(*row, model["task"]) for row, model in zip(rows, models, strict=True)]
     print_table(header, rows, right=(1, 2, 3))
+    if short:
+        say("", "Shorter names: " + ", ".join(f"{a} = {b}" for a, b in short.items()))
 
 
 def _describe(id: str, pattern: str | None) -> dict[str, Any] | None:
@@ -79,7 +86,10 @@ def _describe(id: str, pattern: str | None) -> dict[str, Any] | None:
         "params": entry.params,
         "multiply_adds": entry.macs,
         "input_size": list(entry.input_size),
+        "same_as": entry.same_as,
         metric: found[0].metrics.get(metric) if found else None,
+        "dataset": found[0].dataset if found else None,
+        "licence": licence(found[0]) if found else None,
         "weights": [c.id for c in found],
     }
 
@@ -99,5 +109,7 @@ def _row(model: dict[str, Any]) -> tuple[str, ...]:
         millions(model["params"]),
         millions(model["multiply_adds"]),
         percent(model[get_task(model["task"]).monitor.metric]),
+        model["dataset"] or "–",
         f"{weights[0]}{more}" if weights else "–",
+        model["licence"] or "–",
     )

@@ -2,7 +2,6 @@
 
 import argparse
 import shlex
-import sys
 from pathlib import Path
 
 from kerazoo.cli._model import add_model_options, load_network, named_preprocessing, positive
@@ -10,14 +9,14 @@ from kerazoo.cli._output import say
 from kerazoo.cli._quiet import import_keras
 from kerazoo.cli._run import DATA, add_data_dir
 
-SUMMARY = "make a trained classifier smaller while it learns a little more"
+SUMMARY = "make a trained network smaller while it learns a little more"
 EPILOG = """\
 qat      int8 for LiteRT, after training with the rounding of int8
 prune    a share of the weights is zero: files get small when they are compressed
 cluster  each kernel has a few different values: the same
 
 In OUTPUT: model.tflite (with model.tflite.json, for `kerazoo predict`), model.keras (prune and
-cluster), result.json with accuracy before and after, and report.json with what happened to each
+cluster), result.json with the figures before and after, and report.json with what happened to each
 layer. Needs the extra: pip install "kerazoo[tfmot,litert]"
 
 examples:
@@ -52,14 +51,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     import_keras("tensorflow")
     from kerazoo.optimize import optimize
+    from kerazoo.tasks import task_of
 
     options = (
         *("train", "test", "calibration", "steps", "epochs", "learning_rate", "batch_size"),
         *("seed", "sparsity", "clusters", "limit"),
     )
+    model = load_network(args)
     given = {name: getattr(args, name) for name in options if getattr(args, name) is not None}
     result = optimize(
-        load_network(args),
+        model,
         args.data,
         args.output,
         args.method,
@@ -67,12 +68,15 @@ def run(args: argparse.Namespace) -> int:
         preprocessing=named_preprocessing(args),
         force=args.force,
         command=shlex.join(["kerazoo", *args.words]),
-        verbose=int(sys.stderr.isatty()),
+        progress=None,
         **given,
     )
+    monitor = task_of(model.info).monitor
+    before, after = (result[f"{form}{monitor.metric}"] for form in ("float_", ""))
+    unit = " %" if monitor.percent else ""
     say(
-        f"{Path(args.model).name}: top-1 {result['float_top1']:.2f} % in float, "
-        f"{result['top1']:.2f} % after {args.method}, {result['pictures']} pictures; "
+        f"{Path(args.model).name}: {monitor.label} {before:.2f}{unit} in float, "
+        f"{after:.2f}{unit} after {args.method}, {result['pictures']} pictures; "
         f"{result['file_size'] / 1e6:.2f} MB, compressed {result['gzip_size'] / 1e6:.2f} MB; "
         f"see {args.output}"
     )

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from kerazoo._progress import Progress
 from kerazoo.cli._model import add_model_options
-from kerazoo.cli._output import Progress, complain, print_json, print_table
+from kerazoo.cli._output import complain, print_json, print_table
 from kerazoo.cli._task import add_runtime, add_task_options, load_predictor, task_options
 
 SUMMARY = "name what is on pictures"
@@ -25,7 +26,10 @@ examples:
   kerazoo predict hf://user/my-mixnet photographs/ --csv
   kerazoo predict mixnet_s photographs/ --runtime openvino
   kerazoo predict mixnet_s.tflite photographs/
+  kerazoo predict mixnet_s photographs/ --sheet sheet.png
 """
+
+MOST = 60  # pictures on a sheet
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("pictures", metavar="IMAGE", nargs="+", help="file, folder or glob")
     add_task_options(parser)
     add_runtime(parser)
+    parser.add_argument(
+        "--sheet", metavar="FILE.png", help="also draw the pictures with what was found on them"
+    )
+    parser.add_argument("--force", action="store_true", help="overwrite FILE.png")
     parser.add_argument(
         "--exact", action="store_true", help="decode every pixel of large JPEGs (slower)"
     )
@@ -45,6 +53,8 @@ def run(args: argparse.Namespace) -> int:
     from kerazoo.pictures import find_pictures
 
     paths = find_pictures(args.pictures)  # before the model: a typo should not cost its loading
+    if args.sheet:
+        check_sheet(Path(args.sheet), args.force)
     predictor = load_predictor(args)
     predictor.exact = args.exact
     results, skipped = [], []
@@ -59,7 +69,42 @@ def run(args: argparse.Namespace) -> int:
             progress.at(len(results) + len(skipped), len(paths))
     show = _print_json if args.json else _print_csv if args.csv else print_predictions
     show(predictor.task, results)
+    if args.sheet and results:
+        draw_sheet(predictor.task, predictor.name, results, Path(args.sheet))
+        complain(f"contact sheet: {args.sheet}")  # on stderr: stdout is for the answers
     return 0 if len(results) == len(paths) else 1
+
+
+def check_sheet(path: Path, force: bool) -> None:
+    """Raises `ValueError` where a sheet cannot be written there."""
+    from kerazoo._errors import invalid
+    from kerazoo._files import check_output
+
+    if path.suffix.lower() != ".png":
+        raise invalid("sheet", str(path), "a file name in .png")
+    check_output(path, [path], force)
+
+
+def draw_sheet(task: Any, name: str, results: Sequence[tuple[Path, Any]], path: Path) -> None:
+    """The first `MOST` pictures with their predictions, as a contact sheet in a file.
+
+    Args:
+        task: Of the network.
+        name: Of the network, for the head of the sheet.
+        results: Paths of pictures with their predictions.
+        path: A PNG, which is replaced.
+    """
+    from kerazoo.pictures import open_picture
+    from kerazoo.report.contact_sheet import contact_sheet, save_sheet
+
+    shown = results[:MOST]
+    more = f", the first {MOST} of {len(results)} pictures" if len(results) > MOST else ""
+    sheet = contact_sheet(
+        f"{name}{more}",
+        [task.draw(open_picture(picture), prediction) for picture, prediction in shown],
+        [task.captions(prediction) for _, prediction in shown],
+    )
+    save_sheet(sheet, path)
 
 
 def print_predictions(task: Any, results: Sequence[tuple[Path, Any]]) -> None:

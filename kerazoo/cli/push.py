@@ -11,8 +11,9 @@ SUMMARY = "publish a model or the folder of a run on the Hugging Face Hub"
 EPILOG = """\
 A folder with model.safetensors, config.json and README.md, as `kerazoo finetune` and weights/*
 have it, is sent as it is, but for the state that a run resumes from and further copies of the
-weights (backup/, tensorboard/, *.keras, *.h5). Anything else is a model, of which those three
-files are made. The token is that of `hf auth login`, or HF_TOKEN.
+weights (backup/, tensorboard/, *.keras, *.h5). mistakes.png shows photographs of your data and
+stays here without --pictures. Anything else is a model, of which those three files are made. The
+token is that of `hf auth login`, or HF_TOKEN.
 
 examples:
   kerazoo push runs/pets user/mixnet_s_pets --dry-run
@@ -33,6 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("repo", metavar="USER/REPO", help="made where it does not exist")
     parser.add_argument("--dry-run", action="store_true", help="list the files and send nothing")
+    parser.add_argument(
+        "--pictures", action="store_true", help="of a folder: also send photographs of your data"
+    )
     parser.add_argument("--private", action="store_true", help="if the repository is new")
     parser.add_argument("--licence", help="id such as apache-2.0 (default: that of the weights)")
     parser.add_argument("--message", help="of the commit (default: Add NAME)")
@@ -88,7 +92,7 @@ def _of_folder(args: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     for option in _OF_MODELS:
         if value := getattr(args, option):
             raise invalid(option, value, f"left out: the folder {args.model} says it already")
-    files = folder_files(args.model, args.repo, licence=args.licence)
+    files = folder_files(args.model, args.repo, licence=args.licence, pictures=args.pictures)
     return Path(args.model).resolve().name, files
 
 
@@ -97,6 +101,8 @@ def _of_model(args: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     from kerazoo.cli._model import load_network
     from kerazoo.publish.hub import hub_files
 
+    if args.pictures:
+        raise invalid("pictures", True, "left out: of a model nothing but its files is sent")
     labels = args.labels and Path(args.labels).read_text("utf-8").splitlines()
     model = load_network(args)
     if getattr(model, "info", None) is None:

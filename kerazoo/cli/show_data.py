@@ -63,7 +63,8 @@ def run(args: argparse.Namespace) -> int:
     if not pictures:
         raise picture_error(corrupt)
     title = f"{source.name} {source.split}: {source.count} pictures, {len(source.classes)} classes"
-    save_sheet(contact_sheet(title, pictures, captions), args.output)
+    heading = f"What training sees of {title}"
+    save_sheet(contact_sheet(heading, pictures, captions), args.output)
     say(title, f"Contact sheet: {args.output}")
     for each in corrupt:
         complain(f"skipped {each.name}: {each.reason}")
@@ -97,11 +98,14 @@ def _pictures(args: argparse.Namespace, source: Any, augmentation: Any) -> tuple
     return pictures[: args.count], captions[: args.count], data.corrupt()
 
 
-def _caption(label: Any, classes: tuple[str, ...]) -> list[tuple[str, float]]:
+def _caption(label: Any, classes: tuple[str, ...]) -> list[tuple[str, None]]:
+    """The class, or the shares of two that were mixed: text, for these are no guesses."""
     if label.ndim == 0:
-        return [(classes[int(label)], 1.0)]
-    best = label.argsort()[::-1][:2]
-    return [(classes[i], float(label[i])) for i in best if label[i] > 0.005]
+        return [(classes[int(label)], None)]
+    best = [i for i in label.argsort()[::-1][:2] if label[i] > 0.005]
+    if len(best) == 1 and label[best[0]] > 0.995:
+        return [(classes[best[0]], None)]
+    return [(f"{100 * label[i]:.0f} % {classes[i]}", None) for i in best]
 
 
 def _augmentation(name: str, changes: list[str]) -> Any:

@@ -6,12 +6,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from kerazoo._checks import checked
 from kerazoo._errors import invalid, unknown
 from kerazoo.data.labelled import TASK, check_all_classes
 from kerazoo.data.source import Source
 from kerazoo.data.splits import cut, split_name
 
 
+@checked("classes", "name")
 def array_source(
     pictures: np.ndarray,
     labels: np.ndarray,

@@ -12,6 +12,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from kerazoo._reading import read_picture, read_window
 from kerazoo.data.augmentation import Augmentation
 from kerazoo.placement import Placement
 from kerazoo.preprocessing import Preprocessing
@@ -146,15 +147,16 @@ def cropped(
             window = (corner[0] - margin, corner[1] - margin, *plain.size)
             placement = _chained(placement, Placement.of_window(plain.size, window, plain.size))
         return image, placement
+
+    def choose(shape: tf.Tensor) -> tf.Tensor:
+        return _window(shape, record, seed)
+
     if encoded:
-        crop, window, shape = tf.cond(
-            tf.io.is_jpeg(data),
-            lambda: _jpeg_crop(data, record, plain, seed),
-            lambda: _array_crop(decode_other(data), record, seed),
-        )
-        crop = tf.ensure_shape(crop, (None, None, 3))
+        crop, window, shape = read_window(data, plain.rounding, choose)
     else:
-        crop, window, shape = _array_crop(data, record, seed)
+        shape = tf.shape(data)[:2]
+        window = choose(shape)
+        crop = tf.image.crop_to_bounding_box(data, *tf.unstack(window))
     placement = Placement.of_window(_pair(shape), tuple(tf.unstack(window)), plain.size)
     return scaled(crop, plain), placement
 
@@ -183,50 +185,15 @@ def placed_picture(
     data: tf.Tensor, encoded: bool, preprocessing: Preprocessing
 ) -> tuple[tf.Tensor, Placement]:
     """A picture exactly as `preprocessing` says, for evaluation, and where its pixels went."""
-    if not encoded:
-        return preprocessing.tf_image(data), preprocessing.place(*_pair(tf.shape(data)[:2]))
-
-    def other() -> tuple[tf.Tensor, tf.Tensor]:
-        image = decode_other(data)
-        return preprocessing.tf_image(image), tf.shape(image)[:2]
-
-    def jpeg() -> tuple[tf.Tensor, tf.Tensor]:
-        return preprocessing.tf_decode(data), tf.io.extract_jpeg_shape(data)[:2]
-
-    image, shape = tf.cond(tf.io.is_jpeg(data), jpeg, other)
-    placement = preprocessing.place(*_pair(shape))
-    return tf.ensure_shape(image, (*preprocessing.size, 3)), placement
-
-
-def decode_other(data: tf.Tensor) -> tf.Tensor:
-    """PNG, GIF (its first frame) or BMP bytes -> uint8 RGB."""
-    image = tf.io.decode_image(data, channels=3, expand_animations=False)
-    return tf.ensure_shape(image, (None, None, 3))
-
-
-def _jpeg_crop(
-    data: tf.Tensor, record: Augmentation, plain: Preprocessing, seed: Any
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """The crop, its window (top, left, height, width), and height and width of the picture."""
-    shape = tf.io.extract_jpeg_shape(data)
-    window = _window(shape, record, seed)
-    transform = "INTEGER_ACCURATE" if plain.rounding == "floor" else ""
-    crop = tf.io.decode_and_crop_jpeg(data, window, channels=3, dct_method=transform)
-    return crop, window, shape[:2]
-
-
-def _array_crop(
-    image: tf.Tensor, record: Augmentation, seed: Any
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    shape = tf.shape(image)
-    window = _window(shape, record, seed)
-    return tf.image.crop_to_bounding_box(image, *tf.unstack(window)), window, shape[:2]
+    image = read_picture(data, preprocessing.rounding) if encoded else data
+    placement = preprocessing.place(*_pair(tf.shape(image)[:2]))
+    return preprocessing.tf_image(image), placement
 
 
 def _window(shape: tf.Tensor, record: Augmentation, seed: Any) -> tf.Tensor:
     """Top, left, height and width of a random crop; all of the picture if none is found."""
     begin, size, _ = tf.image.stateless_sample_distorted_bounding_box(
-        shape,
+        tf.concat([shape, [3]], 0),
         tf.zeros((1, 0, 4)),
         seed,
         min_object_covered=0.0,

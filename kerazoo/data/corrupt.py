@@ -1,12 +1,14 @@
 """Pictures that cannot be decoded: counted and named, while the pipeline goes on."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 
-from kerazoo.data.augment import decode_other
+from kerazoo._checks import check_int, checked
+from kerazoo._reading import read_picture
 from kerazoo.data.source import Source
 from kerazoo.pictures import PictureError
 
@@ -46,6 +48,7 @@ class Tally:
         return explain(self._source, np.flatnonzero(self.marks.numpy() > 0))
 
 
+@checked("source")
 def find_corrupt(source: Source, limit: int | None = None) -> list[Corrupt]:
     """Decodes pictures of `source` once, in parallel, and names those that cannot be.
 
@@ -57,6 +60,7 @@ def find_corrupt(source: Source, limit: int | None = None) -> list[Corrupt]:
 
     >>> find_corrupt(folder_source("pets"))  # doctest: +SKIP
     """
+    check_int("limit", limit, optional=True)
     if not source.encoded:
         return []
     tally = Tally(source)
@@ -70,7 +74,7 @@ def find_corrupt(source: Source, limit: int | None = None) -> list[Corrupt]:
         with tf.control_dependencies([tally.begin(index)]):
             data = tf.identity(data)
         # Reading is part of the attempt: a file may be gone.
-        image = decode_other(source.fetch(data)[0] if source.fetch else data)
+        image = read_picture(source.fetch(data)[0] if source.fetch else data)
         # A pixel leaves the graph: of an op that nothing but an order depends on, TensorFlow's
         # optimiser makes a no-op, which cannot fail.
         pixel = image[0, 0, 0]
@@ -85,7 +89,7 @@ def find_corrupt(source: Source, limit: int | None = None) -> list[Corrupt]:
 
 
 def explain(source: Source, indices: Iterable[int]) -> list[Corrupt]:
-    """Tries to decode some pictures again; returns those that fail, with TensorFlow's reason."""
+    """Tries to decode some pictures again; returns those that fail, with the reason."""
     found = []
     wanted = [int(i) for i in indices]
     for index, data in _raw(source, wanted):
@@ -93,10 +97,9 @@ def explain(source: Source, indices: Iterable[int]) -> list[Corrupt]:
             if data is None:
                 assert source.fetch is not None  # `_raw` gives data where it is
                 data = source.fetch(index)[0]
-            decode_other(data)
+            read_picture(data)
         except tf.errors.OpError as error:
-            name = source.picture_name(index)
-            found.append(Corrupt(index, name, _reason(error.message)))
+            found.append(Corrupt(index, source.picture_name(index), _reason(error.message)))
     return found
 
 
@@ -119,6 +122,8 @@ def _raw(source: Source, indices: list[int]):
 
 
 def _reason(message: str) -> str:
-    """TensorFlow's message without the names of its ops."""
+    """TensorFlow's message without the names of its ops; of `open_picture` its reason."""
+    if ours := re.search(r"Cannot read picture '<bytes>': (.*)\.$", message, re.MULTILINE):
+        return ours[1]
     message = message.partition("}}")[2] or message
     return " ".join(message.partition("[Op:")[0].split()).rstrip(" .") or "not a picture"

@@ -8,14 +8,16 @@ from typing import Any
 
 import numpy as np
 
+from kerazoo._checks import checked
 from kerazoo._errors import invalid, unknown
 from kerazoo.data.labelled import check_all_classes, choose, file_source
 from kerazoo.data.source import Source
-from kerazoo.data.splits import split_name
+from kerazoo.data.splits import split_name, split_of
 
 COLUMNS = {"path": "path", "label": "label", "split": "split"}
 
 
+@checked("path", "classes", "root", "columns", "fractions", "seed")
 def csv_source(
     path: str | os.PathLike,
     split: str = "all",
@@ -57,8 +59,8 @@ def csv_source(
         raise invalid("path", str(path), rule)
     name, within = split_name(split), np.arange(len(rows))
     parts = {row["split"] for row in rows} if rows[0]["split"] is not None else None
-    if parts and fractions:
-        raise invalid("fractions", dict(fractions), "None: the file has a column for splits")
+    if parts:
+        name, fractions = split_of(name, parts, fractions)
     if parts or not fractions:
         if name not in (parts or {"all"}):
             raise unknown("split", split, parts or {"all"})

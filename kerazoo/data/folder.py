@@ -1,20 +1,21 @@
 """A folder with one sub-folder of pictures for each class."""
 
 import os
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
+from kerazoo._checks import checked
 from kerazoo._errors import invalid, unknown
 from kerazoo.data.labelled import choose, file_source
 from kerazoo.data.source import Source
-from kerazoo.data.splits import split_name
-
-# What TensorFlow's own decoder reads; other formats need Python, which no tf.data map waits for.
-SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp")
+from kerazoo.data.splits import split_name, split_of
+from kerazoo.pictures import PICTURE_SUFFIXES, pictures_under, say_left_out
 
 
+@checked("folder", "fractions", "seed")
 def folder_source(
     folder: str | os.PathLike,
     split: str = "all",
@@ -29,9 +30,11 @@ def folder_source(
     order is that of a hash of their paths: always the same, and a slice holds all classes.
 
     Args:
-        folder: Where to look. Hidden files and files that do not end in `SUFFIXES` are left out.
+        folder: Where to look. Hidden files and folders are left out; so are files that do not end
+            in `kerazoo.pictures.PICTURE_SUFFIXES`, which a warning counts.
         split: With or without a slice: `"train"`, `"all[:90%]"`.
-        fractions: Shares of each class, as `{"train": 0.9, "validation": 0.1}`.
+        fractions: Shares of each class, as `{"train": 0.9, "validation": 0.1}`. Where there are
+            folders for splits, the one called `train` is divided so.
         seed: Chooses another order, and other pictures for each of the `fractions`.
 
     Raises:
@@ -42,22 +45,27 @@ def folder_source(
         raise invalid("folder", str(folder), "an existing folder")
     name = split_name(split)
     if _has_split_folders(root):
-        if fractions:
-            raise invalid("fractions", dict(fractions), "None: the folder has splits of its own")
-        if name not in (parts := [path.name for path in _folders(root)]):
+        parts = [path.name for path in _folders(root)]
+        inside, fractions = split_of(name, parts, fractions)
+        if inside not in parts:
             raise unknown("split", split, parts)
-        root = root / name
+        root = root / inside
     elif not fractions and name != "all":
         raise unknown("split", split, ["all"])
     classes = tuple(path.name for path in _folders(root))
     if not classes:
         raise invalid("folder", str(folder), "one that holds a sub-folder for each class")
-    found = [_pictures(root / each) for each in classes]
-    for each, paths in zip(classes, found, strict=True):
+    found, left_out = [], Counter()
+    for each in classes:
+        paths, others = pictures_under(root / each)
         if not paths:
-            rule = f"a folder without empty classes: no picture ({', '.join(SUFFIXES)}) in {each!r}"
+            suffixes = ", ".join(PICTURE_SUFFIXES)
+            rule = f"a folder without empty classes: no picture ({suffixes}) in {each!r}"
             raise invalid("folder", str(folder), rule)
-    files = [path for paths in found for path in paths]
+        found.append(paths)
+        left_out += others
+    say_left_out(root, left_out)
+    files = [str(path) for paths in found for path in paths]
     labels = np.repeat(np.arange(len(classes)), [len(paths) for paths in found])
     names = [Path(path).relative_to(root).as_posix() for path in files]
     keep = choose(split, labels, names, fractions, seed)
@@ -76,18 +84,10 @@ def _folders(root: Path) -> list[Path]:
     return sorted(path for path in root.iterdir() if path.is_dir() and path.name[0] != ".")
 
 
-def _pictures(folder: Path) -> list[str]:
-    return sorted(
-        str(path)
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and path.name[0] != "." and path.is_file()
-    )
-
-
 def _has_split_folders(root: Path) -> bool:
     """Whether the sub-folders are splits: they hold folders, and no picture themselves."""
     inside = _folders(root)
     return bool(inside) and all(
-        _folders(path) and not any(p.suffix.lower() in SUFFIXES for p in path.iterdir())
+        _folders(path) and not any(p.suffix.lower() in PICTURE_SUFFIXES for p in path.iterdir())
         for path in inside
     )

@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from kerazoo._errors import invalid
+from kerazoo._reading import read_picture
 from kerazoo.data.arrays import array_rows
-from kerazoo.data.augment import decode_other
 from kerazoo.data.corrupt import find_corrupt, picture_error
 from kerazoo.data.source import Source
 from kerazoo.tasks import get_task
@@ -35,15 +35,9 @@ def in_memory(source: Source, rounding: str = "round") -> Source:
     """
     if not source.encoded:
         return source
-    transform = "INTEGER_ACCURATE" if rounding == "floor" else ""
 
     def decode(data: tf.Tensor, target: Any) -> tuple[tf.Tensor, Any]:
-        image = tf.cond(
-            tf.io.is_jpeg(data),
-            lambda: tf.io.decode_jpeg(data, channels=3, dct_method=transform),
-            lambda: decode_other(data),
-        )
-        return image, target
+        return read_picture(data, rounding), target
 
     rows = source.pictures.map(decode, num_parallel_calls=tf.data.AUTOTUNE).prefetch(64)
     pictures, targets = None, []

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from kerazoo._checks import checked
 from kerazoo._errors import invalid
 from kerazoo.data.csv_file import csv_source, csv_splits
 from kerazoo.data.folder import folder_source, folder_splits
@@ -12,6 +13,7 @@ from kerazoo.data.splits import default_split
 from kerazoo.data.tfds import tfds_source, tfds_splits
 
 
+@checked("data", "split", "data_dir", "purpose", "shards")
 def open_source(
     data: str | os.PathLike,
     split: str | None = None,
@@ -67,6 +69,11 @@ def split_names(
         assert data_dir is not None  # else `_kind` finds no TFDS set
         return tuple(tfds_splits(text, data_dir))
     return csv_splits(text) if kind == "csv" else folder_splits(text)
+
+
+def is_tfds(data: str | os.PathLike, data_dir: str | os.PathLike | None = None) -> bool:
+    """Whether `data` is the name of a TFDS set; arguments and errors as of `open_source`."""
+    return _kind(data, data_dir) == "tfds"
 
 
 def _kind(data: str | os.PathLike, data_dir: str | os.PathLike | None) -> str:

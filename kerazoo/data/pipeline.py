@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from kerazoo._checks import is_int
+from kerazoo._checks import check_int, checked, is_int
 from kerazoo._errors import invalid, unknown
 from kerazoo.data.augment import Augmenter, cropped, fold_in, placed_picture, rescaled
 from kerazoo.data.augmentation import Augmentation
@@ -65,6 +65,7 @@ class TrainingData:
             raise picture_error(found) from error
 
 
+@checked("source", "preprocessing", "augmentation", "cache", "encode")
 def training_data(
     source: Source,
     preprocessing: Preprocessing,
@@ -116,11 +117,12 @@ def training_data(
             augmentation that the task's targets cannot follow.
     """
     augmentation = augmentation or Augmentation()
+    check_int("parallel", parallel, optional=True)
     _check(source, batch_size, seed, epoch, step, on_corrupt, shuffle_buffer)
     _check_task(source, augmentation)
     steps, calls = source.count // batch_size, parallel or tf.data.AUTOTUNE
     root, tally = tf.constant([seed, 0], tf.int64), Tally(source)
-    final = preprocessing.with_size(size) if size else preprocessing
+    final = preprocessing if size is None else preprocessing.with_size(size)
     augmenter = Augmenter(augmentation, final)
     if is_small(source, augmentation, preprocessing):
         batches = small_batches(
@@ -151,6 +153,7 @@ def training_data(
     return TrainingData(batches, steps, source.classes, encode, on_corrupt, tally)
 
 
+@checked("source", "preprocessing", "encode")
 def evaluation_batches(
     source: Source,
     preprocessing: Preprocessing,
@@ -172,6 +175,8 @@ def evaluation_batches(
         encode: Targets moved with their pictures, as the loss of the source's task takes them; by
             default they are those of the source, in pixels of the original.
     """
+    check_int("batch_size", batch_size)
+    check_int("limit", limit, optional=True)
     _check_on_corrupt(on_corrupt)
     task = get_task(source.task)
 

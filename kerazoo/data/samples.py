@@ -5,8 +5,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from kerazoo._reading import read_picture
 from kerazoo.data.source import Source
-from kerazoo.pictures import open_picture
 from kerazoo.report.contact_sheet import pil_picture
 
 
@@ -30,4 +30,5 @@ def pictures_at(source: Source, indices: Iterable[int]) -> list[Any]:
 
 
 def _pil(data: tf.Tensor, encoded: bool) -> Any:
-    return open_picture(data.numpy()) if encoded else pil_picture(data.numpy())
+    # As training reads it, which has just done so.
+    return pil_picture((read_picture(data) if encoded else data).numpy())

@@ -17,8 +17,8 @@ class Source:
         count: Number of pictures.
         pictures: `tf.data.Dataset` of (picture, target), always in the same order. A target is a
             nest of tensors, as the task says.
-        encoded: Whether a picture is a string of JPEG, PNG, GIF or BMP bytes; otherwise it is a
-            uint8 array `(height, width, channels)`.
+        encoded: Whether a picture is a string, the bytes of a file that `kerazoo.open_picture`
+            reads; otherwise it is a uint8 array `(height, width, channels)`.
         fetch: `int64 index -> (picture, target)` for tf.data graphs, where pictures can be reached
             one by one; None where they come in a stream. That of arrays also takes a vector of
             indices and gives a batch.

@@ -3,17 +3,19 @@
 import hashlib
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
+from kerazoo._checks import is_number
 from kerazoo._errors import invalid, unknown
 
 # How data sets call the part that is watched while training, and the one that counts at the end.
 VALIDATION = ("validation", "valid", "val", "dev")
 TEST = ("test", "testing")
+_TRAIN = "train"
 # Purpose -> names of the split that serves it, the first one that there is.
-_PURPOSES = {"train": ("train",), "evaluate": (*VALIDATION, *TEST)}
+_PURPOSES = {"train": (_TRAIN,), "evaluate": (*VALIDATION, *TEST)}
 _BOUND = r"(-?\d+%?)?"
 _SPLIT = re.compile(rf"^(?P<name>[\w.-]+)(?:\[{_BOUND}:{_BOUND}\])?$")
 
@@ -80,6 +82,28 @@ def _bound(split: str, text: str | None, count: int, default: int) -> int:
     return at + count if text.startswith("-") else at
 
 
+def split_of(
+    name: str, splits: Collection[str], fractions: Mapping[str, float] | None
+) -> tuple[str, Mapping[str, float] | None]:
+    """In which split of its own a data set has what is called `name`, and the fractions that count.
+
+    Args:
+        name: What is wanted, without a slice.
+        splits: Those that the data set has.
+        fractions: How its training split is divided: parts that it has not itself, and `"train"`,
+            which is then what is left.
+
+    Raises:
+        ValueError: There is no training split, or the data set has such a part already.
+    """
+    if not fractions:
+        return name, None
+    if _TRAIN not in splits or any(part in splits and part != _TRAIN for part in fractions):
+        rule = f"parts of a split {_TRAIN!r} that differ from the data's own, {sorted(splits)}"
+        raise invalid("fractions", dict(fractions), rule)
+    return (_TRAIN, fractions) if name in fractions else (name, None)
+
+
 def hash_order(names: Sequence[str], seed: int = 0) -> np.ndarray:
     """Indices of `names` in an order that looks random and depends on the names and seed alone.
 
@@ -101,7 +125,7 @@ def by_fraction(
         order: All indices, as `hash_order` gives them.
     """
     shares = list(fractions.values())
-    if not shares or min(shares) <= 0 or sum(shares) > 1 + 1e-9:
+    if not shares or not all(map(is_number, shares)) or min(shares) <= 0 or sum(shares) > 1 + 1e-9:
         raise invalid("fractions", dict(fractions), "positive numbers that add to at most 1")
     if split not in fractions:
         raise unknown("split", split, fractions)

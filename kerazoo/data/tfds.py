@@ -4,12 +4,14 @@ import os
 from pathlib import Path
 from typing import Any
 
+from kerazoo._checks import check_int, checked
 from kerazoo._errors import invalid, unknown
 from kerazoo.data.labelled import TASK
 from kerazoo.data.source import Source
 from kerazoo.data.splits import default_split
 
 
+@checked("name", "split", "data_dir")
 def tfds_source(
     name: str, split: str | None = None, *, data_dir: str | os.PathLike, shards: int = 1
 ) -> Source:
@@ -28,6 +30,7 @@ def tfds_source(
     Raises:
         ValueError: No such folder, data set or split, or not pictures with one label each.
     """
+    check_int("shards", shards)
     builder = _builder(name, Path(data_dir))
     if split is None:
         split = default_split(tuple(builder.info.splits), "evaluate")
@@ -68,7 +71,8 @@ def _builder(name: str, data_dir: Path) -> Any:
         import tensorflow_datasets as tfds
     except ImportError as error:
         raise ImportError(
-            "Reading data sets needs the package tensorflow-datasets, which is not installed."
+            "Reading TFDS sets needs tensorflow-datasets, which is not installed: "
+            'pip install "kerazoo[data]"'
         ) from error
     # Read from the files' own description: the version at hand need not be the newest TFDS knows.
     versions = [v for v in (data_dir / name).iterdir() if (v / "features.json").exists()]

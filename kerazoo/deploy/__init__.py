@@ -5,6 +5,7 @@ from kerazoo._face import face
 # Public name -> module; imported on first use: `deploy.runtimes` opens a file without Keras.
 _PUBLIC = {
     "Runner": "kerazoo.deploy.runner",
+    "compare": "kerazoo.deploy.comparison",
     "export": "kerazoo.deploy.exporting",
     "freeze_groups": "kerazoo.deploy.learned_groups",
     "fuse": "kerazoo.deploy.fusion",

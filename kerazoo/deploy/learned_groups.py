@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from kerazoo._checks import checked
 from kerazoo._errors import invalid
 from kerazoo._graph import Graph, Node, Ref, copied, is_graph, layers_of
 from kerazoo.deploy._channel_orders import (
@@ -21,6 +22,7 @@ from kerazoo.layers.flgc import FLGCConv2D
 from kerazoo.layers.frozen_flgc import FrozenFLGCConv2D, GatherChannels
 
 
+@checked("allow_untrained")
 def freeze_groups(model: keras.Model, *, allow_untrained: bool = False) -> keras.Model:
     """A copy of `model` whose learned groups are fixed and computed as plain convolutions.
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from kerazoo._checks import check_int
-from kerazoo._errors import invalid, unknown
+from kerazoo._checks import check_choice, check_int, checked
+from kerazoo._errors import invalid
 from kerazoo._machine import is_installed, require
 from kerazoo.deploy.exporting import FORMATS, export, read_record
 from kerazoo.deploy.exporting._format import Format
@@ -62,6 +62,7 @@ class Runner(Predictor):
         ImportError: The runtime is not installed; the extra that brings it is named.
     """
 
+    @checked("preprocessing", "labels")
     def __init__(
         self,
         what: Any,
@@ -73,8 +74,7 @@ class Runner(Predictor):
         labels: str | Sequence[str] | None = None,
         **options: Any,
     ):
-        if runtime not in _FORMATS and runtime != "auto":
-            raise unknown("runtime", runtime, ("auto", *_FORMATS))
+        check_choice("runtime", runtime, ("auto", *_FORMATS))
         check_int("batch_size", batch_size)
         check_int("threads", threads, optional=True)
         opened = what

@@ -210,9 +210,21 @@ class LiteRTRuntime:
         self._lock = threading.Lock()  # an interpreter holds one batch at a time
 
     def __call__(self, array: np.ndarray) -> Outputs:
-        """Outputs by name, as float32 whatever the file gives."""
+        """Outputs by name, as float32 whatever the file gives.
+
+        Raises:
+            ValueError: Pictures of another size than the file is for: some networks would fail in
+                their middle, where the size is in constants.
+        """
+        size = self._input["shape_signature"][1:]
+        if any(
+            wanted not in (-1, found) for wanted, found in zip(size, array.shape[1:], strict=False)
+        ):
+            wanted = ", ".join(map(str, size))
+            raise invalid("array", array.shape, f"of shape (batch, {wanted}), as the file is")
         with self._lock:
             if array.shape != self._shape:
+                self._shape = None
                 self._interpreter.resize_tensor_input(self._input["index"], array.shape)
                 self._interpreter.allocate_tensors()
                 self._shape = array.shape

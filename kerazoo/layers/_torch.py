@@ -6,6 +6,9 @@ backend copies every map twice for each convolution, there and back, and compose
 dozen operations (`benchmarks/backends.py` shows what that costs).
 """
 
+# pyright: reportMissingImports=false
+# torch is no dependency: who has set the backend to it has it.
+
 import functools
 from typing import Any
 

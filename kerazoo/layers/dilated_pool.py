@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from kerazoo._checks import check_int, is_int
 from kerazoo._errors import invalid
 
 POOL_PADDINGS = ("same", "valid")
@@ -29,10 +30,9 @@ class DilatedAveragePooling2D(keras.layers.Layer):
 
     def __init__(self, pool_size: int = 3, dilation_rate: int = 1, padding: str = "same", **kwargs):
         super().__init__(**kwargs)
-        if not isinstance(pool_size, int) or pool_size < 1 or pool_size % 2 == 0:
+        if not is_int(pool_size) or pool_size < 1 or pool_size % 2 == 0:
             raise invalid("pool_size", pool_size, "an odd positive integer")
-        if not isinstance(dilation_rate, int) or dilation_rate < 1:
-            raise invalid("dilation_rate", dilation_rate, "a positive integer")
+        check_int("dilation_rate", dilation_rate)
         if padding not in POOL_PADDINGS:
             raise invalid("padding", padding, f"one of {POOL_PADDINGS}")
         self.pool_size, self.dilation_rate, self.padding = pool_size, dilation_rate, padding

@@ -98,8 +98,7 @@ class MixConv2D(keras.layers.Layer):
             raise invalid("padding", padding, f"one of {PADDINGS}")
         if implementation not in IMPLEMENTATIONS:
             raise invalid("implementation", implementation, f"one of {IMPLEMENTATIONS}")
-        if not isinstance(dilation_rate, int) or dilation_rate < 1:
-            raise invalid("dilation_rate", dilation_rate, "a positive integer")
+        check_int("dilation_rate", dilation_rate)
         if (dilated or dilation_rate > 1) and strides != 1:
             asked = "dilated=True" if dilated else f"dilation_rate={dilation_rate}"
             raise ValueError(

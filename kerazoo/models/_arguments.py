@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from kerazoo._bounds import check_classes, check_pixels
+from kerazoo._checks import check_int, is_int
 from kerazoo._errors import invalid, unknown
 from kerazoo.layers.padding import PADDINGS
 
@@ -84,11 +85,8 @@ class Arguments:
             raise invalid("out_features", names, rule)
 
     def _check_numbers(self) -> None:
-        def is_int(value):
-            return isinstance(value, int) and not isinstance(value, bool)
-
-        if self.classes is not None and (not is_int(self.classes) or self.classes < 1):
-            raise invalid("classes", self.classes, "a positive integer")
+        if self.classes is not None:
+            check_int("classes", self.classes)
         check_classes("classes", self.classes or 1)
         rate = self.dropout_rate
         if rate is not None and not (isinstance(rate, int | float) and 0 <= rate < 1):
@@ -112,9 +110,9 @@ def check_input_shape(shape: tuple, smallest: int) -> tuple[int | None, int | No
         raise invalid("input_shape", shape, rule)
     height, width, channels = shape
     for size in (height, width):
-        if size is not None and (not isinstance(size, int) or size < smallest):
+        if size is not None and (not is_int(size) or size < smallest):
             raise invalid("input_shape", shape, rule)
-    if not isinstance(channels, int) or channels < 1:
+    if not is_int(channels) or channels < 1:
         raise invalid("input_shape", shape, rule + ", channels at least 1")
     check_classes("input_shape", channels)
     check_pixels("input_shape", (height or 1, width or 1))

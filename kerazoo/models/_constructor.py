@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from kerazoo._errors import invalid, unknown
+from kerazoo._errors import did_you_mean, invalid, unknown
 from kerazoo._graph import layers_of
 from kerazoo._initial_values import late_values
 from kerazoo.blocks._trunk import Trunk
@@ -16,6 +16,7 @@ from kerazoo.blocks.conventions import Conventions
 from kerazoo.checkpoints.load import load_fitting
 from kerazoo.checkpoints.local import default_preprocessing
 from kerazoo.checkpoints.resolve import resolve
+from kerazoo.checkpoints.shipped import reachable
 from kerazoo.checkpoints.weights import tell
 from kerazoo.layers._runtime import prepare
 from kerazoo.models._arguments import Arguments, check_input_shape
@@ -25,6 +26,8 @@ from kerazoo.models._rebuilding import check_stored
 from kerazoo.preprocessing import Preprocessing
 from kerazoo.tasks import get_task
 
+# What timm calls arguments whose names here are not near.
+_ELSEWHERE = {"pretrained": "weights", "in_chans": "input_shape", "global_pool": "pooling"}
 _COMMON = [f for f in fields(Arguments) if f.name != "extras"]
 
 
@@ -82,7 +85,9 @@ def constructor(
             try:
                 bound = signature.bind(*args, **kwargs)
             except TypeError as error:
-                raise TypeError(f"{build.__name__}() {error}. Accepted: {signature}") from None
+                hint = _meant(kwargs, signature.parameters)
+                message = f"{build.__name__}() {error}.{hint} Accepted: {signature}"
+                raise TypeError(message) from None
             bound.apply_defaults()
             values = dict(bound.arguments)
             extras = {name: values.pop(name) for name in own}
@@ -100,6 +105,13 @@ def constructor(
         return made
 
     return wrap
+
+
+def _meant(given: Mapping[str, Any], accepted: Mapping[str, Any]) -> str:
+    wrong = next((name for name in given if name not in accepted), None)
+    if wrong in _ELSEWHERE:
+        return f" Did you mean {_ELSEWHERE[wrong]!r}?"
+    return "" if wrong is None else did_you_mean(wrong, accepted)
 
 
 def show_signature(create: Any, signature: inspect.Signature) -> None:
@@ -133,6 +145,7 @@ def _create(build, family: Family, arguments: Arguments) -> ZooModel:
     architecture = _architecture(family, arguments.extras)
     rows = arguments.input_shape[0] if arguments.input_shape else None
     checkpoint = resolve(arguments.weights, architecture, rows, arguments.like)
+    checkpoint = checkpoint and reachable(checkpoint, arguments.weights)
     decided = None not in (arguments.padding, arguments.batch_norm_epsilon)
     explicit_classes = arguments.classes is not None
     arguments = _settle(arguments, family, checkpoint)
@@ -170,6 +183,7 @@ def _create(build, family: Family, arguments: Arguments) -> ZooModel:
         omitted=_omitted(model, source, trunk, arguments, family),
         task=family.task,
         head=() if _headless(arguments) else family.head,
+        confidence=_confidence(checkpoint, arguments),
     )
     if checkpoint is not None:
         load_fitting(model, checkpoint, fresh_head=explicit_classes)
@@ -282,6 +296,12 @@ def _labels(checkpoint, arguments: Arguments):
     if checkpoint is None or _headless(arguments):
         return None
     return checkpoint.labels if arguments.classes == checkpoint.classes else None
+
+
+def _confidence(checkpoint, arguments: Arguments):
+    if checkpoint is None or _headless(arguments):
+        return None
+    return checkpoint.confidence if arguments.classes == checkpoint.classes else None
 
 
 def _recorded(arguments: Arguments, family: Family, architecture: str, inputs) -> dict[str, Any]:

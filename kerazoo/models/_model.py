@@ -9,6 +9,7 @@ from kerazoo._checks import either, integer, optional, row, table, text
 from kerazoo._fields import Record, field, record
 from kerazoo._graph import cloned_from, layers_of, remember_original
 from kerazoo._initial_values import late_values
+from kerazoo.confidence import Confidence
 from kerazoo.layers._runtime import prepare
 from kerazoo.preprocessing import Preprocessing
 
@@ -32,6 +33,7 @@ class ModelInfo(Record, keys="info key"):
         task: What the network is for: a name that `kerazoo.tasks.get_task` knows.
         head: Name prefixes of the layers that belong to the task; the others are the backbone.
             Empty where there is none.
+        confidence: What held-out pictures say of its scores; None where nobody measured it.
     """
 
     architecture: str = field(text())
@@ -46,6 +48,7 @@ class ModelInfo(Record, keys="info key"):
     task: str = field(text(), "classification")
     head: tuple[str, ...] = field(row(text(), "a list of names"), ())
     available: dict[str, tuple[int, int]] = field(table(_MAP), {})
+    confidence: Confidence | None = field(optional(record(Confidence)), None)
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")

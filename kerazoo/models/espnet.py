@@ -9,7 +9,7 @@ from functools import partial
 
 import keras
 
-from kerazoo._errors import invalid
+from kerazoo._checks import check_int
 from kerazoo.blocks._trunk import Trunk
 from kerazoo.blocks.conventions import Conventions, batch_norm, conv, kernel_initializer
 from kerazoo.blocks.eesp_unit import PicturePyramid, conv_bn_prelu
@@ -49,8 +49,7 @@ def ESPNet(x, conventions, stem_strides, *, p: int = 2, q: int = 8) -> Trunk:
         q: ESP modules at stride 8, a positive integer; published: 3 and 8.
     """
     for name, value in (("p", p), ("q", q)):
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise invalid(name, value, "a positive integer")
+        check_int(name, value)
     pyramid = PicturePyramid(x, conventions)
     trunk = Trunk(x, conventions)
     stem = conv_bn_prelu(x, STEM, 3, conventions, "stem", stem_strides)

@@ -4,6 +4,7 @@
 CVPR 2018), https://arxiv.org/abs/1707.01083, table 1. Unit by unit as in pytorchcv.
 """
 
+from kerazoo._checks import is_int, is_number
 from kerazoo._errors import invalid
 from kerazoo.blocks._trunk import Trunk
 from kerazoo.blocks.bottleneck import max_pool
@@ -27,10 +28,10 @@ SCALES = (0.25, 0.5, 0.75)  # published with 1 and 3 groups
 
 def _widths(groups: int, scale: float) -> tuple[int, tuple[int, ...]]:
     """Channels of the stem and of each stage, checked."""
-    if not isinstance(groups, int) or isinstance(groups, bool) or groups not in WIDTHS:
+    if not is_int(groups) or groups not in WIDTHS:
         raise invalid("groups", groups, f"one of {tuple(WIDTHS)}")
     rule = "a positive number"
-    if isinstance(scale, bool) or not isinstance(scale, int | float) or scale <= 0:
+    if not is_number(scale) or scale <= 0:
         raise invalid("scale", scale, rule)
     stem, stages = int(STEM * scale), tuple(int(width * scale) for width in WIDTHS[groups])
     before = (stem, *stages)

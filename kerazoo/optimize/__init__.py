@@ -2,7 +2,7 @@
 
 `to_tf_keras` rebuilds a Keras 3 network in Keras 2 (`tf_keras`), the only one that TF-MOT works on,
 and brings trained weights back. `quantize_aware`, `prune` and `cluster` prepare such a network for
-training (`fine_tune`); `optimize` does it all, from a classifier and a data set to files.
+training (`fine_tune`); `optimize` does it all, from a network and a data set to files.
 """
 
 from kerazoo.optimize.bridge import Bridge, largest_difference, to_tf_keras

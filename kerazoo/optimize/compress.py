@@ -64,7 +64,7 @@ def prune(model: keras.Model, sparsity: float = 0.5, *, steps: int) -> Compressi
     (polynomial decay); the rest recovers. Each kernel has the same share.
 
     Args:
-        model: A classifier that `to_tf_keras` takes.
+        model: A network that `to_tf_keras` takes.
         sparsity: The share of zeros in the end, above 0 and below 1.
         steps: How many the training will have; at least 2.
 
@@ -96,7 +96,7 @@ def cluster(model: keras.Model, clusters: int = 16) -> Compressing:
     values of its own. A kernel that is several convolutions in tf_keras has as many sets.
 
     Args:
-        model: A classifier that `to_tf_keras` takes.
+        model: A network that `to_tf_keras` takes.
         clusters: Different values of a kernel, 2 or more.
 
     Returns:

@@ -14,7 +14,7 @@ from kerazoo._graph import Graph
 from kerazoo._machine import require
 from kerazoo.deploy.exporting.calibration import representative_pictures
 from kerazoo.deploy.exporting.graph import frozen_graph
-from kerazoo.deploy.exporting.litert import converted, in_int8
+from kerazoo.deploy.exporting.litert import converted, in_int8, with_facts
 from kerazoo.deploy.exporting.record import SIDECAR, ExportRecord, describe
 from kerazoo.deploy.fusion import fuse
 from kerazoo.deploy.runtimes import OPENERS
@@ -72,7 +72,7 @@ class QuantizeAware:
         names = [layer.name for layer in network.layers]
         given = tuple(self.record.outputs)
         data = converted(frozen_graph(network, given), given, names, in_int8)
-        report = look_through(data)
+        report, data = look_through(data), with_facts(data, self.record)
         with staging(path) as folder:
             (folder / path.name).write_bytes(data)
             (folder / outputs[0].name).write_text(self.record.to_json(), "utf-8")
@@ -96,7 +96,7 @@ def quantize_aware(
     behind each, as in the int8 file.
 
     Args:
-        model: A classifier that `to_tf_keras` takes, of fixed height and width.
+        model: A network that `to_tf_keras` takes, of fixed height and width.
         representative: Real pictures to find ranges with, as `kerazoo.deploy.export` takes them.
         preprocessing: In place of the model's own.
         labels: Name of a label set, or the names; in place of the model's own.

@@ -1,4 +1,4 @@
-"""A trained classifier, real pictures, and a folder with its smaller form."""
+"""A trained network, real pictures, and a folder with its smaller form."""
 
 import gzip
 import os
@@ -8,10 +8,12 @@ from typing import Any
 import keras
 
 from kerazoo import __version__
+from kerazoo._checks import checked
 from kerazoo._errors import invalid, unknown
 from kerazoo._files import publish, staging, write_json
 from kerazoo._locks import LOCK, holding
 from kerazoo._machine import installed_versions, require
+from kerazoo._progress import Progress
 from kerazoo.data.open import open_source
 from kerazoo.deploy.exporting import export
 from kerazoo.deploy.exporting.record import SIDECAR
@@ -32,6 +34,10 @@ PACKAGES = ("keras", "numpy", "tensorflow", "tensorflow-model-optimization", "tf
 SETTLING = 50  # batches that batch-norm statistics are measured on at the end
 
 
+@checked(
+    *("data", "output", "data_dir", "train", "test", "calibration"),
+    *("preprocessing", "force", "command"),
+)
 def optimize(
     model: keras.Model,
     data: str | os.PathLike,
@@ -53,15 +59,15 @@ def optimize(
     preprocessing: Preprocessing | None = None,
     force: bool = False,
     command: str | None = None,
-    verbose: int = 0,
+    progress: bool | None = False,
 ) -> dict[str, Any]:
-    """Make a trained classifier smaller while it goes on learning a little.
+    """Make a trained network smaller while it goes on learning a little.
 
     `output` gets `model.tflite` with its record, `result.json`, `report.json` (what happened to
     each layer) and, but for `"qat"`, `model.keras`. It appears as a whole at the end.
 
     Args:
-        model: A trained classifier of kerazoo.
+        model: A trained network of kerazoo that gives one score a class.
         data: A TFDS name with `data_dir`, or the path of a folder or CSV file.
         output: Folder for the results.
         method: `"qat"`: int8 after quantisation-aware training. `"prune"`: a share of the weights
@@ -81,10 +87,12 @@ def optimize(
         preprocessing: In place of the model's own.
         force: Replace what an earlier call left in `output`.
         command: What the user typed, for `result.json`.
-        verbose: 1 shows a bar while training.
+        progress: Whether to tell on stderr how far training and measuring are; None for a bar on a
+            terminal and lines elsewhere.
 
     Returns:
-        `float_top1` and `top1` in percent on `pictures` pictures, `file_size` and `gzip_size` of
+        The task's figure before and after, as publishers give it (of classification `float_top1`
+        and `top1`, in percent), on `pictures` pictures, `file_size` and `gzip_size` of
         `model.tflite` in bytes, `training`, and the arguments that count.
 
     Raises:
@@ -121,16 +129,16 @@ def optimize(
             settings["clusters"] = clusters
             made = cluster(model, clusters)
         measured = {"batch_size": batch_size, "limit": limit}
-        before = evaluate(model, inputs.test, preprocessing=preprocessing, **measured)
+        before = _measured("before", progress, model, inputs.test, preprocessing, measured)
         batches = fit_batches(recipe, inputs).batches
-        training = fine_tune(
-            made.model,
-            batches,
-            steps,
-            learning_rate=learning_rate,
-            callbacks=getattr(made, "callbacks", ()),
-            verbose=verbose,
-        )
+        with Progress(steps, "step", method, show=progress) as told:
+            training = fine_tune(
+                made.model,
+                batches,
+                steps,
+                learning_rate=learning_rate,
+                callbacks=[*getattr(made, "callbacks", ()), _telling(packages, told)],
+            )
         output.parent.mkdir(parents=True, exist_ok=True)
         with staging(output) as folder:
             results = folder / output.name
@@ -138,13 +146,15 @@ def optimize(
             report = _write(made, results, preprocessing, batches.take(SETTLING))
             write_json(results / REPORT, report)
             content = (results / LITERT).read_bytes()
+            after = _measured("after", progress, results / LITERT, inputs.test, None, measured)
+            monitor = inputs.task.monitor
             result = {
                 "kerazoo": __version__,
                 "command": command,
                 "model": model.name,
                 "method": method,
-                "float_top1": _top1(before),
-                "top1": _top1(evaluate(results / LITERT, inputs.test, **measured)),
+                f"float_{monitor.metric}": monitor.published(before.headline),
+                monitor.metric: monitor.published(after.headline),
                 "pictures": before.count,
                 "file_size": len(content),
                 "gzip_size": len(gzip.compress(content, mtime=0)),
@@ -162,6 +172,18 @@ def optimize(
         return result
 
 
+def _measured(when: str, show: Any, network: Any, source: Any, preprocessing, how) -> Any:
+    with Progress(0, "picture", f"measuring {when}", show=show) as told:
+        return evaluate(network, source, preprocessing=preprocessing, progress=told.at, **how)
+
+
+def _telling(packages: Any, told: Progress) -> Any:
+    """A callback of tf_keras that says how far training is."""
+    return packages.keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: told.at(batch + 1)
+    )
+
+
 def _check_output(output: Path, force: bool) -> None:
     """Raises ValueError unless the folder is new, empty, or one of ours that may be replaced."""
     if output.exists() and not output.is_dir():
@@ -174,10 +196,6 @@ def _check_output(output: Path, force: bool) -> None:
     if here and not force:
         rule = f"a folder without {', '.join(here)} (force=True or --force replaces it)"
         raise invalid("output", str(output), rule)
-
-
-def _top1(found: Any) -> float:
-    return round(found.top1, 4)  # in percent: what is optimized are classifiers
 
 
 def tuning_recipe(
@@ -195,7 +213,7 @@ def tuning_recipe(
     padded and cropped.
 
     Args:
-        model: A classifier of kerazoo.
+        model: A network of kerazoo.
         data: As `optimize` takes it.
         train, test: Splits.
         preprocessing: In place of the model's own.
@@ -204,7 +222,7 @@ def tuning_recipe(
     info = getattr(model, "info", None)
     known = preprocessing or getattr(info, "preprocessing", None)
     if info is None or known is None:
-        rule = "a trained classifier of kerazoo that carries its preprocessing, or given with one"
+        rule = "a trained network of kerazoo that carries its preprocessing, or given with one"
         raise invalid("model", getattr(model, "name", model), rule)
     inside = bool(info.arguments.get("include_preprocessing"))
     height, width = model.input_shape[1:3]

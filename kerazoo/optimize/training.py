@@ -30,7 +30,7 @@ def fine_tune(
         steps: Of the optimizer; 0 does nothing.
         learning_rate: At the start.
         callbacks: Of tf_keras, such as TF-MOT's `UpdatePruningStep()`.
-        verbose: Of `fit`: 1 shows a bar.
+        verbose: Of `fit`: 1 shows its own bar.
 
     Returns:
         `loss` and `accuracy` of the training batches, averaged over all steps; `{}` for 0 steps.

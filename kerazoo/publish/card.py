@@ -7,21 +7,35 @@ from kerazoo.registry import get_entry
 from kerazoo.tasks import task_of
 
 SHOWN = 200  # names of classes in a card
+_SIDE = 224  # of the example's pictures, where a network takes any
+# Data sets that are on the Hub by these names; others are there under a user's name.
+_ON_HUB = {"imagenet": "imagenet-1k", "imagenet-1k": "imagenet-1k", "cifar10": "cifar10"}
+_PREPARE = "x = kerazoo.preprocess_input(pictures, model)"
+_UNKNOWN = "x = pictures  # prepare them as the network was trained: that was not recorded"
+_PHOTOGRAPH = """
+From a file to a name:
+
+```python
+print(kerazoo.predict("hf://{repo}", "cat.jpg"))
+```
+"""
 
 _BODY = """
 # {name}
 
-`{architecture}` of [kerazoo](https://pypi.org/project/kerazoo/){origin}.
+`{architecture}` of kerazoo, networks for Keras 3{origin}.
 
 ## Usage
 
 ```python
 import kerazoo
+import numpy as np
 
 model = kerazoo.from_pretrained("hf://{repo}")
-x = kerazoo.preprocess_input(pictures, model)  # pixels 0 to 255, (batch, {size}, {channels})
+pictures = np.random.randint(0, 256, ({size}, {channels}))  # yours: pixels 0 to 255
+{prepare}
 {usage}```
-
+{photograph}
 The weights alone, into a network built with other arguments:
 
 ```python
@@ -59,10 +73,11 @@ def model_card(repo: str, config: Mapping[str, Any], parameters: int) -> str:
 
     card = task_of(get_entry(config["architecture"])).card
     metrics, name = config["metrics"], repo.split("/")[1]
+    on_hub = _hub_dataset(config["dataset"])
     results = [
         EvalResult(
             task_type=card.pipeline_tag,
-            dataset_type=config["dataset"],
+            dataset_type=on_hub or "custom",
             dataset_name=config["dataset"],
             metric_type=metric,
             metric_value=value,
@@ -75,7 +90,7 @@ def model_card(repo: str, config: Mapping[str, Any], parameters: int) -> str:
         library_name="kerazoo",
         pipeline_tag=card.pipeline_tag if config["classes"] else card.features_tag,
         tags=["keras", "kerazoo", config["architecture"]],
-        datasets=[config["dataset"]] if config["dataset"] else None,
+        datasets=[on_hub] if on_hub else None,
         model_name=name if results else None,
         eval_results=results or None,
     )
@@ -85,8 +100,10 @@ def model_card(repo: str, config: Mapping[str, Any], parameters: int) -> str:
         architecture=config["architecture"],
         origin=f", started from `{config['checkpoint']}`" if config["checkpoint"] else "",
         repo=repo,
-        size=f"{height or 'height'}, {width or 'width'}",
+        size=f"2, {height or _SIDE}, {width or _SIDE}",
         channels=channels,
+        prepare=_PREPARE if config["preprocessing"] else _UNKNOWN,
+        photograph=_PHOTOGRAPH.format(repo=repo) if config["preprocessing"] else "",
         usage=card.usage + (card.decode if config["labels"] else ""),
         pictures=_pictures(config["preprocessing"]),
         classes=_classes(config["labels"]),
@@ -96,6 +113,11 @@ def model_card(repo: str, config: Mapping[str, Any], parameters: int) -> str:
         licence=config["licence"],
     )
     return f"---\n{header.to_yaml()}\n---\n{body}"
+
+
+def _hub_dataset(name: str | None) -> str | None:
+    """A data set's name on the Hub; None for a folder of somebody's own."""
+    return _ON_HUB.get(name or "", name if name and "/" in name else None)
 
 
 def _pictures(preprocessing: Mapping[str, Any] | None) -> str:

@@ -6,6 +6,7 @@ Neither Keras nor TensorFlow is needed for it.
 import json
 import os
 import re
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from kerazoo.checkpoints.weights import UNKNOWN
 from kerazoo.publish.commit import check_repo, commit_files
 from kerazoo.publish.hub import check_licence
 from kerazoo.publish.local_paths import published_text, without_folders
+from kerazoo.tasks import TASKS, get_task
 
 # What a repository of ours consists of, and what a run keeps for itself: the state to go on from,
 # and the same weights in other formats.
@@ -32,10 +34,12 @@ def push_folder(
     token: str | bool | None = None,
     licence: str | None = None,
     commit_message: str | None = None,
+    pictures: bool = False,
 ) -> str:
     """Publish a folder with `model.safetensors`, `config.json` and `README.md`, in one commit.
 
-    The arguments are those of `kerazoo.push_to_hub`; see `folder_files` for what is sent.
+    The arguments are those of `kerazoo.push_to_hub`, and `pictures`, whether figures that show
+    photographs of the data (`mistakes.png`) are sent too; see `folder_files` for what is sent.
 
     Returns:
         Address of the repository.
@@ -45,20 +49,25 @@ def push_folder(
         huggingface_hub.errors.HfHubHTTPError: The Hub refused it.
     """
     check_repo(repo_id)
-    files = folder_files(folder, repo_id, licence=licence)
+    files = folder_files(folder, repo_id, licence=licence, pictures=pictures)
     message = commit_message or f"Add {Path(folder).resolve().name}"
     return commit_files(repo_id, files, message, private=private, token=token)
 
 
 def folder_files(
-    folder: str | os.PathLike, repo_id: str, *, licence: str | None = None
+    folder: str | os.PathLike,
+    repo_id: str,
+    *,
+    licence: str | None = None,
+    pictures: bool = False,
 ) -> dict[str, bytes | Path]:
     """What `push_folder` commits: names in the repository, and contents or where they are.
 
-    That is every file of the folder as it is, but for what only a run needs (`KEPT_BACK`). Of
-    absolute paths in records (`run.json`, `command.txt`, …) the file's name alone is sent. In the
-    card, `hf://` addresses of the repository become those of `repo_id`; `licence` replaces that of
-    the card and of `config.json`.
+    That is every file of the folder as it is, but for what only a run needs (`KEPT_BACK`) and,
+    without `pictures`, figures that show photographs of the data, which may be nobody's business.
+    Of absolute paths in records (`run.json`, `command.txt`, …) the file's name alone is sent. In
+    the card, `hf://` addresses of the repository become those of `repo_id`, figures that are not
+    sent are left out; `licence` replaces that of the card and of `config.json`.
 
     Raises:
         ValueError: A file is missing or broken, or the licence is not known.
@@ -69,10 +78,13 @@ def folder_files(
         rule = f"a folder that `kerazoo finetune` left; {', '.join(missing)} missing"
         raise invalid("folder", str(folder), rule)
     config = _config(folder)
+    kept_back = KEPT_BACK if pictures else (*KEPT_BACK, *_photographs())
     files: dict[str, bytes | Path] = {
-        path.relative_to(folder).as_posix(): _public(path) for path in sorted(_kept(folder))
+        path.relative_to(folder).as_posix(): _public(path)
+        for path in sorted(_kept(folder, kept_back))
     }
     card = _addressed((folder / CARD).read_text("utf-8"), repo_id)
+    card = _without_dead_figures(card, files)
     if licence is not None:
         config = {**without_folders(config), "licence": check_licence(licence)}
         files[CONFIG] = (json.dumps(config, indent=2) + "\n").encode()
@@ -84,10 +96,14 @@ def folder_files(
     return files
 
 
-def _kept(folder: Path) -> list[Path]:
+def _photographs() -> list[str]:
+    return [name for task in TASKS for name in get_task(task).photographs]
+
+
+def _kept(folder: Path, patterns: Sequence[str]) -> list[Path]:
     def kept_back(path: Path) -> bool:
         parts = path.relative_to(folder).parts
-        return any(fnmatchcase(part, pattern) for part in parts for pattern in KEPT_BACK)
+        return any(fnmatchcase(part, pattern) for part in parts for pattern in patterns)
 
     return [path for path in folder.rglob("*") if path.is_file() and not kept_back(path)]
 
@@ -118,6 +134,16 @@ def _addressed(card: str, repo_id: str) -> str:
     """A card whose examples name `repo_id`, in place of the repository that they name now."""
     found = re.search(r"hf://([\w.-]+/[\w.-]+)", card)
     return card.replace(f"hf://{found[1]}", f"hf://{repo_id}") if found else card
+
+
+def _without_dead_figures(card: str, files: Mapping[str, Any]) -> str:
+    """A card without the lines of figures that do not go with it."""
+
+    def dead(line: str) -> bool:
+        found = re.fullmatch(r"!\[[^\]]*\]\(([^)]+)\)\s*", line)
+        return found is not None and "://" not in found[1] and found[1] not in files
+
+    return "".join(line for line in card.splitlines(keepends=True) if not dead(line))
 
 
 def _licensed(card: str, licence: str) -> str:

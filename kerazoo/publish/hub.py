@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kerazoo import __version__
-from kerazoo._errors import invalid, unknown
+from kerazoo._checks import check_choice, checked
+from kerazoo._errors import invalid
 from kerazoo.checkpoints.hub_config import CARD, CONFIG, WEIGHTS
 from kerazoo.checkpoints.load import variables_by_path
 from kerazoo.checkpoints.records import all_checkpoints
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 DTYPES = ("float32", "float16")
 
 
+@checked("private", "token", "metrics", "dataset", "labels", "commit_message")
 def push_to_hub(
     model: "ZooModel",
     repo_id: str,
@@ -63,6 +65,9 @@ def push_to_hub(
         ConnectionError: The Hub cannot be reached.
     """
     check_repo(repo_id)
+    check_choice("dtype", dtype, DTYPES)
+    if licence is not None:
+        check_licence(licence)
     files = hub_files(
         model,
         repo_id,
@@ -104,8 +109,7 @@ def _config(model, licence, metrics, dataset, labels, dtype) -> dict[str, Any]:
     info = getattr(model, "info", None)
     if info is None:
         raise invalid("model", getattr(model, "name", model), "a kerazoo network")
-    if dtype not in DTYPES:
-        raise unknown("dtype", dtype, DTYPES)
+    check_choice("dtype", dtype, DTYPES)
     record = info.to_dict()
     top = record["arguments"]["include_top"] and not record["arguments"]["features_only"]
     classes = record["arguments"]["classes"] if top else None
@@ -122,6 +126,7 @@ def _config(model, licence, metrics, dataset, labels, dtype) -> dict[str, Any]:
         "preprocessing": record["preprocessing"],
         "classes": classes,
         "labels": labels,
+        "confidence": record["confidence"] if top else None,
         "checkpoint": record["checkpoint"],
         "dtype": dtype,
         "dataset": dataset,

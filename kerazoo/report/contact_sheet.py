@@ -14,7 +14,7 @@ _PAPER, _INK, _BAR, _FAINT = "#ffffff", "#1c2430", "#9cc3f0", "#6b7684"
 
 
 def contact_sheet(
-    title: str, pictures: Sequence[Any], captions: Sequence[Sequence[tuple[str, float]]]
+    title: str, pictures: Sequence[Any], captions: Sequence[Sequence[tuple[str, float | None]]]
 ) -> Any:
     """A PIL picture: a grid of photographs, under each its classes with bars for their scores.
 
@@ -22,7 +22,8 @@ def contact_sheet(
         title: A line for the head of the sheet.
         pictures: PIL pictures of any size; they are cut to a common shape. Without any the sheet
             is its title.
-        captions: For each picture `(name, score)`, scores 0 to 1, best first.
+        captions: For each picture `(name, score)`, scores 0 to 1, best first; None for a line of
+            text that is no prediction.
     """
     from PIL import Image, ImageDraw, ImageOps
 
@@ -70,8 +71,12 @@ def save_sheet(sheet: Any, path: str | Path) -> None:
     write_file(Path(path), lambda partial: sheet.save(partial, "PNG"))
 
 
-def _caption(draw: Any, corner: tuple[int, int], name: str, score: float, rank: int) -> None:
+def _caption(draw: Any, corner: tuple[int, int], name: str, score: float | None, rank: int) -> None:
     left, top = corner
+    if score is None:
+        text = _shorten(draw, name, _font(18), _PHOTO[0])
+        draw.text((left, top + 2), text, fill=_INK, font=_font(18))
+        return
     bar = max(1, round(_PHOTO[0] * min(max(score, 0), 1)))
     draw.rectangle((left, top, left + bar, top + _LINE - 4), fill=_BAR)
     font, figures = _font(18), f"{100 * score:.1f} %"

@@ -5,6 +5,7 @@ import logging
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from kerazoo.report.figure import new_figure, save_figure
 from kerazoo.tasks.task import Figure
@@ -16,14 +17,17 @@ def draw_curves(logs: Path | Sequence[Path], path: Path, monitor: Figure) -> boo
     """Draws CSV logs as `train` writes them.
 
     Args:
-        logs: One log, or those of runs that followed each other.
+        logs: One log, or those of runs that followed each other: each phase is named, by its
+            folder (`1_probe/log.csv`: probe).
         path: The PNG to write.
         monitor: What has a panel beside the loss: the figure of the run's task.
 
     Returns:
         Whether it was drawn: without Matplotlib, or without a line in the logs, it is not.
     """
-    rows = _rows([logs] if isinstance(logs, Path) else list(logs))
+    logs = [logs] if isinstance(logs, Path) else list(logs)
+    phases = {log.parent.name.lstrip("0123456789_") or "run": _rows([log]) for log in logs}
+    rows = [row for found in phases.values() for row in found]
     if not rows or not can_draw():
         return False
     from matplotlib.ticker import MaxNLocator
@@ -43,9 +47,25 @@ def draw_curves(logs: Path | Sequence[Path], path: Path, monitor: Figure) -> boo
         axes.set(xlabel="epoch", title=title)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
+        _name_phases(axes, [(name, len(found)) for name, found in phases.items()])
     figure.axes[0].legend()
     save_figure(figure, path)
     return True
+
+
+def _name_phases(axes: Any, phases: Sequence[tuple[str, int]]) -> None:
+    """A line where one ends, and each one's name at the top; nothing where there is just one."""
+    phases = [(name, count) for name, count in phases if count]
+    if len(phases) < 2:
+        return
+    first = 1
+    for name, count in phases:
+        if first > 1:
+            axes.axvline(first - 0.5, color="#6b7684", linewidth=0.8, linestyle="--")
+        axes.annotate(
+            name, (first - 0.4, 0.98), xycoords=("data", "axes fraction"), va="top", fontsize=8
+        )
+        first += count
 
 
 def can_draw() -> bool:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from kerazoo.tasks.task import Task
 
 TASKS = ("classification", "segmentation")
+FEATURES = "features"  # of networks that have none of them
 
 
 def get_task(name: str) -> "Task":
@@ -17,7 +18,7 @@ def get_task(name: str) -> "Task":
     Raises:
         ValueError: There is none.
     """
-    if name not in TASKS:
+    if name not in (*TASKS, FEATURES):
         raise unknown("task", name, TASKS)
     return importlib.import_module(f"kerazoo.tasks.{name}").TASK
 
@@ -29,3 +30,23 @@ def task_of(carrier: Any) -> "Task":
     of `TASKS`, whose `check` tells where that is wrong.
     """
     return get_task(getattr(carrier, "task", None) or TASKS[0])
+
+
+def task_of_model(model: Any) -> "Task":
+    """The task of a Keras model as it is to be run; `features` where it has no head of kerazoo's.
+
+    Args:
+        model: With an `info`, or any functional one: it is asked whether it looks like the first
+            of `TASKS`.
+    """
+    info = getattr(model, "info", None)
+    if info is not None:
+        return get_task(info.task if info.head else FEATURES)
+    task = task_of(None)
+    if getattr(model, "inputs", None) is None:
+        return task  # whose `check` tells what is wrong
+    try:
+        task.check(model)
+    except ValueError:
+        return get_task(FEATURES)
+    return task

@@ -42,6 +42,10 @@ class Figure:
         """Whether `new` beats `old`; anything beats None."""
         return old is None or (new > old if self.higher_is_better else new < old)
 
+    def published(self, value: float) -> float:
+        """In the unit of a checkpoint's `metrics`: percent, where people read it so."""
+        return round(100 * value if self.percent else value, 4)
+
     def shown(self, value: float, digits: int = 2) -> str:
         """For people: `"87.81 %"`."""
         return f"{100 * value:.{digits}f} %" if self.percent else f"{value:.{digits + 2}f}"
@@ -98,6 +102,24 @@ class Result(Protocol):
         ...
 
 
+class Fitted(Protocol):
+    """Weights that were fitted to stored features.
+
+    Attributes:
+        watched: Of the layer, fitted to the training pictures alone.
+        final: The same, fitted to all that could be learned from.
+        logs: `loss` and the task's figure, and with `val_` those of the held-out pictures.
+        confidence: A `kerazoo.confidence.Confidence`.
+        facts: What was chosen, for the record.
+    """
+
+    watched: Sequence[Any]
+    final: Sequence[Any]
+    logs: dict[str, float]
+    confidence: Any
+    facts: dict[str, Any]
+
+
 class Meter(Protocol):
     """Sums up outputs against targets, batch by batch."""
 
@@ -123,6 +145,11 @@ class Answers(Protocol):
         """Number of pictures."""
         ...
 
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Where the headline of all such pictures is, with 95 % confidence; None if unknown."""
+        ...
+
 
 class Task(Protocol):
     """See the module. Errors are `ValueError`s that name an argument.
@@ -135,7 +162,9 @@ class Task(Protocol):
         mixes: Whether encoded targets are shares that may be mixed: by MixUp, CutMix, a teacher
             (the network's outputs are of the same form then).
         placed: Whether a target says where in the picture something is.
+        fits_head: Whether a dense layer can be fitted to stored features (`fit_head`).
         drawings: File name -> caption of what `draw_figures` leaves.
+        photographs: Those of them that show pictures of the data, which are not published unasked.
         learning: Arguments of the constructor of a network that learns: what the loss works on.
         learned: The same of a network that is used, where no argument says otherwise.
         shapes: Of each output, for people: `"(batch, classes)"`.
@@ -151,7 +180,9 @@ class Task(Protocol):
     outputs: tuple[str, ...]
     mixes: bool
     placed: bool
+    fits_head: bool
     drawings: Mapping[str, str]
+    photographs: tuple[str, ...]
     learning: Mapping[str, Any]
     learned: Mapping[str, Any]
     shapes: tuple[str, ...]
@@ -184,6 +215,15 @@ class Task(Protocol):
         """
         ...
 
+    def renumber(self, target: Any, numbers: Any) -> Any:
+        """A target whose classes are counted anew.
+
+        Args:
+            target: Of a picture, or of a batch.
+            numbers: New number of each class, an int64 tensor.
+        """
+        ...
+
     def encode(self, targets: Any, classes: Sequence[str]) -> Any:
         """A batch of targets as the loss takes them."""
         ...
@@ -195,6 +235,31 @@ class Task(Protocol):
 
     def metrics(self) -> list[Any]:
         """Keras metrics to watch; the one of `monitor` is among them."""
+        ...
+
+    def fit_head(self, learned: tuple, held_out: tuple, classes: int, whole: bool) -> "Fitted":
+        """Weights of a dense layer on stored features, fitted until they have converged.
+
+        Args:
+            learned: float32 features `(views, count, features)` and targets of the training
+                pictures; the first view is the picture as it is, by which answers are judged.
+            held_out: The same, with as many views, of the pictures that choose what has to be
+                chosen.
+            classes: Number of classes.
+            whole: Whether the final weights are fitted to `held_out` as well.
+        """
+        ...
+
+    def calibrate(self, model: Any, answers: Any) -> Any:
+        """Makes a network's scores shares of right answers, and measures where they are not sure.
+
+        Args:
+            model: Its weights change, its answers' order does not.
+            answers: Gathered of the network on pictures that it has not learned from.
+
+        Returns:
+            A `kerazoo.confidence.Confidence`; None where the task knows no such thing.
+        """
         ...
 
     # Evaluation.

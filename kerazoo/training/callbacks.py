@@ -7,9 +7,9 @@ epoch and leaves no hole.
 
 import contextlib
 import csv
+import dataclasses
 import io
 import math
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -110,26 +110,53 @@ class Averages(keras.callbacks.SwapEMAWeights):
             self._swap_variables()
 
 
+class Watch(keras.callbacks.Callback):
+    """Knows the epoch whose validation was the best, and ends training when it waits too long.
+
+    Of equal figures, as there are many where few pictures are watched, the lower loss is better.
+
+    Args:
+        monitor: What is watched.
+        start: Where this call of `fit` begins.
+        patience: Epochs to wait for a better one; None for ever.
+    """
+
+    def __init__(self, monitor: Figure, start: Position, patience: int | None = None) -> None:
+        super().__init__()
+        self._monitor, self._patience = monitor, patience
+        self.best, self.best_loss, self.waited = start.best, start.best_loss, start.waited
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has waited too long."""
+        return self._patience is not None and self.waited >= self._patience
+
+    def on_epoch_end(self, epoch, logs: Any = None):
+        value, loss = (float(logs[f"val_{name}"]) for name in (self._monitor.name, "loss"))
+        level = value == self.best and self.best_loss is not None and loss < self.best_loss
+        if self._monitor.better(value, self.best) or level:
+            self.best, self.best_loss, self.waited = value, loss, 0
+        else:
+            self.waited += 1
+        if self.is_over:
+            self.model.stop_training = True
+
+
 class KeepBest(keras.callbacks.Callback):
     """Saves the weights of the epoch whose validation was the best so far.
 
     Args:
         path: Where to.
-        monitor: What is watched.
-        best: The best before.
+        watch: What knows it, called before.
         averages: Where it is their average that counts.
     """
 
-    def __init__(
-        self, path: Path, monitor: Figure, best: float | None, averages: Averages | None
-    ) -> None:
+    def __init__(self, path: Path, watch: Watch, averages: Averages | None) -> None:
         super().__init__()
-        self._path, self._monitor, self.best, self._averages = path, monitor, best, averages
+        self._path, self._watch, self._averages = path, watch, averages
 
     def on_epoch_end(self, epoch, logs: Any = None):
-        value = float(logs[f"val_{self._monitor.name}"])
-        if self._monitor.better(value, self.best):
-            self.best = value
+        if not self._watch.waited:
             with self._averages.in_model() if self._averages else contextlib.nullcontext():
                 save_weights(self.model, self._path)
 
@@ -168,7 +195,7 @@ class Backup(keras.callbacks.Callback):
         steps: In an epoch.
         every: Steps; None for after epochs alone.
         books: What sums up an epoch.
-        best: What knows the best epoch.
+        watch: What knows the best epoch.
         guard: What looks at the loss: weights of NaN must not replace a good backup.
         saved: Called with the position after each backup.
     """
@@ -179,76 +206,42 @@ class Backup(keras.callbacks.Callback):
         steps: int,
         every: int | None,
         books: Bookkeeping,
-        best: KeepBest,
+        watch: Watch,
         guard: StopOnNaN,
         saved: Callable[[Position], None],
     ) -> None:
         super().__init__()
-        self._path, self._steps, self._every = path, steps, every
-        self._books, self._best, self._guard, self._saved = books, best, guard, saved
+        self._path, self.steps, self._every = path, steps, every
+        self._books, self._watch, self._guard, self._saved = books, watch, guard, saved
 
     def on_epoch_begin(self, epoch, logs: Any = None):
         self._epoch = epoch
 
     def on_train_batch_end(self, batch, logs: Any = None):
+        if self._every and (self._books.done_before + batch + 1) % self._every == 0:
+            self.keep(batch, logs)
+
+    def keep(self, batch: int, logs: Any) -> int | None:
+        """Saves the state after a step within an epoch; returns how many of it are done.
+
+        None after the last one, behind which the epoch's own backup follows.
+        """
         done = self._books.done_before + batch + 1
-        if self._every and done % self._every == 0 and done < self._steps:
-            self._guard.check(logs)
-            self._save(Position(self._epoch, done, self._books.so_far(logs, batch + 1)))
+        if done >= self.steps:
+            return None
+        self._guard.check(logs)
+        self._save(Position(self._epoch, done, self._books.so_far(logs, batch + 1)))
+        return done
 
     def on_epoch_end(self, epoch, logs: Any = None):
         self._save(Position(epoch + 1))
 
     def _save(self, position: Position) -> None:
-        position = Position(position.epoch, position.step, position.logs, self._best.best)
+        watch = self._watch
+        found = {"best": watch.best, "best_loss": watch.best_loss, "waited": watch.waited}
+        position = dataclasses.replace(position, **found)
         save_state(self.model, self._path, position)
         self._saved(position)
-
-
-class Report(keras.callbacks.Callback):
-    """One line an epoch on stdout, and a bar of its steps on stderr where that is a terminal.
-
-    Args:
-        epochs: Of the whole run.
-        steps: In an epoch.
-        bar: Whether to show the bar.
-        books: What knows the steps of an earlier session.
-        monitor: What is watched.
-    """
-
-    def __init__(
-        self, epochs: int, steps: int, bar: bool, books: Bookkeeping, monitor: Figure
-    ) -> None:
-        super().__init__()
-        self._epochs, self._steps, self._show, self._books = epochs, steps, bar, books
-        self._monitor = monitor
-        self._bar: Any = None
-
-    def on_epoch_begin(self, epoch, logs: Any = None):
-        if self._show:
-            from tqdm import tqdm
-
-            name = f"epoch {epoch + 1}/{self._epochs}"
-            self._bar = tqdm(
-                total=self._steps, initial=self._books.done_before, desc=name, unit="step",
-                file=sys.stderr, leave=False,
-            )  # fmt: skip
-
-    def on_train_batch_end(self, batch, logs: Any = None):
-        if self._bar is not None:
-            self._bar.update()
-            if self._bar.n % CHECK_EVERY == 0:
-                self._bar.set_postfix_str(f"loss {float(logs['loss']):.3f}")
-
-    def on_epoch_end(self, epoch, logs: Any = None):
-        if self._bar is not None:
-            self._bar.close()
-        words = f"epoch {epoch + 1:>{len(str(self._epochs))}}/{self._epochs}"
-        name, shown = self._monitor.name, self._monitor.shown
-        words += f"  loss {logs['loss']:.4f}  {name} {shown(logs[name])}"
-        words += f"  validation {shown(logs[f'val_{name}'])}"
-        words += f"  rate {logs['learning_rate']:.3g}  {logs['seconds']:.0f} s"
-        print(words, flush=True)
 
 
 def trim_log(path: Path, epoch: int) -> None:

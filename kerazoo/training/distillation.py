@@ -48,7 +48,7 @@ class Teacher:
 
 def find_teacher(name: str) -> tuple[Start, Weights]:
     """The network and the weights that a recipe names as the teacher; nothing is built yet."""
-    start = find(name)
+    start = find(name, needed=True)
     return start, resolve(start.weights, get_entry(start.model).weights_of)
 
 

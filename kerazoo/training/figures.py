@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from kerazoo._checks import check_int
+from kerazoo._checks import check_int, checked
 from kerazoo.data.corrupt import find_corrupt
 from kerazoo.data.source import Source
 from kerazoo.evaluation import output_batches
@@ -21,6 +21,7 @@ from kerazoo.preprocessing import Preprocessing
 from kerazoo.tasks import get_task
 
 
+@checked("source", "preprocessing", "progress")
 def collect_answers(
     model: Any,
     source: Source,
@@ -73,6 +74,7 @@ def collect_answers(
     return task.gather(batches, source, indices)
 
 
+@checked("source", "folder")
 def draw_figures(
     model: Any, source: Source, folder: str | os.PathLike, *, count: int = 12, **options: Any
 ) -> Any:

@@ -2,8 +2,8 @@
 
 import logging
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
@@ -13,8 +13,10 @@ from kerazoo.training import distribution
 from kerazoo.training import folder as names
 from kerazoo.training.folder import RunRecord
 from kerazoo.training.inputs import Inputs, fit_batches, validation_batches
+from kerazoo.training.interrupts import StopWhenAsked, asked_to_stop
 from kerazoo.training.optim.optimizers import recipe_schedule
 from kerazoo.training.recipe import Recipe
+from kerazoo.training.reports import Report, phase_of
 from kerazoo.training.state import Position, load_state, read_position
 
 log = logging.getLogger("kerazoo")
@@ -26,14 +28,14 @@ class Session:
 
     Attributes:
         every: Steps between backups; None for after epochs alone.
-        bar: Whether to show the steps of an epoch.
+        bar: Whether to show the steps of an epoch; None for a bar on a terminal, lines elsewhere.
         tensorboard: Whether to write TensorBoard logs.
         writer: Whether it is this process that writes files.
         further: Callbacks of the user.
     """
 
     every: int | None = None
-    bar: bool = False
+    bar: bool | None = False
     tensorboard: bool = False
     writer: bool = True
     further: Sequence[keras.callbacks.Callback] = ()
@@ -51,6 +53,8 @@ class Leg:
 
 def legs(recipe: Recipe, position: Position) -> list[Leg]:
     """What is left to do: a leg for every size of pictures, and one for a broken epoch."""
+    if recipe.patience is not None and position.waited >= recipe.patience and not position.step:
+        return []
     found, epoch, step = [], position.epoch, position.step
     for end, size in recipe.stages():
         if step and epoch < end:
@@ -79,6 +83,7 @@ class Fitting:
     inputs: Inputs
     record: RunRecord
     session: Session
+    _watch: ours.Watch = field(init=False)
 
     def run(self) -> dict[str, str]:
         """Goes on from the backup to the last epoch.
@@ -89,6 +94,7 @@ class Fitting:
         Raises:
             FloatingPointError: The loss became NaN or infinite.
             PictureError: A picture cannot be decoded, with `data.on_corrupt = "fail"`.
+            Interrupted: Ctrl-C; the state is saved.
         """
         state, corrupt = self.record.output / names.STATE, {}
         start = load_state(self.model, state)
@@ -97,6 +103,8 @@ class Fitting:
             self.record.session(from_epoch=start.epoch, from_step=start.step)
         for i, leg in enumerate(legs(self.recipe, start)):
             if i:
+                if self._watch.is_over:
+                    break
                 distribution.chief_does(lambda: None)  # the last backup is complete
                 # `fit` leaves the averaged weights (EMA) in the model: training goes on with its
                 # own.
@@ -116,7 +124,7 @@ class Fitting:
         self.model.make_train_function(force=True)
         # On JAX it is the scope, not the network, that knows of other devices.
         scope = distribution.scope(recipe.strategy)
-        with scope, data.naming_corrupt(), warnings.catch_warnings():
+        with scope, data.naming_corrupt(), asked_to_stop() as asked, warnings.catch_warnings():
             # Of a validation split that lost corrupt pictures; training data have no end.
             warnings.filterwarnings("ignore", "Your input ran out of data")
             self.model.fit(
@@ -125,32 +133,36 @@ class Fitting:
                 epochs=leg.last,
                 steps_per_epoch=inputs.steps - leg.step,
                 validation_data=validation,
-                callbacks=self._callbacks(start),
+                callbacks=self._callbacks(start, asked),
                 shuffle=False,  # they are already
                 verbose=0,
             )
         return {each.name: each.reason for each in data.corrupt()}
 
-    def _callbacks(self, start: Position) -> list[keras.callbacks.Callback]:
+    def _callbacks(
+        self, start: Position, asked: Callable[[], bool]
+    ) -> list[keras.callbacks.Callback]:
         recipe, session, record = self.recipe, self.session, self.record
         steps, output, monitor = self.inputs.steps, record.output, self.inputs.task.monitor
-        guard = ours.StopOnNaN()
+        guard, self._watch = ours.StopOnNaN(), ours.Watch(monitor, start, recipe.patience)
         books = ours.Bookkeeping(recipe_schedule(recipe, steps), steps, start)
         averages = ours.Averages() if recipe.optimizer.ema else None
-        found = [guard, books, *([averages] if averages else [])]
+        found = [guard, books, *([averages] if averages else []), self._watch]
         if session.writer:
             ours.trim_log(output / names.LOG, start.epoch)
-            best = ours.KeepBest(output / names.BEST, monitor, start.best, averages)
+            backup = ours.Backup(
+                *(output / names.STATE, steps, session.every, books, self._watch, guard),
+                saved=lambda at: record.session(epoch=at.epoch, step=at.step),
+            )
+            phase, epochs = phase_of(output), recipe.epochs
             found += [
                 keras.callbacks.CSVLogger(output / names.LOG, append=True),
-                best,
-                ours.Backup(
-                    output / names.STATE, steps, session.every, books, best, guard,
-                    saved=lambda at: record.session(epoch=at.epoch, step=at.step),
-                ),
-                ours.Report(recipe.epochs, steps, session.bar, books, monitor),
-            ]  # fmt: skip
+                ours.KeepBest(output / names.BEST, self._watch, averages),
+                backup,
+                Report(epochs, steps, session.bar, books, monitor, phase, start),
+            ]
             if session.tensorboard:
                 folder = output / names.TENSORBOARD
                 found.append(keras.callbacks.TensorBoard(folder, write_graph=False))
+            return [*found, *session.further, StopWhenAsked(asked, backup, epochs)]
         return [*found, *session.further]

@@ -14,6 +14,7 @@ from kerazoo._errors import invalid, unknown
 from kerazoo.checkpoints.local import default_preprocessing
 from kerazoo.checkpoints.resolve import resolve
 from kerazoo.checkpoints.weights import Weights
+from kerazoo.data.classes import with_classes
 from kerazoo.data.memory import fits_in_memory, in_memory
 from kerazoo.data.open import open_source
 from kerazoo.data.pipeline import TrainingData, evaluation_batches, training_data
@@ -92,8 +93,8 @@ def open_inputs(
         weights: Those to start from, which `start_weights` found, with their preprocessing.
 
     Raises:
-        ValueError: No such data or split, data of another task, splits whose classes differ,
-            fewer training pictures than a batch holds.
+        ValueError: No such data or split, data of another task, a split with classes that are
+            not learned (fewer are matched by name), fewer training pictures than a batch holds.
     """
     found = dict(sources or {}) or _opened(recipe, data_dir)
     for split in found:
@@ -102,12 +103,9 @@ def open_inputs(
     for split in ("train", "test"):
         if split not in found:
             raise invalid("sources", sorted(found), f"a mapping that has {split!r}")
-    train, test = found["train"], found["test"]
-    validation = found.get("validation", test)
-    for split in (validation, test):
-        if split.classes != train.classes:
-            rule = f"of the {len(train.classes)} classes of {train.split!r}, in the same order"
-            raise invalid("data", f"{split.split!r} with {len(split.classes)} classes", rule)
+    train, test = found["train"], with_classes(found["test"], found["train"].classes)
+    given = found.get("validation", found["test"])
+    validation = test if given is found["test"] else with_classes(given, train.classes)
     task = recipe_task(recipe)
     for split in (train, validation, test):
         if split.task != task.name:

@@ -10,6 +10,7 @@ from typing import Any
 from kerazoo._checks import (
     Rule,
     auto_or,
+    checked,
     choice,
     either,
     flag,
@@ -40,6 +41,8 @@ _PATTERNS = either(
 _RESOLUTION = "a list of [until, size], `until` rising: epochs (int) or shares of them (float)"
 _STRATEGY = Rule("text", text().accepts, {"enum": list(STRATEGIES)})  # `check_strategy` says more
 _STAGE = row(_POSITIVE, "[until, size]", count=2)
+# How a head learns on a frozen network: `Transfer.head`.
+STEPS, STORED, WITH_HELD_OUT = "steps", "features", "features, held out too"
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,12 @@ class Transfer(Record, section="transfer", keys="recipe key"):
         rates: Pattern of layer names -> factor of the learning rate; the first that fits counts.
         layer_decay: Factor of the learning rate from each block to the one before it: 1 is off,
             0.75 to 0.9 is usual. The head has the whole rate, the stem the lowest.
+        head: How the head learns on a network that is frozen as a `"backbone"`. `"steps"`: as
+            everything does. `"features"`: the network runs once over the pictures, which are not
+            augmented, and the head is fitted to what it gives until that has converged
+            (`kerazoo.training.transfer.stored`); epochs, optimizer and schedule do not count.
+            `"features, held out too"`: once the validation split has chosen, the last weights are
+            fitted to its pictures as well; the best weights are not.
     """
 
     freeze: str | tuple[str, ...] = field(_PATTERNS, "none")
@@ -140,6 +149,12 @@ class Transfer(Record, section="transfer", keys="recipe key"):
     restore_batch_norm: bool | str = field(auto_or(flag()), "auto")
     rates: dict[str, float] = field(table(_NOT_NEGATIVE, "a table of factors, 0 or more"), {})
     layer_decay: float = field(_FACTOR, 1.0)
+    head: str = field(choice(STEPS, STORED, WITH_HELD_OUT), STEPS)
+
+    def check_together(self) -> None:
+        if self.head != STEPS and (self.freeze, self.freeze_until) != ("backbone", None):
+            rule = f'{STEPS!r} where more than the head learns (`freeze = "backbone"` leaves it)'
+            raise invalid("transfer.head", self.head, rule)
 
 
 @dataclass(frozen=True)
@@ -184,6 +199,7 @@ class Recipe(Record, keys="recipe key"):
         resolution: Smaller pictures for the first epochs: a list of `[until, size]`, `until` being
             an epoch (int) or a share of the epochs (float below 1). `[[0.4, 20], [0.7, 26]]` takes
             20 pixels for 40 % of the epochs, 26 up to 70 %, and the full size for the rest.
+        patience: Epochs without a better validation after which training ends; None for never.
         arguments: Of the model's constructor.
         data: Where pictures come from.
         preprocessing: Keys of `kerazoo.Preprocessing` that replace those of the start weights, or
@@ -206,6 +222,7 @@ class Recipe(Record, keys="recipe key"):
     jit: bool | str = field(auto_or(flag()), "auto")
     strategy: str = field(_STRATEGY, "none")
     resolution: tuple[tuple[float, float], ...] = field(row(_STAGE, _RESOLUTION), ())
+    patience: int | None = field(optional(integer()), None)
     arguments: dict[str, Any] = field(table(), {})
     data: Data = field(record(Data), Data())
     preprocessing: dict[str, Any] = field(table(), {})
@@ -241,6 +258,7 @@ def recipe_names() -> list[str]:
     return sorted(p.name.removesuffix(".toml") for p in folder.iterdir())
 
 
+@checked("changes")
 def load_recipe(
     name_or_path: str | Mapping[str, Any],
     changes: Mapping[str, Any] | None = None,

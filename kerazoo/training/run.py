@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import shutil
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 import keras
 
-from kerazoo._checks import check_int
+from kerazoo._checks import check_int, checked
 from kerazoo._errors import invalid
 from kerazoo._files import write_json
 from kerazoo.data.source import Source
@@ -30,9 +29,10 @@ from kerazoo.training.fit import Fitting, Session
 from kerazoo.training.folder import RunRecord, network_facts, weights_facts
 from kerazoo.training.inputs import Inputs, load_inputs, open_inputs, start_weights
 from kerazoo.training.optim.optimizers import add_l2, make_optimizer, use_jit, warn_of_bfloat16
-from kerazoo.training.recipe import Recipe
+from kerazoo.training.recipe import STEPS, Recipe
 from kerazoo.training.transfer.layers import prepare, scale_rates
 from kerazoo.training.transfer.statistics import restore_statistics, settle_statistics
+from kerazoo.training.transfer.stored import StoredFit
 
 log = logging.getLogger("kerazoo")
 
@@ -40,6 +40,7 @@ log = logging.getLogger("kerazoo")
 _DECIDED = ("weights", "classes", "input_shape", "include_top")
 
 
+@checked("recipe", "output", "data_dir", "sources", "force", "command")
 def train(
     recipe: Recipe,
     output: str | os.PathLike,
@@ -96,8 +97,8 @@ def train(
             wanted, `"validation"`, as the readers in `kerazoo.data` make them.
         backup_every: Also back up after every so many steps, not only after every epoch.
         force: Throw away what another recipe left in `output`.
-        progress: A bar for the steps of an epoch; by default where stdout is a terminal,
-            otherwise one line an epoch.
+        progress: Whether to show the steps of an epoch on stderr; by default as a bar where that
+            is a terminal, and elsewhere as a line every half minute.
         tensorboard: Also write TensorBoard logs under `output/tensorboard`.
         command: What the user typed, for `run.json` and `command.txt`.
         callbacks: Further Keras callbacks, called after ours.
@@ -113,9 +114,11 @@ def train(
         ArithmeticError: The loss became NaN or infinite.
         PictureError: A picture cannot be decoded (with `data.on_corrupt = "fail"`).
         ImportError: A missing optional package; the message names the extra.
+        KeyboardInterrupt: Ctrl-C, once the present step is done and its state saved; the next call
+            goes on from there (`kerazoo.training.interrupts`).
     """
     distribution.start(recipe.strategy)
-    _check(backup_every, tensorboard)
+    check_session(progress, backup_every, tensorboard, callbacks)
     warn_of_bfloat16(recipe)
     run = Run(recipe, output, data_dir, sources=sources, command=command)
     with distribution.chief_holds(Path(output)):
@@ -129,8 +132,7 @@ def train(
         run.build()
         run.compile()
         run.begin()
-        bar = sys.stderr.isatty() if progress is None else progress
-        run.fit(Session(backup_every, bar, tensorboard, run.writer, callbacks))
+        run.fit(Session(backup_every, progress, tensorboard, run.writer, callbacks))
         return run.finish()
 
 
@@ -246,7 +248,10 @@ class Run:
                 **recipe.arguments,
             )
         self.model.info = replace(
-            self.model.info, preprocessing=inputs.preprocessing, labels=tuple(inputs.classes)
+            self.model.info,
+            preprocessing=inputs.preprocessing,
+            labels=tuple(inputs.classes),
+            confidence=None,  # that of the start weights is of what they had learned
         )
 
     def compile(self) -> None:
@@ -272,8 +277,11 @@ class Run:
             self.record.note(model=network_facts(self.model, self.inputs.task))
 
     def fit(self, session: Session) -> None:
-        """Goes on from the backup to the last epoch."""
-        self._corrupt = Fitting(self.model, self.recipe, self.inputs, self.record, session).run()
+        """Goes on from the backup to the last epoch, or fits the head to stored features."""
+        given = (self.model, self.recipe, self.inputs, self.record)
+        stored = self.recipe.transfer.head != STEPS
+        fitting = StoredFit(*given, session.writer) if stored else Fitting(*given, session)
+        self._corrupt = fitting.run()
         if self.writer and self._corrupt:
             self.record.note(skipped_pictures=self._corrupt)
 
@@ -319,7 +327,14 @@ class Run:
         shutil.rmtree(output / names.BACKUP, ignore_errors=True)
 
 
-def _check(backup_every: int | None, tensorboard: bool) -> None:
+@checked("progress", "tensorboard", "callbacks")
+def check_session(
+    progress: bool | None = None,
+    backup_every: int | None = None,
+    tensorboard: bool = False,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> None:
+    """Complains of what `train` cannot take, before there is a folder."""
     check_int("backup_every", backup_every, optional=True)
     if tensorboard and importlib.util.find_spec("tensorboard") is None:
         raise ImportError('TensorBoard logs need: pip install "kerazoo[tensorboard]"')

@@ -29,12 +29,16 @@ class Position:
         step: Finished steps of the next one.
         logs: Means over these steps, by name, and their `seconds`.
         best: The watched figure of the best validation so far.
+        best_loss: The validation's loss then.
+        waited: Epochs since then.
     """
 
     epoch: int = 0
     step: int = 0
     logs: dict[str, float] = field(default_factory=dict)
     best: float | None = None
+    best_loss: float | None = None
+    waited: int = 0
 
 
 def save_state(model: Any, path: Path, position: Position) -> None:

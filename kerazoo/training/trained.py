@@ -3,11 +3,13 @@
 import os
 from pathlib import Path
 
+from kerazoo._checks import checked
 from kerazoo.models import ZooModel
 from kerazoo.open import open_model
 from kerazoo.training import folder as names
 
 
+@checked("output", "best")
 def load_trained(output: str | os.PathLike, best: bool = False) -> ZooModel:
     """The network that a run left, ready for use, with class names and preprocessing.
 

@@ -58,16 +58,32 @@ class TestList:
         header, _, *rows = capsys.readouterr().out.splitlines()
         assert header.split("  ")[0] == "model"
         assert [row.split()[0] for row in rows] == ["mixnet_l", "mixnet_m", "mixnet_s", "mixnet_xl"]
-        assert rows[1].split()[1:5] == ["5.01", "339.17", "77.0", "timm/tf_mixnet_m.in1k"]
+        assert rows[1].split()[1:4] == ["5.01", "339.17", "77.0"]
+        assert rows[1].split()[4:] == ["imagenet", "timm/tf_mixnet_m.in1k", "(+1)", "apache-2.0"]
+
+    def test_data_sets_are_kept_apart(self, capsys):
+        assert main(["list", "resnet1*"]) == 0
+        table = map(str.split, capsys.readouterr().out.splitlines())
+        rows = {row[0]: row[3:5] for row in table}
+        assert rows["resnet10"] == ["88.0", "cifar10"]
+        assert rows["resnet18"] == ["71.5", "imagenet"]
+
+    def test_shorter_names_stand_below(self, capsys):
+        assert main(["list", "mobilenet_v1*"]) == 0
+        out = capsys.readouterr().out
+        assert "\nmobilenet_v1 " not in out
+        assert out.endswith("Shorter names: mobilenet_v1 = mobilenet_v1_100\n")
+        assert main(["list", "mobilenet_v1"]) == 0  # asked for by that name alone
+        assert "mobilenet_v1 " in capsys.readouterr().out
 
     def test_tasks_are_named_where_they_differ(self, capsys):
         assert main(["list", "espnet*"]) == 0
         header, _, *rows = capsys.readouterr().out.splitlines()
         assert header.split() == [
             *("model", "params", "(M)", "mult-adds", "(M)", "mIoU", "/", "top-1", "(%)"),
-            *("weights", "task"),
+            *("data", "set", "weights", "licence", "task"),
         ]
-        tasks = {row.split()[0]: row.split()[-1] for row in rows}
+        tasks = {row.split()[0]: row.split()[-1] for row in rows if row}
         assert tasks["espnet_p2_q3"] == "segmentation"
         assert tasks["espnetv2_s_1_0"] == "classification"
         assert main(["list", "mixnet_*"]) == 0
@@ -128,6 +144,7 @@ class TestInfo:
         ("name", "message"),
         [
             ("mixnet_n", "Unknown `model`. Did you mean 'mixnet_"),
+            ("mixnet_n", "'espnetv2_s_0_5', … ("),  # a long list does not bury the hint
             ("timm/tf_mixnet_m.in2k", "Unknown `weights`. Did you mean 'timm/tf_mixnet_m.in1k'"),
         ],
     )
@@ -200,6 +217,21 @@ class TestPredict:
         for name, error in zip(("a_text.jpg", "b_cut.jpg", "gone.jpg"), errors, strict=True):
             assert error.startswith("kerazoo: Cannot read picture")
             assert name in error
+
+    def test_a_sheet_of_ones_own_pictures(self, capsys, mobilenet, photographs, tmp_path):
+        sheet = tmp_path / "sheet.png"
+        words = ["predict", *mobilenet, str(photographs / "coffee.jpg"), "--sheet", str(sheet)]
+        assert main(words) == 0
+        out, err = capsys.readouterr()
+        assert "coffee.jpg" in out
+        assert f"contact sheet: {sheet}" in err
+        with Image.open(sheet) as drawn:
+            assert drawn.size[0] == 420
+            assert np.any(np.all(np.asarray(drawn.convert("RGB")) == (156, 195, 240), axis=-1))
+        assert main(words) == 2
+        assert "sheet.png' exists" in capsys.readouterr().err
+        assert main([*words[:-1], str(tmp_path / "sheet.jpg")]) == 2
+        assert "`sheet` must be a file name in .png" in capsys.readouterr().err
 
     def test_no_picture_readable(self, capsys, mobilenet, tmp_path):
         (tmp_path / "a.jpg").write_text("no")
@@ -403,7 +435,8 @@ class TestOwnData:
 
 class TestProgress:
     CODE = (
-        "from kerazoo.cli._output import Progress, complain\n"
+        "from kerazoo._progress import Progress\n"
+        "from kerazoo.cli._output import complain\n"
         "with Progress(4, 'picture') as progress:\n"
         "    progress.at(2, 4)\n"
         "    complain('one is\\nbad')\n"
@@ -472,25 +505,29 @@ class TestSheet:
 
 
 class TestDemo:
-    def test_without_the_hub(self, tmp_path):
+    def test_needs_no_network_and_names_what_is_there(self, tmp_path):
         pytest.importorskip("skimage", reason="needs the photographs of scikit-image")
-        from kerazoo.checkpoints.records import checkpoints_for
-
-        if not any(c.dataset == "cifar10" for c in checkpoints_for("mixnet_s")):
-            pytest.skip("no CIFAR-10 weights are registered")
         sheet = tmp_path / "demo.png"
-        done = _run("demo", "--output", str(sheet), HF_HUB_OFFLINE="1", HF_HOME=str(tmp_path))
+        environment = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path), "KERAS_HOME": str(tmp_path)}
+        done = _run("demo", "--output", str(sheet), **environment)
         assert done.returncode == 0, done.stderr
-        assert len(done.stderr.splitlines()) == 1
-        assert "CIFAR-10 weights that come with kerazoo" in done.stderr
-        assert "chelsea.png" in done.stdout
+        assert done.stderr == ""
+        best = {
+            line.split()[0]: line.split(maxsplit=2)[2]
+            for line in done.stdout.splitlines()
+            if line.startswith(("chelsea", "coffee", "rocket"))
+        }
+        assert "cat" in best["chelsea.png"]
+        assert best["coffee.png"] in ("espresso", "cup", "coffee mug")
+        assert "missile" in best["rocket.jpg"]
         assert Image.open(sheet).size[0] > 1000
+        assert [path.name for path in tmp_path.iterdir()] == ["demo.png"]  # nothing was cached
 
-    def test_insisting_on_imagenet_fails_plainly(self, tmp_path):
+    def test_insisting_on_a_download_fails_plainly(self, tmp_path):
         pytest.importorskip("skimage", reason="needs the photographs of scikit-image")
         environment = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
         sheet = tmp_path / "demo.png"
-        done = _forked("demo", "--weights", "imagenet", "--output", str(sheet), **environment)
+        done = _forked("demo", "--model", "mixnet_m", "--output", str(sheet), **environment)
         assert done.returncode == 2
         assert done.stderr.startswith("kerazoo: error: DownloadError")
         assert len(done.stderr.splitlines()) == 1

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from kerazoo.cli import main
+from kerazoo.cli.show_data import _caption
 from kerazoo.data.open import open_source
 from tests.data.test_sources import picture, raises, write_csv
 
@@ -32,8 +33,17 @@ def test_sheet_of_a_folder(folder, tmp_path, capsys):
     assert "set all: 6 pictures, 2 classes" in capsys.readouterr().out
     # Three whole pictures of each colour: squares of 285 pixels.
     assert count(sheet, (200, 0, 0)) == count(sheet, (0, 0, 200)) == 3 * 285**2
+    assert count(sheet, (156, 195, 240)) == 0  # no bars: these are no predictions
     assert main([*argv, "--set", "erase=1", "--set", "erase_side=[0.3, 0.4]"]) == 0
     assert count(sheet, (200, 0, 0)) < 3 * 285**2 * 0.75
+
+
+def test_captions_say_classes_and_their_shares():
+    names = ("cat", "dog", "cup")
+    assert _caption(np.int64(2), names) == [("cup", None)]
+    assert _caption(np.array([0.0, 1.0, 0.0]), names) == [("dog", None)]
+    mixed = [("70 % cat", None), ("30 % cup", None)]
+    assert _caption(np.array([0.7, 0.0, 0.3]), names) == mixed
 
 
 def test_recipe_file_and_changes(folder, tmp_path, capsys):

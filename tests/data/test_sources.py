@@ -106,11 +106,34 @@ def test_folder_complaints(folder, tmp_path):
         folder_source(folder, "train", fractions={"train": 0.8, "test": 0.3})
     (folder / "emu").mkdir()
     (folder / "emu" / "notes.txt").write_text("none yet")
-    with raises("folder", "no picture (.jpg, .jpeg, .png, .gif, .bmp) in 'emu'"):
+    with raises(
+        "folder", "no picture (.bmp, .gif, .jpeg, .jpg, .png, .tif, .tiff, .webp) in 'emu'"
+    ):
         folder_source(folder)
     (tmp_path / "bare").mkdir()
     with raises("folder", "sub-folder for each class"):
         folder_source(tmp_path / "bare")
+
+
+def test_what_a_folder_leaves_out_is_counted_and_said_once(folder, caplog):
+    for path in (
+        ".trash/a.png",
+        "deep/.cache/b.png",
+        "deep/._c.png",
+        "notes.txt",
+        "x.heic",
+        "bare",
+    ):
+        picture(folder / "cat" / f"{path}.png", 0).rename(folder / "cat" / path)
+    (folder / "cat" / "link").symlink_to(folder / "dog", target_is_directory=True)
+    (folder / "dog" / "gone.png").symlink_to(folder / "nowhere.png")
+    for fraction in ("train", "validation"):
+        folder_source(folder, fraction, fractions={"train": 0.5, "validation": 0.5})
+    kinds = ".heic 1, .txt 1, links to folders 1, no regular files 1, no suffix 1"
+    assert [r.getMessage().partition("; ")[0] for r in caplog.records] == [
+        f"{str(folder)!r}: 5 files are left out ({kinds})"
+    ]
+    assert folder_source(folder).count == 30
 
 
 @pytest.mark.parametrize(

@@ -44,3 +44,18 @@ def test_wrong_arguments(kind, name):
 @pytest.mark.parametrize("layer", [ChannelShuffle(3), ChannelSplit(3)])
 def test_config_round_trip(layer):
     assert type(layer).from_config(layer.get_config()).get_config() == layer.get_config()
+
+
+def test_other_ways_to_the_same():
+    """Those that a converter to channels first likes better; sizes may be unknown."""
+    x = np.random.default_rng(0).normal(size=(2, 3, 5, 12)).astype("float32")
+    inputs = keras.Input((None, None, 12))
+    for groups in (1, 3, 4):
+        plain, planes = (ChannelShuffle(groups, planes=p) for p in (False, True))
+        assert planes.get_config()["planes"] is True
+        model = keras.Model(inputs, planes(inputs))
+        np.testing.assert_array_equal(planes(x), plain(x))
+        np.testing.assert_array_equal(model(x), plain(x))
+    sliced = ChannelSplit(3, sliced=True)
+    for a, b in zip(sliced(x), ChannelSplit(3)(x), strict=True):
+        np.testing.assert_array_equal(a, b)

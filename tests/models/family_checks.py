@@ -21,7 +21,7 @@ def check_parity(folder, name: str, model_id: str, layer_of: dict[str, str], **a
         model.get_layer(layer_of[p]) if p in layer_of else last_layer(model, f"{p}_")
         for p in points
     ]
-    probe = keras.Model(model.inputs, [*(layer.output for layer in layers), model.output])
+    probe = keras.Model(model.inputs[0], [*(layer.output for layer in layers), model.output])
     *tensors, output = probe(reference.input)
     errors = {p: reference.point_error(p, t) for p, t in zip(points, tensors, strict=True)}
     errors["output"] = reference.error(output)

@@ -130,6 +130,7 @@ def run_folder(tmp_path):
     for name in (
         "model.keras",
         "confusion.png",
+        "mistakes.png",
         "1_probe/log.csv",
         "1_probe/model.weights.h5",
         "1_probe/backup/state",
@@ -148,6 +149,22 @@ def test_the_state_of_a_run_stays_here(run_folder):
     files = folder_files(run_folder, "me/pets")
     assert set(files) == {WEIGHTS, CONFIG, CARD, "confusion.png", "1_probe/log.csv"}
     assert files[WEIGHTS] == run_folder / WEIGHTS
+
+
+def test_photographs_of_the_data_stay_here_unless_asked(capsys, run_folder):
+    figures = "![confusion matrix](confusion.png)\n![the mistakes](mistakes.png)\n![gone](no.png)\n"
+    (run_folder / CARD).write_text((run_folder / CARD).read_text() + figures)
+    card = folder_files(run_folder, "me/pets")[CARD].decode()
+    assert card.endswith("![confusion matrix](confusion.png)\n")
+    files = folder_files(run_folder, "me/pets", pictures=True)
+    assert files["mistakes.png"] == run_folder / "mistakes.png"
+    assert "(mistakes.png)" in files[CARD].decode()
+    assert "no.png" not in files[CARD].decode()
+    assert main(["push", str(run_folder), "me/pets", "--dry-run"]) == 0
+    assert "mistakes.png" not in capsys.readouterr().out
+    assert main(["push", str(run_folder), "me/pets", "--dry-run", "--pictures"]) == 0
+    assert "mistakes.png" in capsys.readouterr().out
+    assert main(["push", "mixnet_s", "me/pets", "--dry-run", "--pictures"]) == 2
 
 
 def test_folders_of_this_machine_stay_here(run_folder):
@@ -199,7 +216,7 @@ def test_the_card_names_the_repository_it_is_in(run_folder):
     notes = "\n## Notes\n\nWritten by hand.\n"
     (run_folder / CARD).write_text((run_folder / CARD).read_text() + notes)
     card = folder_files(run_folder, "me/pets")[CARD].decode()
-    assert card.count("hf://me/pets") == 2
+    assert card.count("hf://me/pets") == 3
     assert f"hf://{REPO}" not in card
     assert card.endswith(notes)
 

@@ -59,7 +59,7 @@ def test_logits_become_probabilities_and_probabilities_stay(model, answers):
     logits = np.array([[10 * 200 / 255, 0, 0]])
     expected = np.exp(logits) / np.exp(logits).sum()
     np.testing.assert_allclose(answers.scores[:1], expected, rtol=1e-5)
-    softmax = keras.Model(model.inputs, keras.layers.Softmax()(model.outputs[0]))
+    softmax = keras.Model(model.inputs[0], keras.layers.Softmax()(model.outputs[0]))
     same = collect_answers(softmax, colours(), preprocessing=RAW)
     np.testing.assert_allclose(same.scores, answers.scores, rtol=1e-4)
 

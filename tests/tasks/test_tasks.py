@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from kerazoo.tasks import TASKS, get_task, task_of
+from kerazoo.tasks import FEATURES, TASKS, get_task, task_of
 from kerazoo.tasks.task import Task, check_options
 
 METHODS = [
@@ -14,12 +14,24 @@ METHODS = [
 ]
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", [*TASKS, FEATURES])
 def test_a_task_has_all_that_is_asked_of_it(name):
     task = get_task(name)
     assert task.name == name
     assert [each for each in (*Task.__annotations__, *METHODS) if not hasattr(task, each)] == []
     assert task.figures[0] == task.monitor
+
+
+def test_a_network_without_a_task_says_what_cannot_be_done_with_it():
+    task = get_task(FEATURES)
+    for call in (lambda: task.meter(None), lambda: task.loss(None), lambda: task.head(None, None)):
+        with pytest.raises(ValueError, match=r"a head of your own cannot be .* with Keras' own"):
+            call()
+
+
+def test_figures_in_the_unit_of_publishers():
+    assert get_task("classification").monitor.published(0.12345678) == 12.3457
+    assert get_task(FEATURES).monitor.published(0.12345678) == 0.1235
 
 
 def test_the_task_of_a_network():

@@ -14,10 +14,12 @@ from kerazoo.report.curves import draw_curves
 from kerazoo.tasks import get_task
 from kerazoo.tasks.task import Figure
 from kerazoo.training import run as running
-from kerazoo.training.callbacks import KeepBest, Report
+from kerazoo.training.callbacks import KeepBest, Watch
 from kerazoo.training.inputs import load_inputs, open_inputs, recipe_task
 from kerazoo.training.recipe import Transfer, load_recipe
+from kerazoo.training.reports import Report
 from kerazoo.training.run import Run, train
+from kerazoo.training.state import Position
 from kerazoo.training.trained import load_trained
 from kerazoo.training.transfer.layers import head, prepare
 from tests import ROOT
@@ -70,12 +72,16 @@ def test_targets_are_checked_by_the_task():
 )
 def test_the_best_epoch_is_best_in_the_monitors_sense(monitor, values, kept, tmp_path):
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False, name="d")])
-    best = KeepBest(tmp_path / "best.weights.h5", monitor, None, None)
+    watch = Watch(monitor, Position())
+    best = KeepBest(tmp_path / "best.weights.h5", watch, None)
+    watch.set_model(model)
     best.set_model(model)
     for epoch, value in enumerate(values):
         model.layers[0].set_weights([np.array([[float(epoch)]])])
-        best.on_epoch_end(epoch, {f"val_{monitor.name}": value})
-    assert best.best == values[kept]
+        for each in (watch, best):
+            each.on_epoch_end(epoch, {f"val_{monitor.name}": value, "val_loss": 1.0})
+    assert watch.best == values[kept]
+    assert watch.waited == len(values) - 1 - kept
     model.load_weights(tmp_path / "best.weights.h5")
     assert model.layers[0].get_weights()[0].tolist() == [[float(kept)]]
 

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from kerazoo._bounds import CONFIG_BYTES
+from kerazoo.checkpoints.read.integers import whole_names, widened
 
 # bfloat16 has no NumPy type: its bits are read as uint16 and widened to float32.
 _TYPES = {
@@ -21,7 +22,8 @@ _TYPES = {
 
 
 def read_safetensors(file: BinaryIO, path: Path) -> dict[str, np.ndarray]:
-    """Names and arrays of a `.safetensors` file; bfloat16 becomes float32.
+    """Names and arrays of a `.safetensors` file; bfloat16 becomes float32, integers with a scale
+    the floats that they stand for (`integers`).
 
     Args:
         file: The open file.
@@ -32,7 +34,7 @@ def read_safetensors(file: BinaryIO, path: Path) -> dict[str, np.ndarray]:
     """
     try:
         entries, start = _header(file)
-        return {name: _array(file, start, entry) for name, entry in entries.items()}
+        return widened({name: _array(file, start, entry) for name, entry in entries.items()})
     except Exception as error:
         raise _unreadable(path, error) from error
 
@@ -40,7 +42,9 @@ def read_safetensors(file: BinaryIO, path: Path) -> dict[str, np.ndarray]:
 def safetensors_names(file: BinaryIO, path: Path) -> tuple[str, ...]:
     """The names in the header of a `.safetensors` file."""
     try:
-        return tuple(_header(file)[0])
+        entries, _ = _header(file)
+        kinds = {name: np.dtype(_TYPES[entry["dtype"]]).kind for name, entry in entries.items()}
+        return whole_names(kinds | {n: "V" for n, e in entries.items() if e["dtype"] == "BF16"})
     except Exception as error:
         raise _unreadable(path, error) from error
 

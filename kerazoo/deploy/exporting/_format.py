@@ -26,6 +26,7 @@ class Job:
         pictures: Inputs to calibrate with, float32; None without int8.
         opset: For ONNX.
         how: Options of the task, for what a server answers.
+        progress: Called with (pictures done, pictures in all) while int8 is calibrated.
     """
 
     model: Any
@@ -34,6 +35,14 @@ class Job:
     pictures: np.ndarray | None = None
     opset: int | None = None
     how: dict[str, Any] = field(default_factory=dict)
+    progress: Callable[[int, int], None] | None = None
+
+    def told(self, pictures: np.ndarray) -> Iterator[np.ndarray]:
+        """The pictures one by one, each a batch; `progress` hears of them."""
+        for done, picture in enumerate(pictures, start=1):
+            yield picture[None]
+            if self.progress:
+                self.progress(done, len(pictures))
 
     @cached_property
     def graph(self) -> Any:
@@ -81,13 +90,21 @@ class Format:
 
 @contextlib.contextmanager
 def quiet(*loggers: str) -> Iterator[None]:
-    """Silences libraries that log what is of no use here, or what is raised anyway."""
+    """Silences libraries that log what is of no use here, or what is raised anyway.
+
+    Their loggers below those of these names too, which do not ask the ones above.
+    """
     found = [logging.getLogger(name) for name in loggers]
-    before = [logger.disabled for logger in found]
+    for name, logger in list(logging.root.manager.loggerDict.items()):
+        if isinstance(logger, logging.Logger) and name.startswith(tuple(f"{n}." for n in loggers)):
+            found.append(logger)
+    before = [(logger.disabled, logger.level) for logger in found]
     for logger in found:
         logger.disabled = True
+        logger.setLevel(logging.CRITICAL + 1)  # for those that are made within
     try:
         yield
     finally:
-        for logger, disabled in zip(found, before, strict=True):
+        for logger, (disabled, level) in zip(found, before, strict=True):
             logger.disabled = disabled
+            logger.setLevel(level)

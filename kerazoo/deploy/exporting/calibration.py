@@ -14,13 +14,17 @@ from kerazoo.pictures import as_picture, find_pictures
 from kerazoo.preprocessing import Preprocessing
 
 LIMIT = 300  # NNCF's default
+FEW = 32  # below which ranges are those of the pictures rather than of what will be seen
 _EXCESS = 3.0
 _BATCH = 16
 _log = logging.getLogger("kerazoo")
 
 
 def representative_pictures(
-    given: Any, preprocessing: Preprocessing | None, shape: tuple[int | None, ...]
+    given: Any,
+    preprocessing: Preprocessing | None,
+    shape: tuple[int | None, ...],
+    limit: int = LIMIT,
 ) -> np.ndarray:
     """What `export(representative=…)` was given, as inputs of the network.
 
@@ -30,9 +34,11 @@ def representative_pictures(
             `kerazoo.data.source.Source`.
         preprocessing: For everything but float arrays.
         shape: `(height, width, channels)` of the network's input.
+        limit: Pictures at most.
 
     Returns:
-        float32 `(count, height, width, channels)`, at most 300, evenly spread over those given.
+        float32 `(count, height, width, channels)`, at most `limit`, evenly spread over those given
+        (of a `Source` the first ones).
 
     Raises:
         ValueError: Nothing is given, none is found, or they do not fit the network.
@@ -45,12 +51,12 @@ def representative_pictures(
         )
         raise invalid("representative", None, rule)
     if isinstance(given, np.ndarray) and given.dtype.kind == "f":
-        pictures = _spread(given).astype("float32")
+        pictures = _spread(given, limit).astype("float32")
     elif preprocessing is None:
         rule = "given for pictures to calibrate with: the model does not carry its own"
         raise invalid("preprocessing", None, rule)
     else:
-        pictures = _prepared(given, preprocessing)
+        pictures = _prepared(given, preprocessing, limit)
     fits = pictures.ndim == 4 and all(
         wanted in (None, found) for wanted, found in zip(shape, pictures.shape[1:], strict=True)
     )
@@ -58,22 +64,28 @@ def representative_pictures(
         raise invalid("representative", pictures.shape, f"pictures of shape (count, *{shape})")
     if not np.isfinite(pictures).all():
         raise invalid("representative", "an array with NaN or infinity", "finite")
+    if len(pictures) < FEW:
+        _log.warning(
+            "int8 ranges are found with %d of %d or more pictures that are wanted: what lies "
+            "outside of them is cut off, and accuracy may fall by points.",
+            *(len(pictures), FEW),
+        )
     return pictures
 
 
-def _prepared(given: Any, preprocessing: Preprocessing) -> np.ndarray:
+def _prepared(given: Any, preprocessing: Preprocessing, limit: int) -> np.ndarray:
     if isinstance(given, Source):
-        batches = evaluation_batches(given, preprocessing, _BATCH, min(given.count, LIMIT))
+        batches = evaluation_batches(given, preprocessing, _BATCH, min(given.count, limit))
         return np.concatenate([x.numpy() for x, _ in batches])
     if isinstance(given, np.ndarray):
         if given.dtype != np.uint8 or given.ndim != 4:
             rule = "float inputs or uint8 pictures, (count, height, width, channels)"
             raise invalid("representative", f"{given.dtype} {given.shape}", rule)
-        return _prepare(_spread(given), preprocessing)
+        return _prepare(_spread(given, limit), preprocessing)
     if not isinstance(given, str | os.PathLike | Sequence):
         raise invalid("representative", given, "paths, an array or a `kerazoo.data` Source")
     paths = find_pictures([given] if isinstance(given, str | os.PathLike) else given)
-    return _prepare(_spread(paths), preprocessing)
+    return _prepare(_spread(paths, limit), preprocessing)
 
 
 def _prepare(pictures: Any, preprocessing: Preprocessing) -> np.ndarray:
@@ -81,10 +93,10 @@ def _prepare(pictures: Any, preprocessing: Preprocessing) -> np.ndarray:
     return np.stack(prepared) if prepared else np.zeros((0, 0, 0, 0), "float32")
 
 
-def _spread(items: Any) -> Any:
-    if len(items) <= LIMIT:
+def _spread(items: Any, limit: int) -> Any:
+    if len(items) <= limit:
         return items
-    chosen = np.linspace(0, len(items) - 1, LIMIT).round().astype(int)
+    chosen = np.linspace(0, len(items) - 1, limit).round().astype(int)
     return items[chosen] if isinstance(items, np.ndarray) else [items[i] for i in chosen]
 
 
@@ -107,7 +119,7 @@ def without_outliers(model: Any, pictures: np.ndarray) -> np.ndarray:
         if not isinstance(layer, keras.layers.InputLayer)
         and isinstance(layer.output, keras.KerasTensor)
     ]
-    probe = keras.Model(model.inputs, outputs)
+    probe = keras.Model(model.inputs[0], outputs)
 
     @tf.function(autograph=False)
     def peaks(x):

@@ -2,23 +2,25 @@
 
 import logging
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from kerazoo._checks import check_int
-from kerazoo._errors import invalid, unknown
+from kerazoo._checks import check_choice, check_int, checked, is_int
+from kerazoo._errors import invalid
 from kerazoo._files import check_output, publish, staging
 from kerazoo._machine import require
 from kerazoo.deploy.exporting import keras_file, litert, onnx, openvino, savedmodel
+from kerazoo.deploy.exporting._float32 import in_float32
 from kerazoo.deploy.exporting._format import Format, Job
 from kerazoo.deploy.exporting.calibration import representative_pictures
 from kerazoo.deploy.exporting.record import SIDECAR, describe
 from kerazoo.deploy.fusion import fuse
 from kerazoo.deploy.fusion.forms import TARGETS
 from kerazoo.preprocessing import Preprocessing
-from kerazoo.tasks import task_of
+from kerazoo.tasks import task_of_model
 from kerazoo.tasks.task import Task, check_options
 
 FORMATS = {
@@ -27,6 +29,7 @@ FORMATS = {
 _log = logging.getLogger("kerazoo")
 
 
+@checked("path", "preprocessing", "labels", "fused", "force")
 def export(
     model: keras.Model,
     path: str | os.PathLike,
@@ -37,17 +40,24 @@ def export(
     target: str | None = None,
     representative: Any = None,
     preprocessing: Preprocessing | None = None,
-    labels: str | tuple[str, ...] | None = None,
+    labels: str | Sequence[str] | None = None,
     version: int = 1,
     opset: int = 17,
     force: bool = False,
+    progress: Callable[[int, int], None] | None = None,
     **how: Any,
 ) -> Path:
     """Writes a network in the format of another runtime, with a record of how to feed it.
 
-    The network is fused first (`kerazoo.deploy.fuse`). Its record (labels, preprocessing, model,
-    weights) is a JSON file beside it, `NAME.tflite.json`, and in a SavedModel the file
-    `assets.extra/kerazoo.json`: `kerazoo.deploy.Runner` needs the path alone.
+    The network is fused first (`kerazoo.deploy.fuse`); one that computes in half precision, as
+    trained under a mixed policy, computes in float32 in the file. Its record (labels,
+    preprocessing, model, weights) is a JSON file beside it, `NAME.tflite.json`, and in a SavedModel
+    the file `assets.extra/kerazoo.json`: `kerazoo.deploy.Runner` needs the path alone. The same
+    facts are inside the other formats' files: in `.onnx` as metadata, in `.xml` as `rt_info`, at
+    the end of `.tflite` as a ZIP archive.
+
+    A network without a head of kerazoo's (`features_only`, `include_top=False`, heads of your own)
+    is exported with its outputs as they are, by its own names.
 
     All formats take float32 `image` `(batch, height, width, channels)`, prepared as the record
     says, and give the outputs of the network's task by name: of classification `scores` `(batch,
@@ -57,16 +67,15 @@ def export(
     * `raw`: `image` and outputs as above.
     * `serving_default`: `image` as above.
     * `pictures`: uint8 `(batch, height, width, channels)` of any one size.
-    * `encoded`: strings `(batch,)`, the bytes of JPEG or PNG files of any size. EXIF rotation is
-      not applied and transparency is dropped.
+    * `encoded`: strings `(batch,)`, the bytes of JPEG or PNG files of any size, which are read as
+      everywhere (upright, transparency on white); files of other kinds are refused by name.
 
     The last three give what the task makes of the outputs: of classification `probabilities`
     `(batch, classes)` and, best first, `classes` (indices), `scores` and `names` `(batch, top)`;
     `logits` too where the network has no softmax.
 
     Args:
-        model: A functional model with one float32 input of pictures, channels last, and the
-            outputs of its task: of classification one, `(batch, classes)`.
+        model: A functional model with one input of pictures, channels last.
         path: File with the format's suffix; for a SavedModel a folder, in which `version` is made.
         format: `"savedmodel"`, `"litert"` (`.tflite`), `"onnx"`, `"openvino"` (`.xml` and `.bin`)
             or `"keras"`.
@@ -81,6 +90,7 @@ def export(
         version: For a SavedModel: number of the folder; a server takes the highest.
         opset: For ONNX: version of the operations, 13 to 18.
         force: Overwrite what exists.
+        progress: Called with (pictures done, pictures in all) while int8 is calibrated.
         **how: For a SavedModel: options of the task; of classification `top=5`, how many classes
             are named.
 
@@ -96,7 +106,7 @@ def export(
             is left of them, and what they would have replaced is there.
     """
     kind = check_arguments(format, precision, target, fused, opset)
-    task = task_of(getattr(model, "info", None))
+    task = task_of_model(model)
     check_options(task, how)
     check_int("version", version)
     path = Path(path)
@@ -115,9 +125,12 @@ def export(
         pictures = representative_pictures(representative, record.preprocessing, record.input_shape)
         facts["calibration"] = len(pictures)
         record = describe(model, preprocessing, labels, **facts)
-    network = fuse(model, form) if form else model
+    network = in_float32(model)
+    if form:
+        network = fuse(network, form)
+    job = Job(network, outputs[-1].name, record, pictures, opset, how, progress)
     with staging(path) as folder:
-        kind.write(Job(network, outputs[-1].name, record, pictures, opset, how), folder)
+        kind.write(job, folder)
         if kind.suffix:
             (folder / f"{path.name}{SIDECAR}").write_text(record.to_json(), "utf-8")
         publish(folder, outputs)
@@ -139,16 +152,14 @@ def _outputs(kind: Format, path: Path, version: int) -> list[Path]:
 
 def check_arguments(format, precision, target, fused, opset) -> Format:
     """What can be told to be wrong before there is a model; arguments as for `export`."""
-    if format not in FORMATS:
-        raise unknown("format", format, FORMATS)
+    check_choice("format", format, FORMATS)
     kind = FORMATS[format]
     if precision not in kind.precisions:
         raise invalid("precision", precision, f"for {kind.title} one of {kind.precisions}")
-    if target is not None and target not in TARGETS:
-        raise unknown("target", target, TARGETS)
+    check_choice("target", target, TARGETS, optional=True)
     if target is not None and not fused:
         raise invalid("target", target, "None where fused=False")
-    if opset not in onnx.OPSETS:
+    if not is_int(opset) or opset not in onnx.OPSETS:
         raise invalid("opset", opset, f"{onnx.OPSETS[0]} to {onnx.OPSETS[-1]}")
     return kind
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo._errors import invalid
+from kerazoo._graph import as_inputs
 from kerazoo.inference import forget_gradients, named_outputs
 
 INPUT = "image"
@@ -28,8 +29,11 @@ def frozen_graph(model: Any, outputs: Sequence[str]) -> Any:
         convert_variables_to_constants_v2,
     )
 
+    def run(image):
+        return model(as_inputs(model, image), training=False)
+
     def call(image):
-        found = named_outputs(model(image, training=False), outputs, model.name)
+        found = named_outputs(run(image), outputs, model.name)
         # A list, since TensorFlow puts the keys of a dict into an order of its own.
         return [tf.identity(tf.cast(y, tf.float32), name=name) for name, y in found.items()]
 

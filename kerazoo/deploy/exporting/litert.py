@@ -1,5 +1,7 @@
 """LiteRT (TensorFlow Lite), in four precisions."""
 
+import io
+import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,6 +9,7 @@ from typing import Any
 from kerazoo.deploy.exporting._format import Format, Job, quiet
 from kerazoo.deploy.exporting.calibration import without_outliers
 from kerazoo.deploy.exporting.graph import cannot_lower, saved_graph
+from kerazoo.deploy.exporting.record import ExportRecord
 
 
 def _write(job: Job, folder: Path) -> None:
@@ -20,13 +23,26 @@ def _write(job: Job, folder: Path) -> None:
         if job.record.precision == "int8":
             assert job.pictures is not None  # `export` gives some for int8
             pictures = without_outliers(job.model, job.pictures)
-            converter.representative_dataset = lambda: ([picture[None]] for picture in pictures)
+            converter.representative_dataset = lambda: ([picture] for picture in job.told(pictures))
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
             in_int8(converter)
 
-    (folder / job.name).write_bytes(
-        converted(job.graph, tuple(job.record.outputs), job.layers, prepare)
-    )
+    content = converted(job.graph, tuple(job.record.outputs), job.layers, prepare)
+    (folder / job.name).write_bytes(with_facts(content, job.record))
+
+
+def with_facts(content: bytes, record: ExportRecord) -> bytes:
+    """A LiteRT file with `labels.txt`, `kerazoo.json` and other facts packed at its end.
+
+    That is where TensorFlow Lite keeps associated files: a ZIP archive behind the network, which
+    `unzip -p FILE.tflite labels.txt` and Python's `zipfile` read.
+    """
+    buffer = io.BytesIO(content)
+    with zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in record.facts().items():
+            file = f"{name}.json" if name == "kerazoo" else f"{name}.txt"
+            archive.writestr(zipfile.ZipInfo(file), text.rstrip("\n") + "\n")
+    return buffer.getvalue()
 
 
 def converted(

@@ -17,7 +17,7 @@ def _write(job: Job, folder: Path) -> None:
     try:
         with quiet("tf2onnx", "tensorflow"):
             network, _ = tf2onnx.convert.from_graph_def(
-                graph.graph.as_graph_def(),
+                _without_scalars(graph.graph.as_graph_def()),
                 job.record.model,
                 [graph.inputs[0].name],
                 list(nodes),
@@ -27,8 +27,32 @@ def _write(job: Job, folder: Path) -> None:
         raise cannot_lower(graph, job.layers, "ONNX", str(error)) from error
     _rename(network.graph, {graph.inputs[0].name: INPUT, **nodes})
     _check(network, job)
+    for key, value in job.record.facts().items():
+        network.metadata_props.add(key=key, value=value)
     network.producer_name = f"kerazoo {job.record.kerazoo}"
     (folder / job.name).write_bytes(network.SerializeToString())
+
+
+def _without_scalars(graph: Any) -> Any:
+    """The same graph in which numbers that are added and the like are vectors of one.
+
+    At a sum with a number, as in hard-swish, tf2onnx's optimizer raises, and leaves two transposes
+    at every convolution of the network.
+    """
+    scalars = {
+        node.name: node
+        for node in graph.node
+        if node.op == "Const" and not node.attr["value"].tensor.tensor_shape.dim
+    }
+    for node in graph.node:
+        if node.op not in ("Add", "AddV2"):
+            continue
+        for name in node.input:
+            if (scalar := scalars.get(name)) is not None:
+                scalar.attr["value"].tensor.tensor_shape.dim.add(size=1)
+                scalar.attr.pop("_output_shapes", None)
+                del scalars[name]
+    return graph
 
 
 def _check(network: Any, job: Job) -> None:

@@ -1,14 +1,16 @@
 """OpenVINO's intermediate representation, in float or in int8 through NNCF."""
 
 import contextlib
+import io
 import logging
-import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from kerazoo.deploy.exporting._format import Format, Job
 from kerazoo.deploy.exporting.graph import INPUT, cannot_lower
+
+FACTS = "kerazoo"  # section of the file's `rt_info`
 
 
 def _write(job: Job, folder: Path) -> None:
@@ -23,7 +25,9 @@ def _write(job: Job, folder: Path) -> None:
         output.tensor.set_names({name})
     _join_padding(network)
     if job.record.precision == "int8":
-        network = _quantised(network, job.pictures)
+        network = _quantised(network, job)
+    for key, value in job.record.facts().items():
+        network.set_rt_info(value, [FACTS, key])
     openvino.save_model(network, folder / job.name, compress_to_fp16=False)
 
 
@@ -71,14 +75,17 @@ def _zeros(pad: Any) -> tuple[list[int], list[int]] | None:
     return (begin[2:], end[2:]) if plain and not any(v.get_data().any() for v in value) else None
 
 
-def _quantised(network: Any, pictures: Any) -> Any:
+def _quantised(network: Any, job: Job) -> Any:
     import nncf
+
+    pictures = job.pictures
+    assert pictures is not None  # `export` gives some for int8
 
     # NNCF averages the extremes of pictures, so outliers do no harm. The other preset, with ranges
     # as far below zero as above it, costs ESPNetv2 several points on CIFAR-10.
-    data = nncf.Dataset(list(pictures[:, None]))
+    data = nncf.Dataset(_Told(job, pictures))
     logging.getLogger("nncf").setLevel(logging.WARNING)
-    with contextlib.redirect_stdout(sys.stderr):  # it draws bars
+    with contextlib.redirect_stdout(io.StringIO()):  # it draws bars, of phases of its own
         return nncf.quantize(
             network,
             data,
@@ -90,6 +97,19 @@ def _quantised(network: Any, pictures: Any) -> Any:
                 overflow_fix=nncf.OverflowFix.ENABLE
             ),
         )
+
+
+class _Told:
+    """Pictures that NNCF may go through as often as it likes."""
+
+    def __init__(self, job: Job, pictures: Any) -> None:
+        self._job, self._pictures = job, pictures
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._job.told(self._pictures)
+
+    def __len__(self) -> int:
+        return len(self._pictures)
 
 
 FORMAT = Format(

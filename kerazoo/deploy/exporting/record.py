@@ -11,9 +11,10 @@ from kerazoo._checks import integer, optional, row, table, text
 from kerazoo._errors import invalid
 from kerazoo._fields import Record, field, record
 from kerazoo._files import public_name
+from kerazoo.confidence import Confidence
 from kerazoo.inference import picture_preprocessing
 from kerazoo.preprocessing import Preprocessing
-from kerazoo.tasks import task_of
+from kerazoo.tasks import task_of_model
 
 SIDECAR = ".json"  # model.tflite.json beside model.tflite
 ASSET = Path("assets.extra") / "kerazoo.json"  # TensorFlow leaves that folder to others
@@ -37,6 +38,7 @@ class ExportRecord(Record, keys="record key"):
         labels: Names of the classes, in order.
         preprocessing: How a picture becomes the network's input; None where unknown.
         calibration: Pictures that int8 ranges were found with.
+        confidence: What held-out pictures say of the scores; None where nobody measured it.
         kerazoo: Version that wrote this.
     """
 
@@ -52,11 +54,28 @@ class ExportRecord(Record, keys="record key"):
     labels: tuple[str, ...] = field(row(text(least=0), "a list of names"))
     preprocessing: Preprocessing | None = field(optional(record(Preprocessing)), None)
     calibration: int | None = field(optional(integer()), None)
+    confidence: Confidence | None = field(optional(record(Confidence)), None)
     kerazoo: str = field(text(), __version__)
 
     def to_json(self) -> str:
         """Indented JSON."""
         return json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n"
+
+    def facts(self) -> dict[str, str]:
+        """How to feed the file and read what it gives, for a format's own metadata.
+
+        `kerazoo` is the whole record; the others are what a person looks for, in words.
+        """
+        sides = "x".join(str(side or "any") for side in self.input_shape[:2])
+        shown = {
+            "input": f"image: float32 (batch, height, width, channels), RGB, {sides}",
+            "labels": "\n".join(self.labels),
+            "kerazoo": self.to_json(),
+        }
+        if self.preprocessing is not None:
+            mean, std = self.preprocessing.mean, self.preprocessing.std
+            shown["normalisation"] = f"(pixel / 255 - mean) / std, mean {mean}, std {std}"
+        return shown
 
     @classmethod
     def from_json(cls, text: str) -> "ExportRecord":
@@ -96,7 +115,7 @@ def describe(model: Any, preprocessing: Preprocessing | None, labels: Any, **fac
         **facts: Further fields.
     """
     info = getattr(model, "info", None)
-    task = task_of(info)
+    task = task_of_model(model)
     known = preprocessing or getattr(info, "preprocessing", None)
     checkpoint = getattr(info, "checkpoint", None)
     return ExportRecord(
@@ -107,6 +126,7 @@ def describe(model: Any, preprocessing: Preprocessing | None, labels: Any, **fac
         input_shape=tuple(model.input_shape[1:]),
         task=task.name,
         preprocessing=known and picture_preprocessing(model, known),
-        **task.facts(model, labels or getattr(info, "labels", None)),
+        confidence=getattr(info, "confidence", None),
+        **task.facts(model, getattr(info, "labels", None) if labels is None else labels),
         **facts,
     )

@@ -11,7 +11,13 @@ from kerazoo.deploy.fusion.linear import Linear, common_config
 from kerazoo.deploy.fusion.parts import keep_parts
 from kerazoo.deploy.fusion.pools import convolve_pools
 from kerazoo.deploy.fusion.prelu import shorten_prelu
-from kerazoo.layers import GroupedConv2D, GroupedPointwiseConv2D, MixConv2D
+from kerazoo.layers import (
+    ChannelShuffle,
+    ChannelSplit,
+    GroupedConv2D,
+    GroupedPointwiseConv2D,
+    MixConv2D,
+)
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,8 @@ class Forms:
         parts: Mixed convolutions, and 1x1 convolutions up to so many groups, as ordinary ones on
             parts of the channels, which are put together only where they must be (`fuse_parts`);
             0 leaves them.
+        shuffled_planes: Channel shuffles move planes, and splits are slices, which tf2onnx takes
+            transposes past.
         convolved_pools: Average pooling of up to so many channels as depthwise convolution.
     """
 
@@ -40,6 +48,7 @@ class Forms:
     short_prelu: bool | str = False
     parts: int = 0
     convolved_pools: int = 0
+    shuffled_planes: bool = False
 
     def dense(self, groups: int, channels: int) -> bool:
         """Whether a 1x1 convolution becomes a dense one; `channels` are a group's."""
@@ -77,10 +86,13 @@ TARGETS = {
     "openvino": Forms(
         merged_mix=2.1, dense_groups=1, dense_narrow=16, summed_branches=9, convolved_pools=4
     ),
-    "onnx": Forms(merged_mix=_ALWAYS, dense_groups=2),
+    "onnx": Forms(merged_mix=_ALWAYS, dense_groups=2, shuffled_planes=True),
     "litert": _LITERT,
     "litert_int8": replace(_LITERT, short_prelu="convolved"),
 }
+
+
+_BY_PLANES = {ChannelShuffle: {"planes": True}, ChannelSplit: {"sliced": True}}
 
 
 def choose_forms(graph: Graph, forms: Forms) -> None:
@@ -92,6 +104,9 @@ def choose_forms(graph: Graph, forms: Forms) -> None:
     for node in graph.nodes:
         if isinstance(node.operation, Linear):
             node.operation = chosen(node.operation, forms)
+        elif forms.shuffled_planes and type(node.operation) in _BY_PLANES:
+            config = node.operation.get_config() | _BY_PLANES[type(node.operation)]
+            node.operation = type(node.operation).from_config(config)
     if forms.parts:
         keep_parts(graph, forms.parts)
 

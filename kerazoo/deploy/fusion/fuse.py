@@ -4,8 +4,10 @@ import logging
 
 import keras
 
-from kerazoo._errors import invalid, unknown
+from kerazoo._checks import check_choice
+from kerazoo._errors import invalid
 from kerazoo._graph import Graph, is_graph, layers_of
+from kerazoo._layer_facts import in_half_precision
 from kerazoo.deploy.fusion.branches import sum_branches
 from kerazoo.deploy.fusion.forms import TARGETS, Forms, choose_forms
 from kerazoo.deploy.fusion.rules import drop_training_only, fold_backwards, fold_forwards, lower
@@ -46,8 +48,7 @@ def fuse(model: keras.Model, target: str = "tensorflow") -> keras.Model:
         ValueError: for an unknown target; a model that is not functional, or not built; layers in
             half precision, where folding is not exact; layers that cannot be copied.
     """
-    if target not in TARGETS:
-        raise unknown("target", target, TARGETS)
+    check_choice("target", target, TARGETS)
     _check(model)
     fused = _fuse(model, TARGETS[target])
     _logger.info(
@@ -61,11 +62,7 @@ def _check(model) -> None:
         raise invalid("model", model.name, "built: call it once or give it an Input")
     if not isinstance(model, keras.Model) or not is_graph(model):
         raise invalid("model", model, "a functional or sequential Keras model")
-    half = [
-        layer.name
-        for layer in layers_of(model)
-        if layer.dtype_policy.compute_dtype in ("float16", "bfloat16")
-    ]
+    half = [layer.name for layer in layers_of(model) if in_half_precision(layer)]
     if half:
         shown = ", ".join(half[:5]) + (f" and {len(half) - 5} more" if len(half) > 5 else "")
         raise invalid(

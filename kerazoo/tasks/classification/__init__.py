@@ -18,14 +18,16 @@ class Classification:
     outputs = ("scores",)
     mixes = True
     placed = False
+    fits_head = True
     drawings = MappingProxyType(
         {"confusion.png": "confusion matrix", "mistakes.png": "the most confident mistakes"}
     )
+    photographs = ("mistakes.png",)
     learning = MappingProxyType({"classifier_activation": None})
     learned = MappingProxyType({"classifier_activation": "softmax"})
     shapes = ("(batch, classes)",)
     columns = ("score (%)", "class")
-    fields = ("index", "name", "score")
+    fields = ("index", "name", "score", "sure")
     options = (Option("top", 5, "classes a picture"),)
     card = Card(
         pipeline_tag="image-classification",
@@ -53,6 +55,11 @@ class Classification:
     def move(self, target, placement):
         return target  # a class stays what it is, wherever it is in the picture
 
+    def renumber(self, target, numbers):
+        import tensorflow as tf
+
+        return tf.gather(numbers, target)
+
     def encode(self, targets, classes):
         from kerazoo.tasks.classification.training import encode
 
@@ -67,6 +74,16 @@ class Classification:
         from kerazoo.tasks.classification.training import metrics
 
         return metrics()
+
+    def fit_head(self, learned, held_out, classes, whole):
+        from kerazoo.tasks.classification.probe import fit_probe
+
+        return fit_probe(learned, held_out, classes, whole)
+
+    def calibrate(self, model, answers):
+        from kerazoo.tasks.classification.head import calibrate
+
+        return calibrate(model, answers)
 
     def meter(self, source):
         from kerazoo.tasks.classification.meter import ClassificationMeter
@@ -109,7 +126,9 @@ class Classification:
         return as_json(prediction)
 
     def captions(self, prediction):
-        return [(each.name, each.score) for each in prediction]
+        from kerazoo.tasks.classification.predictions import captions
+
+        return captions(prediction)
 
     def draw(self, picture, prediction):
         return picture  # a class is nowhere in particular

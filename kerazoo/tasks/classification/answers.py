@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from kerazoo.data.source import Source
+from kerazoo.tasks.classification.meter import wilson_interval
 from kerazoo.tasks.classification.predictions import probabilities
 
 
@@ -45,6 +46,11 @@ class Answers:
     def accuracy(self) -> float:
         """Share of the pictures that are named rightly, 0 to 1."""
         return float(np.mean(self.predicted == self.labels))
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Where the accuracy on all such pictures is, in 95 of 100 cases (`wilson_interval`)."""
+        return wilson_interval(int(np.sum(self.predicted == self.labels)), self.count)
 
     def confusion(self) -> np.ndarray:
         """Pictures by true class (row) and predicted class (column), int64 `(classes, classes)`."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from kerazoo._checks import check_int
+from kerazoo._checks import check_int, checked
 from kerazoo._errors import invalid
 from kerazoo.data.samples import pictures_at
 from kerazoo.report import contact_sheet as sheets
@@ -33,6 +33,7 @@ def draw(answers: Answers, folder: Path, count: int) -> None:
     draw_mistakes(answers, folder / "mistakes.png", count=count)
 
 
+@checked("classes", "path")
 def draw_confusion(
     matrix: Any, classes: Sequence[str], path: str | os.PathLike | None = None
 ) -> Any:
@@ -78,6 +79,7 @@ def draw_confusion(
     return figure
 
 
+@checked("answers", "path")
 def draw_mistakes(
     answers: Answers, path: str | os.PathLike | None = None, *, count: int = 12
 ) -> Any:

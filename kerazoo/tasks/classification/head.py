@@ -3,10 +3,14 @@
 from typing import Any
 
 import keras
+import numpy as np
 
 from kerazoo._errors import invalid
+from kerazoo._graph import maker
 from kerazoo.blocks._trunk import Trunk
 from kerazoo.blocks.conventions import output_dtype
+from kerazoo.confidence import Confidence
+from kerazoo.tasks.classification.confidence import measure_confidence
 
 
 def head(trunk: Trunk, arguments: Any):
@@ -45,3 +49,17 @@ def check(model: Any, source: Any = None) -> None:
         raise invalid("model", f"{model.name} with output shape {model.output_shape}", rule)
     if shapes[0][-1] != 3:
         raise invalid("model", f"{model.name} for {shapes[0][-1]} channels", "for RGB")
+
+
+def calibrate(model: Any, answers: Any) -> Confidence:
+    """Puts the temperature into the weights of the last layer; see `Task.calibrate`.
+
+    Args:
+        model: A classifier whose last layer is dense, with a softmax or without.
+        answers: An `Answers` of it, on pictures that it has not learned from.
+    """
+    logits = np.log(np.maximum(answers.scores, np.finfo("float32").tiny))
+    found = measure_confidence(logits, answers.labels)
+    layer: Any = maker(model.outputs[0])
+    layer.set_weights([each / found.temperature for each in layer.get_weights()])
+    return found

@@ -1,5 +1,6 @@
 """How many pictures a classifier names rightly."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from kerazoo._errors import invalid
+
+_NORMAL = 1.959964  # standard deviations to either side that hold 95 % of a normal distribution
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,17 @@ class Accuracy:
             f"top-1 {self.top1:.2f} %, top-5 {self.top5:.2f} %, "
             f"{self.count} pictures in {self.seconds:.1f} s"
         )
+
+
+def wilson_interval(right: int, count: int) -> tuple[float, float]:
+    """Lowest and highest share that `right` of `count` speak for, with 95 % confidence.
+
+    Wilson's score interval: right for few pictures and for shares near 0 and 1 too.
+    """
+    share, spread = right / count, _NORMAL**2 / count
+    middle = share + spread / 2
+    half = _NORMAL * math.sqrt(share * (1 - share) / count + spread / (4 * count))
+    return max(0.0, (middle - half) / (1 + spread)), min(1.0, (middle + half) / (1 + spread))
 
 
 class ClassificationMeter:

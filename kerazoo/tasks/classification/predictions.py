@@ -7,27 +7,57 @@ import numpy as np
 
 from kerazoo.labels import Prediction, decode_predictions
 
+NOT_SURE = "not sure: "  # before the best class, where its score is below the threshold
 
-def decode(outputs: Mapping[str, Any], record: Any, top: int = 5) -> list[list[Prediction]]:
+
+class Classes(list):
+    """The best classes of a picture, `Prediction`s, best first.
+
+    Attributes:
+        sure: Whether the best one has the score that its class needs (`kerazoo.confidence`); None
+            where nobody measured that.
+    """
+
+    sure: bool | None = None
+
+
+def decode(outputs: Mapping[str, Any], record: Any, top: int = 5) -> list[Classes]:
     """The best classes of each picture, best first, as `kerazoo.decode_predictions`.
 
     Args:
         outputs: `scores`, `(batch, classes)`.
-        record: Carries `labels`; without any the number of classes decides.
+        record: Carries `labels` and maybe `confidence`; without labels the number of classes
+            decides.
         top: How many classes.
     """
     labels = getattr(record, "labels", None) or None
-    return decode_predictions(outputs["scores"], top, labels=labels)
+    confidence = getattr(record, "confidence", None)
+    scores = outputs["scores"]
+    found = [Classes(each) for each in decode_predictions(scores, top, labels=labels)]
+    if confidence is not None:
+        shares = probabilities(np.asarray(scores))
+        for each, row in zip(found, shares, strict=True):
+            best = each[0].index
+            each.sure = bool(row[best] >= confidence.thresholds[best])
+    return found
 
 
 def rows(prediction: Sequence[Prediction]) -> list[tuple[str, ...]]:
     """`("94.3", "tabby, tabby cat")` for each class."""
-    return [(f"{100 * each.score:.1f}", each.name) for each in prediction]
+    return [(f"{100 * score:.1f}", name) for name, score in captions(prediction)]
+
+
+def captions(prediction: Sequence[Prediction]) -> list[tuple[str, float]]:
+    """Name and score of each class; the best one says where the network is not sure."""
+    found = [(each.name, each.score) for each in prediction]
+    if getattr(prediction, "sure", None) is False:
+        found[0] = (NOT_SURE + found[0][0], found[0][1])
+    return found
 
 
 def as_json(prediction: Sequence[Prediction]) -> list[dict[str, Any]]:
-    """`{"index": 281, "name": "tabby, tabby cat", "score": 0.943}` for each class."""
-    return [each._asdict() for each in prediction]
+    """`{"index": 281, "name": "tabby, tabby cat", "score": 0.943, "sure": True}` for each class."""
+    return [each._asdict() | {"sure": getattr(prediction, "sure", None)} for each in prediction]
 
 
 def probabilities(scores: np.ndarray) -> np.ndarray:

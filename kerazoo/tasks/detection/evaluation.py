@@ -184,7 +184,7 @@ class BoxMeter:
             from faster_coco_eval import COCO, COCOeval_faster
         except ImportError as error:
             raise ImportError(
-                "Boxes are evaluated by faster-coco-eval: pip install 'kerazoo[detection]'"
+                'Boxes are evaluated by faster-coco-eval: pip install "kerazoo[detection]"'
             ) from error
         with contextlib.redirect_stdout(io.StringIO()):
             reference = COCO(truth)

@@ -17,7 +17,9 @@ class Segmentation:
     outputs = ("logits",)
     mixes = False
     placed = True
+    fits_head = False
     drawings = MappingProxyType({})
+    photographs = ()
     learning = MappingProxyType({"classifier_activation": None})
     learned = MappingProxyType({"classifier_activation": None})
     shapes = ("(batch, height, width, classes)",)
@@ -42,6 +44,15 @@ class Segmentation:
         raise _not_yet("trained")
 
     def move(self, target, placement):
+        raise _not_yet("trained")
+
+    def renumber(self, target, numbers):
+        raise _not_yet("trained")
+
+    def fit_head(self, learned, held_out, classes, whole):
+        raise _not_yet("trained")
+
+    def calibrate(self, model, answers):
         raise _not_yet("trained")
 
     def encode(self, targets, classes):

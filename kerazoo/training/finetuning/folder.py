@@ -1,6 +1,7 @@
 """The folder of `finetune`: what it may hold before, and what it holds in the end."""
 
 import dataclasses
+import importlib.util
 import json
 import logging
 import re
@@ -18,11 +19,12 @@ from kerazoo.data.source import Source
 from kerazoo.open import Start
 from kerazoo.publish.hub import hub_files
 from kerazoo.report.curves import draw_curves
-from kerazoo.tasks.task import Answers, Task
+from kerazoo.tasks.task import Answers, Figure, Task
 from kerazoo.training import folder as names
-from kerazoo.training.figures import draw_figures
+from kerazoo.training.figures import collect_answers, draw_figures
+from kerazoo.training.finetuning.judgement import Judgement, best_of, judge
 from kerazoo.training.inputs import open_inputs, recipe_task
-from kerazoo.training.recipe import Recipe
+from kerazoo.training.recipe import STEPS, WITH_HELD_OUT, Recipe
 from kerazoo.training.trained import load_trained
 
 log = logging.getLogger("kerazoo")
@@ -98,7 +100,7 @@ class FinetuneFolder:
         weights = None
         for name, recipe in self._recipes.items():
             yield name, recipe if weights is None else dataclasses.replace(recipe, weights=weights)
-            weights = str(self._at(name) / self._kept_weights())
+            weights = str(self._at(name) / self._judged_weights(recipe))
 
     def finish(
         self, data_dir: Any = None, sources: Mapping[str, Source] | None = None
@@ -108,42 +110,64 @@ class FinetuneFolder:
         Args:
             data_dir, sources: As for `train`.
         """
-        *_, (name, recipe) = self.chained()
-        model = load_trained(self._at(name), best=self._settings["keep"] == "best")
+        kept = best_of(self._judgements())
+        name, recipe = kept.phase, dict(self.chained())[kept.phase]
+        inputs = open_inputs(recipe, data_dir, sources)
+        stored = recipe.transfer.head != STEPS
+        model = load_trained(self._at(name), best=self._settings["keep"] == "best" and not stored)
+        pictures = {"batch_size": recipe.batch_size, "on_corrupt": recipe.data.on_corrupt}
+        confidence = model.info.confidence
+        if confidence is None:
+            watched = collect_answers(model, inputs.validation, **pictures)
+            confidence = inputs.task.calibrate(model, watched)
         # Where it came from, but for the folders of this machine.
-        model.info = dataclasses.replace(model.info, checkpoint=self._start.name)
-        test = open_inputs(recipe, data_dir, sources).test
-        answers = draw_figures(
-            model,
-            test,
-            self.path,
-            count=self._settings["mistakes"],
-            batch_size=recipe.batch_size,
-            on_corrupt=recipe.data.on_corrupt,
+        model.info = dataclasses.replace(
+            model.info, checkpoint=self._start.name, confidence=confidence
         )
+        answers = self._answers(model, inputs.test, pictures)
         logs = [self._at(each) / names.LOG for each in self._recipes]
         draw_curves(logs, self._at(names.CURVES), self._task.monitor)
         write_file(self._at(MODEL), model.save)
-        for file, content in self._published(model, recipe, test, answers).items():
+        for file, content in self._published(model, recipe, inputs.test, answers).items():
             write_bytes(self._at(file), content)
-        return self._end(name, test, answers)
+        return self._end(kept, inputs.test, answers, confidence)
 
-    def _end(self, last: str, test: Source, answers: Answers) -> dict[str, Any]:
-        run = read_run(self._at(last)) or {}
+    def _answers(self, model: Any, test: Source, pictures: Mapping[str, Any]) -> Answers:
+        """Of the test split, with figures where they can be drawn."""
+        if importlib.util.find_spec("matplotlib") is None:
+            return collect_answers(model, test, **pictures)
+        return draw_figures(model, test, self.path, count=self._settings["mistakes"], **pictures)
+
+    def _judgements(self) -> list[Judgement]:
+        """What the held-out pictures say of the weights that each phase would give."""
+        last = self._settings["keep"] == "last"
+        monitor = self._task.monitor
+        return [judge(name, self._at(name) / names.LOG, monitor, last) for name in self._recipes]
+
+    def _end(
+        self, kept: Judgement, test: Source, answers: Answers, confidence: Any
+    ) -> dict[str, Any]:
+        run = read_run(self._at(kept.phase)) or {}
         phases = [self._ended(name) for name in self._recipes]
+        figure = self._task.monitor.name
+        interval = answers.interval
         result = {
-            self._task.monitor.name: round(answers.headline, 6),
+            figure: round(answers.headline, 6),
+            "interval": interval and [round(share, 4) for share in interval],
             "pictures": answers.count,
             "split": test.split,
             "classes": len(test.classes),
+            "kept": kept.phase,
             "phases": {name: self._measured(name) for name in self._recipes},
+            "validation": {each.phase: round(each.figure, 6) for each in self._judgements()},
+            "confidence": confidence and confidence.to_dict(),
             "skipped_pictures": max(each["skipped_pictures"] for each in phases),  # the same ones
         }
         # The keys of `train`'s own, so that what reads those reads this.
         wanted = ("data", "classes", "preprocessing", "model", "versions", "machine")
         begun = {"kerazoo": __version__, "command": self._command, "finetune": self._facts()}
-        kept = {key: run[key] for key in wanted if key in run}
-        write_json(self._at(names.RUN), {**begun, **kept, "result": result})
+        known = {key: run[key] for key in wanted if key in run}
+        write_json(self._at(names.RUN), {**begun, **known, "result": result})
         return result
 
     def _published(
@@ -163,20 +187,25 @@ class FinetuneFolder:
     def _section(self, recipe: Recipe, source: Source, answers: Answers) -> str:
         data, figure = recipe.data, self._task.monitor.name.replace("_", " ")
         lines = ["## Fine-tuning", ""]
-        lines += [
-            f"{self._phase(each)}; rate {each.optimizer.learning_rate:g}, batch {each.batch_size}."
-            for each in self._recipes.values()
-        ]
+        lines += map(self._phase, self._recipes.values())
         lines += [
             "",
             f"Learned from `{data.train}` of {source.name}, watched on `{data.validation}`; the "
             f"{figure} is that on {answers.count} pictures of `{source.split}`"
-            + (", which are the watched ones." if data.validation == data.test else "."),
+            + (", which are the watched ones" if data.validation == data.test else "")
+            + _within(answers.interval, self._task.monitor),
             "",
-            f"![{figure} and loss by epoch]({names.CURVES})",
-            *(f"![{caption}]({name})" for name, caption in self._task.drawings.items()),
+            *(
+                f"![{caption}]({name})"
+                for name, caption in self._drawings(figure)
+                if self._at(name).exists()
+            ),
         ]
         return "\n".join(["", *lines, ""])
+
+    def _drawings(self, figure: str) -> list[tuple[str, str]]:
+        """File name and caption of each, curves first."""
+        return [(names.CURVES, f"{figure} and loss by epoch"), *self._task.drawings.items()]
 
     def _facts(self) -> dict[str, Any]:
         """What makes this run what it is."""
@@ -193,14 +222,26 @@ class FinetuneFolder:
     def _ended(self, phase: str) -> dict[str, Any]:
         return json.loads((self._at(phase) / names.RESULT).read_text(encoding="utf-8"))
 
-    def _kept_weights(self) -> str:
-        return names.BEST if self._settings["keep"] == "best" else names.WEIGHTS
+    def _judged_weights(self, recipe: Recipe) -> str:
+        """Those that have not learned from what judges them."""
+        best = self._settings["keep"] == "best" or recipe.transfer.head == WITH_HELD_OUT
+        return names.BEST if best else names.WEIGHTS
 
     def _at(self, name: str) -> Path:
         return self.path / name
 
     def _phase(self, recipe: Recipe) -> str:
+        if recipe.transfer.head != STEPS:
+            return f"- the {self._task.card.head} alone, fitted to stored features."
         alone = recipe.transfer.freeze == "backbone"
         what = f"the {self._task.card.head} alone" if alone else "all layers"
         epochs = f"{recipe.epochs} epoch{'s' if recipe.epochs > 1 else ''}"
-        return f"- {epochs} of {what}, {recipe.optimizer.name}"
+        rate = f"rate {recipe.optimizer.learning_rate:g}, batch {recipe.batch_size}"
+        return f"- {epochs} of {what}, {recipe.optimizer.name}; {rate}."
+
+
+def _within(interval: tuple[float, float] | None, monitor: Figure) -> str:
+    if interval is None:
+        return "."
+    low, high = (monitor.shown(share, 1) for share in interval)
+    return f". With 95 % confidence that of all such pictures is between {low} and {high}."

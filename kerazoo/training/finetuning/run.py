@@ -6,22 +6,26 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kerazoo._checks import check_int
+from kerazoo._checks import check_choice, check_int, checked
 from kerazoo._errors import invalid
 from kerazoo.checkpoints.weights import tell
+from kerazoo.data.open import open_source
 from kerazoo.data.source import Source
 from kerazoo.open import Start, find
 from kerazoo.publish.hub import check_licence
-from kerazoo.report.figure import check_matplotlib
+from kerazoo.registry import create_model, get_entry
 from kerazoo.training import distribution
 from kerazoo.training.finetuning.folder import FinetuneFolder
-from kerazoo.training.finetuning.splits import choose_splits
-from kerazoo.training.recipe import Recipe, load_recipe
-from kerazoo.training.run import train
+from kerazoo.training.finetuning.recipes import PROBE, Wishes, make_recipes, unfrozen_epochs
+from kerazoo.training.finetuning.size import choose_size
+from kerazoo.training.finetuning.splits import choose_splits, is_held_out
+from kerazoo.training.inputs import open_inputs, recipe_preprocessing
+from kerazoo.training.recipe import Recipe
+from kerazoo.training.run import check_session, train
+from kerazoo.training.transfer.layers import prepare, rate_factors
 
 log = logging.getLogger("kerazoo")
 
-PROBE, UNFROZEN = "1_probe", "2_unfrozen"
 # Recipe keys that an argument of `finetune` decides, for each phase in its own way.
 _DECIDED = {
     "model": "model",
@@ -35,6 +39,10 @@ _DECIDED = {
 }
 
 
+@checked(
+    *("data", "output", "data_dir", "weights", "splits", "learning_rate", "unfreeze_rate"),
+    *("batch_size", "like", "seed", "changes", "licence", "force", "command"),
+)
 def finetune(
     model: str | os.PathLike,
     data: str | os.PathLike | Mapping[str, Source],
@@ -43,16 +51,16 @@ def finetune(
     data_dir: str | os.PathLike | None = None,
     weights: str | os.PathLike | None = None,
     splits: Mapping[str, Any] | None = None,
-    epochs: int = 5,
-    learning_rate: float = 1e-3,
-    unfreeze_epochs: int = 0,
+    epochs: int | None = None,
+    learning_rate: float | None = None,
+    unfreeze_epochs: int | None = None,
     unfreeze_rate: float | None = None,
-    batch_size: int = 32,
+    batch_size: int | None = None,
     size: int | None = None,
     like: str | None = None,
     seed: int = 0,
     changes: Mapping[str, Any] | None = None,
-    keep: str = "last",
+    keep: str = "best",
     licence: str | None = None,
     mistakes: int = 12,
     force: bool = False,
@@ -61,15 +69,25 @@ def finetune(
 ) -> dict[str, Any]:
     """Teach a trained network the classes of other pictures.
 
-    First a linear probe: a new head learns on top of the network, which stays as it is, its
-    batch-norm statistics included. With `unfreeze_epochs` all of it then goes on learning at a
-    lower rate, batch-norm statistics still frozen. Both are runs of `kerazoo.training.run.train`
-    (Adam under a cosine, moderate random crops and flips), in folders of their own, and go on
-    where they were killed when `finetune` is called again.
+    First a linear probe: the network stays as it is, its batch-norm statistics included, and runs
+    once over the pictures; a classifier is then fitted to what it gave until it has converged. Its
+    regularisation is what held-out pictures choose, and where they were taken from the training
+    pictures, it learns from them too in the end. Sets whose features do not fit into memory, and a
+    probe with `epochs` or `learning_rate`, learn in steps of Adam instead.
+
+    Then all layers go on learning, batch-norm statistics still frozen, from random crops and flips
+    of the pictures, until the held-out ones no longer gain. `kerazoo.training.finetuning.plan` has
+    a table of how, by the number of pictures; with fewer than ten a class this is left out. Of the
+    two, that is kept which names more of the held-out pictures rightly; of equals, the probe.
+
+    Both are runs of `kerazoo.training.run.train`, in folders of their own, and go on where they
+    were killed when `finetune` is called again. In the end the scores are calibrated on held-out
+    pictures: see `kerazoo.confidence`.
 
     `output` ends with `model.keras`; `model.safetensors`, `config.json` and `README.md`, which
-    `kerazoo push` publishes; `curves.png` and the task's figures of the test split; and `run.json`
-    with all that was decided. The class names are in all of them.
+    `kerazoo push` publishes; `curves.png` and the task's figures of the test split (without
+    Matplotlib they are left out); and `run.json` with all that was decided. The class names are in
+    all of them.
 
     Args:
         model: Model id, registered weights, `hf://user/repo`, a `.keras` file, or the folder of a
@@ -80,18 +98,21 @@ def finetune(
         data_dir: The TFDS folder that holds `<name>/<version>`.
         weights: Of a model given by its id: `"imagenet"` by default.
         splits: `train`, `validation`, `test` and `held_out` for `choose_splits`.
-        epochs: Of the linear probe.
-        learning_rate: At its start.
-        unfreeze_epochs: Of training all layers after that; 0 leaves it out.
-        unfreeze_rate: Learning rate of these; a tenth of `learning_rate` by default.
-        batch_size: Pictures in a batch.
-        size: Side of the pictures in pixels; by default that of the weights.
+        epochs: Of a linear probe that learns in steps.
+        learning_rate: At its start; 0.001 by default.
+        unfreeze_epochs: Of training all layers after it, at most; 0 leaves it out.
+        unfreeze_rate: Highest learning rate of these; a tenth of `learning_rate` where that is
+            given.
+        batch_size: Pictures in a batch; by default 32, or all where they are fewer.
+        size: Side of the pictures in pixels. By default that of the weights; pictures that are
+            smaller than it are enlarged to 160 at most, or to fewer where that would take longer
+            than `kerazoo.training.finetuning.size.BUDGET`.
         like: For weights in a file that does not say how it was trained: the id of registered
             weights with the same conventions.
         seed: Of the head, order, augmentation and dropout.
         changes: Other keys of the recipe, `{"augmentation.flip": False}`, for both phases; those
             of `[transfer]` for the last one.
-        keep: `"last"`, or `"best"` for the weights of the epoch with the best validation.
+        keep: `"best"` for the weights of the epoch with the best validation, or `"last"`.
         licence: Of the result, as an id such as `"apache-2.0"`; by default that of the weights.
         mistakes: How many of them the contact sheet shows.
         force: Throw away another run in `output`.
@@ -99,29 +120,41 @@ def finetune(
         **session: For `train`: `progress`, `backup_every`, `tensorboard`, `callbacks`.
 
     Returns:
-        The task's figure by its name, on `pictures` pictures of `split`, `classes`, `phases`: the
+        The task's figure by its name, on `pictures` pictures of `split`, `interval`: where it is
+        with 95 % confidence, `classes`, `kept`: the phase whose weights they are, `phases`: the
         same figure at the end of each, and `skipped_pictures`, how many could not be decoded. Of
         several processes only the first gets more than `{}`.
 
     Raises:
         ValueError: Before the first step: a wrong argument, no such model, weights or data, or an
             `output` that holds something else or that another process trains in.
-        ImportError: A package that the figures need is missing; the message names the extra.
         PictureError, ArithmeticError: As `train`.
 
     >>> finetune("mixnet_s", "pets/", "runs/pets", unfreeze_epochs=3)  # doctest: +SKIP
     """
-    _check(epochs, unfreeze_epochs, keep, mistakes, licence, changes or {})
+    wishes = Wishes(epochs, learning_rate, unfreeze_epochs, unfreeze_rate, batch_size)
+    _check(wishes, keep, mistakes, licence, changes or {})
+    check_session(**session)
     start = find(model, weights, size=size, like=like)
-    tell(start.doubt)
     sources = None
     if isinstance(data, Mapping):
         sources, record = _own_sources(data, splits)
+        train_source, held_out = sources["train"], False
     else:
+        for name in splits or {}:
+            check_choice("splits", name, ("train", "validation", "test", "held_out"))
         record = choose_splits(data, data_dir=data_dir, **(splits or {}))
-    common = _common(start, record, batch_size=batch_size, seed=seed)
-    lower = learning_rate / 10 if unfreeze_rate is None else unfreeze_rate
-    recipes = _recipes(common, (epochs, learning_rate), (unfreeze_epochs, lower), changes or {})
+        options = {"fractions": record["fractions"]} if "fractions" in record else {}
+        train_source = open_source(data, record["train"], data_dir=data_dir, **options)
+        held_out = is_held_out(record, (splits or {}).get("validation"))
+    size = size or _size(start, train_source, wishes)
+    start = find(model, weights, size=size, like=like, needed=True)
+    tell(start.doubt)
+    recipes = make_recipes(start, train_source, record, held_out, wishes, seed, changes or {})
+    for recipe in recipes.values():  # what is wrong is told before anything is written
+        inputs = open_inputs(recipe, data_dir, sources)
+        if any(key.startswith("transfer.") for key in changes or {}):
+            _check_patterns(recipe, len(inputs.classes))
     settings = {"keep": keep, "licence": licence, "mistakes": mistakes}
     folder = FinetuneFolder(Path(output), start, recipes, settings, command)
     distribution.start(recipes[PROBE].strategy)
@@ -139,21 +172,34 @@ def finetune(
         return folder.finish(data_dir, sources) if distribution.is_chief() else {}
 
 
-def _check(epochs, unfreeze_epochs, keep, mistakes, licence, changes) -> None:
-    for name, value, least in (
-        ("epochs", epochs, 1),
-        ("unfreeze_epochs", unfreeze_epochs, 0),
-        ("mistakes", mistakes, 1),
-    ):
-        check_int(name, value, least)
-    if keep not in ("last", "best"):
-        raise invalid("keep", keep, '"last" or "best"')
+def _check(wishes: Wishes, keep, mistakes, licence, changes) -> None:
+    check_int("mistakes", mistakes)
+    for name, least in (("epochs", 1), ("unfreeze_epochs", 0), ("batch_size", 1)):
+        check_int(name, getattr(wishes, name), least, optional=True)
+    check_choice("keep", keep, ("last", "best"))
     for key in changes:
         if key in _DECIDED:
             raise invalid(f"changes[{key!r}]", changes[key], f"the argument `{_DECIDED[key]}`")
     if licence is not None:
         check_licence(licence)
-    check_matplotlib()  # now, not after an hour of training
+
+
+def _check_patterns(recipe: Recipe, classes: int) -> None:
+    """Raises where a pattern of layer names fits none, before an earlier phase has begun."""
+    size = recipe_preprocessing(recipe).size
+    model = create_model(
+        recipe.model, weights=None, input_shape=(*size, 3), classes=classes, **recipe.arguments
+    )
+    prepare(model, recipe.transfer)
+    rate_factors(model, recipe.transfer)
+
+
+def _size(start: Start, train_source: Source, wishes: Wishes) -> int | None:
+    """Side of the pictures, where it is not that of the weights."""
+    entry, own = get_entry(start.model), max(start.preprocessing.size)
+    macs = entry.macs and round(entry.macs * (own / max(entry.input_size)) ** 2)
+    chosen = choose_size(own, macs, train_source, unfrozen_epochs(wishes, train_source))
+    return None if chosen == own else chosen
 
 
 def _own_sources(data: Mapping[str, Source], splits: Any) -> tuple[dict[str, Source], dict]:
@@ -165,38 +211,3 @@ def _own_sources(data: Mapping[str, Source], splits: Any) -> tuple[dict[str, Sou
     sources = {"test": data["validation"], **data}
     record = {name: source.split for name, source in sources.items()}
     return sources, {"name": data["train"].name, **record}
-
-
-def _common(start: Start, data: dict[str, Any], **given: Any) -> dict[str, Any]:
-    """What both phases share, as the values of a recipe."""
-    return {
-        "model": start.model,
-        "weights": start.weights,
-        "arguments": start.arguments,
-        "preprocessing": start.preprocessing.to_dict(),
-        "data": data,
-        # Of a small data set a crop of 8 %, as for ImageNet, often leaves out what it shows.
-        "augmentation": {"crop": "random", "area": [0.35, 1.0]},
-        "optimizer": {"name": "adam", "warmup_epochs": 0.0},
-        **given,
-    }
-
-
-def _recipes(
-    common: Mapping[str, Any],
-    probe: tuple[int, float],
-    unfrozen: tuple[int, float],
-    changes: Mapping[str, Any],
-) -> dict[str, Recipe]:
-    """Folder name -> recipe of each phase, in order."""
-    frozen = {"freeze": "backbone", "batch_norm": "frozen"}
-    phases = [(PROBE, probe, frozen)]
-    if unfrozen[0]:
-        phases.append((UNFROZEN, unfrozen, {"batch_norm": "frozen"}))
-    recipes = {}
-    for name, (epochs, rate), transfer in phases:
-        last = name == phases[-1][0]
-        wanted = {k: v for k, v in changes.items() if last or not k.startswith("transfer.")}
-        decided = {"epochs": epochs, "optimizer.learning_rate": rate}
-        recipes[name] = load_recipe({**common, "transfer": transfer}, {**decided, **wanted})
-    return recipes

@@ -223,7 +223,9 @@ def plot_schedule(
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ImportError("`plot_schedule` needs Matplotlib: pip install matplotlib") from error
+        raise ImportError(
+            '`plot_schedule` needs Matplotlib: pip install "kerazoo[plot]"'
+        ) from error
     figure = Figure(figsize=(8, 3), layout="constrained")
     formats = figure.canvas.get_supported_filetypes()
     if path.suffix.lower().lstrip(".") not in formats:

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -117,7 +118,10 @@ def _measured(
         raise invalid("batches", batches, "an iterable of at least one batch, more than once")
     is_dataset = hasattr(batches, "element_spec")
     data = batches if is_dataset else (b if isinstance(b, tuple) else (b,) for b in batches)
-    found = probe.predict(data, verbose=0)
+    with warnings.catch_warnings():
+        # Keras says so at the end of whatever does not tell its length before.
+        warnings.filterwarnings("ignore", "Your input ran out of data")
+        found = probe.predict(data, verbose=0)
     for name, rows in found.items():
         yield layers[int(name)], np.moveaxis(np.asarray(rows, "float64"), 1, 0)
 

@@ -103,6 +103,14 @@ class TestRealNetworks:
         record = read_record(export(model, tmp_path / "net.onnx", "onnx"))
         assert record.checkpoint == "mine.weights.h5"
 
+    @pytest.mark.parametrize(("precision", "size"), [("float16", 2), ("dynamic", 1)])
+    def test_smaller_numbers(self, precision, size, tiny, tmp_path):
+        path = export(tiny, tmp_path / "a.tflite", "litert", precision=precision)
+        x = np.random.default_rng(0).normal(size=(20, 32, 32, 3)).astype("float32")
+        found, expected = Runner(path)(x), tiny(x, training=False).numpy()
+        assert 1e-7 < np.abs(found - expected).max() < 0.02
+        assert path.stat().st_size < size * tiny.count_params() * 1.6
+
     @pytest.mark.parametrize("precision", ["float16", "dynamic"])
     def test_smaller_litert(self, precision, mixnet_on_cifar, tmp_path):
         mixnet = mixnet_on_cifar

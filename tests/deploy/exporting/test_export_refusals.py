@@ -196,10 +196,10 @@ class TestRefusals:
         x = np.random.default_rng(0).normal(size=(2, 40, 52, 3)).astype("float32")
         np.testing.assert_allclose(Runner(path)(x), model(x, training=False), atol=1e-5)
 
-    def test_no_classifier(self, tmp_path):
-        x = keras.Input((8, 8, 3))
-        model = keras.Model(x, keras.layers.Conv2D(2, 3)(x))
-        with pytest.raises(ValueError, match="`model` must be a classifier"):
+    def test_no_network_of_pictures(self, tmp_path):
+        x = keras.Input((8,))
+        model = keras.Model(x, keras.layers.Dense(2)(x))
+        with pytest.raises(ValueError, match="`model` must be a network of pictures"):
             export(model, tmp_path / "a.keras", "keras")
         with pytest.raises(ValueError, match="`model` must be a Keras model"):
             export("mixnet_s", tmp_path / "a.keras", "keras")
@@ -235,6 +235,14 @@ class TestCalibration:
         assert arrays.shape == (3, *shape)
         np.testing.assert_array_equal(representative_pictures(tmp_path, RECORD, shape), arrays)
         np.testing.assert_array_equal(representative_pictures(arrays, None, shape), arrays)
+
+    def test_few_are_warned_of(self, caplog):
+        for count, warned in ((1, True), (31, True), (32, False)):
+            caplog.clear()
+            representative_pictures(np.zeros((count, 1, 1, 1), "float32"), None, (1, 1, 1))
+            assert [f"with {count} of 32 or more" in r.getMessage() for r in caplog.records] == (
+                [True] * warned
+            )
 
     def test_many_are_thinned_evenly(self):
         many = np.arange(3000, dtype="float32").reshape(-1, 1, 1, 1)

@@ -129,7 +129,9 @@ def test_the_figures_and_the_card_tell_the_accuracy_of_the_stored_model(run, fru
     found = kerazoo.evaluate(model, test)
     result = json.loads((run / "run.json").read_text())["result"]
     assert result["accuracy"] == pytest.approx(found.top1 / 100, abs=1e-6)
-    assert result["phases"]["2_unfrozen"] == result["accuracy"]
+    assert result["phases"][result["kept"]] == result["accuracy"]
+    low, high = result["interval"]
+    assert 0 <= low < result["accuracy"] <= high <= 1
     assert (result["pictures"], result["split"], result["classes"]) == (6, "validation", 3)
     # Six pictures tell little of what was learned: all of them, against a third by guessing.
     assert kerazoo.evaluate(model, open_source(fruit)).top1 > 60
@@ -141,7 +143,8 @@ def test_the_figures_and_the_card_tell_the_accuracy_of_the_stored_model(run, fru
     assert "blue plum, green pear, red apple" in card
     assert "hf://user/my_fruit" in card
     assert "9 epochs of the classifier alone, adam; rate 0.02, batch 8" in card
-    assert "1 epoch of all layers, adam; rate 0.002, batch 8" in card
+    assert "1 epoch of all layers, adamw; rate 0.002, batch 8" in card
+    assert "With 95 % confidence that of all such pictures is between" in card
     assert str(fruit.parent) not in card
     published = kerazoo.create_model(
         "mobilenet_v1_025", weights=str(run / "model.safetensors"), **_rebuilt(config)
@@ -219,12 +222,16 @@ def test_sources_from_python_and_the_best_epoch(start, fruit, tmp_path):
     shares = {"train": 0.8, "validation": 0.2}
     sources = {name: folder_source(fruit, name, fractions=shares) for name in shares}
     result = finetune(
-        start, sources, tmp_path / "run", size=32, epochs=2, batch_size=16, keep="best", seed=3
-    )
+        start, sources, tmp_path / "run", size=32, epochs=2, batch_size=16, keep="best", seed=3,
+        unfreeze_epochs=0,
+    )  # fmt: skip
     assert result["pictures"] == sources["validation"].count == 12
     best = weights(tmp_path / "run/1_probe/best.weights.h5")
     kept = weights(tmp_path / "run/model.keras")
-    assert all((kept[name] == best[name]).all() for name in best)
+    temperature = open_model(tmp_path / "run/model.keras").info.confidence.temperature
+    for name, value in best.items():
+        head = np.float32(temperature if name.startswith("predictions/") else 1)
+        assert (kept[name] == value / head).all(), name
     card = (tmp_path / "run/README.md").read_text()
     assert "on 12 pictures of `validation`, which are the watched ones." in card
 
@@ -259,14 +266,16 @@ def test_the_best_epoch_before_a_stop_is_kept(start, fruit, tmp_path):
         picture.unlink()
     sources = {"train": train, "validation": folder_source(watched, "all")}
     options = {"size": 32, "epochs": 3, "batch_size": 30, "keep": "best", "seed": 3}
+    options["unfreeze_epochs"] = 0
     options["backup_every"] = 1
     run = tmp_path / "run"
     with pytest.raises(Stop):
         finetune(start, sources, run, **options, callbacks=[Rig(stop=True)])
     result = finetune(start, sources, run, **options, callbacks=[Rig()])
     assert result["accuracy"] == pytest.approx(4 / 9)  # 1 / 9 in the later epochs
-    bias = open_model(run / "model.keras").get_layer("predictions").bias.numpy()
-    assert bias.tolist() == [0.0, 0.0, 1.0]
+    kept = open_model(run / "model.keras")
+    bias = kept.get_layer("predictions").bias.numpy() * kept.info.confidence.temperature
+    assert bias.tolist() == pytest.approx([0.0, 0.0, 1.0])
 
 
 def test_skipped_pictures_are_told_by_the_exit_status(start, tmp_path, capsys):
@@ -275,6 +284,7 @@ def test_skipped_pictures_are_told_by_the_exit_status(start, tmp_path, capsys):
     (data / "red apple" / "0.png").write_bytes(whole[: len(whole) // 2])
     words = ["finetune", start, "--data", data, "--output", output, "--epochs", 1, "--size", 32]
     words += ["--batch-size", 4, "--held-out", 0.34, "--set", "data.on_corrupt=skip"]
+    words += ["--unfreeze-epochs", 0]
     words = [str(word) for word in words]
     with holding(output):
         assert main(words) == 2
@@ -394,9 +404,18 @@ class TestSplits:
         paint(tmp_path / "train", 10)
         paint(tmp_path / "test", 2, seed=1)
         record = choose_splits(tmp_path)
-        assert record["train"] == "train[0:27]"
-        assert (record["validation"], record["test"]) == ("train[27:30]", "test")
-        assert open_source(tmp_path, record["validation"]).count == 3
+        assert record["fractions"] == {"train": 0.9, "validation": 0.1}
+        assert [record[k] for k in ("train", "validation", "test")] == [
+            "train",
+            "validation",
+            "test",
+        ]
+        held_out = open_source(tmp_path, record["validation"], fractions=record["fractions"])
+        assert sorted(path.split("/")[-2] for path in held_out.files) == list(COLOURS)
+        train = open_source(tmp_path, "train", fractions=record["fractions"])
+        assert (train.count, train.classes) == (27, held_out.classes)
+        assert not set(train.files) & set(held_out.files)
+        assert open_source(tmp_path, "test", fractions=record["fractions"]).count == 6
         paint(tmp_path / "val", 2, seed=2)
         record = choose_splits(tmp_path)
         assert [record[k] for k in ("train", "validation", "test")] == ["train", "val", "test"]

@@ -199,5 +199,5 @@ def test_plot(tmp_path):
 
 def test_plot_without_matplotlib(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ImportError, match="needs Matplotlib: pip install matplotlib"):
+    with pytest.raises(ImportError, match=r'needs Matplotlib: pip install "kerazoo\[plot\]"'):
         plot_schedule(SOME[0], 10, tmp_path / "a.png")

@@ -1,0 +1,88 @@
+"""What a run tells while it trains: a line an epoch, and between them how far it is."""
+
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from kerazoo._progress import Progress, clock
+from kerazoo.tasks.task import Figure
+from kerazoo.training.callbacks import CHECK_EVERY, Bookkeeping
+from kerazoo.training.state import Position
+
+
+class Report(keras.callbacks.Callback):
+    """One line an epoch on stdout, and on stderr the steps of the present one.
+
+    Args:
+        epochs: Of the whole run.
+        steps: In an epoch.
+        bar: Whether to show the steps; None for a bar on a terminal and lines elsewhere.
+        books: What knows the steps of an earlier session.
+        monitor: What is watched.
+        phase: Of a longer run, in front of every line.
+        start: Where this session begins.
+    """
+
+    def __init__(
+        self,
+        epochs: int,
+        steps: int,
+        bar: bool | None,
+        books: Bookkeeping,
+        monitor: Figure,
+        phase: str = "",
+        start: Position | None = None,
+    ) -> None:
+        super().__init__()
+        self._epochs, self._steps, self._show, self._books = epochs, steps, bar, books
+        self._monitor, self._phase = monitor, f"{phase}: " if phase else ""
+        self._start, self._done = start or Position(), 0
+        self._progress: Progress | None = None
+
+    def on_train_begin(self, logs: Any = None):
+        self._began = time.monotonic()
+        if self._start.step:
+            place = f"step {self._start.step} of {self._steps} of epoch {self._start.epoch + 1}"
+            print(f"{self._phase}going on at {place}/{self._epochs}", flush=True)
+        elif self._start.epoch:
+            print(
+                f"{self._phase}going on after epoch {self._start.epoch}/{self._epochs}", flush=True
+            )
+
+    def on_epoch_begin(self, epoch, logs: Any = None):
+        self._epoch, before = epoch, self._books.done_before
+        name = f"{self._phase}epoch {epoch + 1}/{self._epochs}"
+        self._progress = Progress(self._steps, "step", name, first=before, show=self._show)
+
+    def on_train_batch_end(self, batch, logs: Any = None):
+        self._done += 1
+        done = self._books.done_before + batch + 1
+        note = ""
+        if done % CHECK_EVERY == 0:  # reading the loss more often would make an accelerator wait
+            note = f"loss {float(logs['loss']):.3f}, {self._to_go(done)} to go in all"
+        assert self._progress is not None  # an epoch has begun
+        self._progress.at(done, note=note)
+
+    def on_epoch_end(self, epoch, logs: Any = None):
+        if self._progress is not None:
+            self._progress.close()
+        words = f"{self._phase}epoch {epoch + 1:>{len(str(self._epochs))}}/{self._epochs}"
+        name, shown = self._monitor.name, self._monitor.shown
+        words += f"  loss {logs['loss']:.4f}  {name} {shown(logs[name])}"
+        words += f"  validation {shown(logs[f'val_{name}'])}"
+        words += f"  rate {logs['learning_rate']:.3g}  {logs['seconds']:.0f} s"
+        print(words, flush=True)
+
+    def _to_go(self, done: int) -> str:
+        """Until the last epoch's end, at the pace of this session (validations included)."""
+        left = self._steps - done + (self._epochs - self._epoch - 1) * self._steps
+        return clock((time.monotonic() - self._began) / self._done * left)
+
+
+def phase_of(folder: Path) -> str:
+    """The phase whose run lies in a folder: `"probe"` of `1_probe`; empty of other folders."""
+    found = re.fullmatch(r"\d+_([A-Za-z]\w*)", folder.name)
+    return found[1] if found else ""
