@@ -78,8 +78,11 @@ def predict(
         preprocessing=preprocessing,
         labels=labels,
     )
-    if exact and not isinstance(what, Predictor):
-        predictor.exact = True
+    if exact and predictor is what:
+        rule = f"left out: {type(what).__name__} has its own, the attribute `exact`"
+        raise invalid("exact", exact, rule)
+    if predictor is not what:
+        predictor.exact = exact
     check_options(predictor.task, how)
     if not is_one_picture(pictures):
         return predictor.predictions(pictures, skip, **how)

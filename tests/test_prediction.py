@@ -132,6 +132,8 @@ def test_an_open_network_keeps_its_options(model):
     assert open_predictor(predictor) is predictor
     with pytest.raises(ValueError, match="`size` must be left out: Predictor has its own"):
         kerazoo.predict(predictor, np.zeros((8, 8, 3), "uint8"), size=64)
+    with pytest.raises(ValueError, match="`exact` must be left out: Predictor has its own"):
+        kerazoo.predict(predictor, np.zeros((8, 8, 3), "uint8"), exact=True)
 
 
 def test_large_jpegs_are_decoded_small(model, tmp_path, monkeypatch):
