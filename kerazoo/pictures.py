@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from kerazoo._bounds import PICTURE_BYTES, PICTURE_PIXELS
-from kerazoo._checks import check_int
+from kerazoo._checks import check_int, checked
 from kerazoo._errors import invalid
 from kerazoo._files import read_regular
 
@@ -37,6 +37,7 @@ class PictureError(ValueError):
     """A file that cannot be read as a picture; the message names the file and the reason."""
 
 
+@checked("at_least")
 def open_picture(
     source: str | os.PathLike | bytes,
     *,

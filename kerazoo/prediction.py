@@ -15,7 +15,7 @@ from kerazoo.preprocessing import Preprocessing
 from kerazoo.tasks.task import check_options
 
 
-@checked("weights", "like", "runtime", "preprocessing", "labels", "skip")
+@checked("weights", "like", "runtime", "preprocessing", "labels", "exact", "skip")
 def predict(
     what: Any,
     pictures: Any,

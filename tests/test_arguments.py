@@ -69,6 +69,7 @@ def given(tmp_path_factory):
         data.tfds_source: {"name": "none", "data_dir": pets},
         data.csv_source: {"path": str(folder / "pets.csv")},
         data.array_source: {"pictures": arrays[0], "labels": arrays[1], "classes": 2},
+        deploy.compare: {"path": f"{new}.keras", "pictures": arrays[0]},
         deploy.export: {"path": f"{new}.keras", "format": "keras"},
         training.train: {"recipe": load_recipe("mixnet_s_cifar10"), "data_dir": pets},
         training.load_trained: {"output": pets},

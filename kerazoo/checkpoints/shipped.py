@@ -3,6 +3,7 @@
 import logging
 from typing import Any
 
+from kerazoo._checks import checked
 from kerazoo._errors import invalid
 from kerazoo.checkpoints.fetch.checkpoint import DownloadError, fetch
 from kerazoo.checkpoints.records import Checkpoint, all_checkpoints
@@ -21,6 +22,7 @@ def shipped(task: str | None = None) -> tuple[Checkpoint, ...]:
     return tuple(sorted(found, key=lambda c: -c.classes))
 
 
+@checked("task")
 def default_model(task: str = "classification") -> str:
     """The id of the network that a task can be tried with at once: nothing is downloaded.
 

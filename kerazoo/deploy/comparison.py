@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from kerazoo._checks import checked
 from kerazoo.deploy.exporting import read_record
 from kerazoo.deploy.exporting.calibration import representative_pictures
 from kerazoo.deploy.exporting.record import ExportRecord
@@ -40,6 +41,7 @@ class Comparison:
         return f"{found}, the same class first on {self.same}"
 
 
+@checked("path")
 def compare(model: Any, path: str | os.PathLike, pictures: Any) -> Comparison:
     """Runs a network and the file that `export` made of it on the same pictures.
 

@@ -508,8 +508,9 @@ class TestDemo:
     def test_needs_no_network_and_names_what_is_there(self, tmp_path):
         pytest.importorskip("skimage", reason="needs the photographs of scikit-image")
         sheet = tmp_path / "demo.png"
-        environment = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path), "KERAS_HOME": str(tmp_path)}
-        done = _run("demo", "--output", str(sheet), **environment)
+        cache, settings = tmp_path / "cache", tmp_path / "keras"  # Keras writes its settings there
+        environment = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(cache)}
+        done = _run("demo", "--output", str(sheet), KERAS_HOME=str(settings), **environment)
         assert done.returncode == 0, done.stderr
         assert done.stderr == ""
         best = {
@@ -520,8 +521,10 @@ class TestDemo:
         assert "cat" in best["chelsea.png"]
         assert best["coffee.png"] in ("espresso", "cup", "coffee mug")
         assert "missile" in best["rocket.jpg"]
-        assert Image.open(sheet).size[0] > 1000
-        assert [path.name for path in tmp_path.iterdir()] == ["demo.png"]  # nothing was cached
+        with Image.open(sheet) as picture:
+            assert picture.size[0] > 1000
+        assert not cache.exists()
+        assert {path.name for path in settings.rglob("*")} <= {"keras.json"}
 
     def test_insisting_on_a_download_fails_plainly(self, tmp_path):
         pytest.importorskip("skimage", reason="needs the photographs of scikit-image")

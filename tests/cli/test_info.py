@@ -59,7 +59,6 @@ def test_like_names_the_network(capsys, mobilenet):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("''", "The argument `model` must be a model id"),
         ("mixnet_s --like timm/tf_mixnet_s.in1k", "`like` must be left out: it is for weights in"),
         ("timm/tf_mixnet_s.in1k --like a", "`like` must be left out: timm/tf_mixnet_s.in1k says"),
         ("timm/tf_mixnet_s.in1k --weights a", "`weights` must be left out"),
@@ -71,6 +70,13 @@ def test_like_names_the_network(capsys, mobilenet):
 )
 def test_refusals(capsys, mobilenet, lone, words, message):
     names = {"file": mobilenet, "folder": str(lone.parent)}
-    arguments = [word.strip("'").format(**names) for word in words.split()]
+    arguments = [word.format(**names) for word in words.split()]
     assert main(["info", *arguments]) == 2
     assert message.format(**names) in capsys.readouterr().err
+
+
+def test_no_name_is_not_the_folder_one_is_in(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["info", ""])
+    assert stop.value.code == 2
+    assert "argument MODEL" in capsys.readouterr().err

@@ -91,8 +91,14 @@ def test_folder_with_split_folders(tmp_path):
     assert folder_source(tmp_path, "train[:50%]").count == 2
     with raises("split", "'test', 'train'"):
         folder_source(tmp_path, "validation")
-    with raises("fractions", "splits of its own"):
-        folder_source(tmp_path, "train", fractions={"train": 1.0})
+    # Its own training split is what `fractions` divide; they cannot name one that is there.
+    parts = {"train": 0.5, "validation": 0.5}
+    learned, watched = (content(folder_source(tmp_path, part, fractions=parts)) for part in parts)
+    assert sorted(name for _, name in learned) == sorted(name for _, name in watched)
+    assert not set(learned) & set(watched)
+    assert len(content(folder_source(tmp_path, "test", fractions=parts))) == 2
+    with raises("fractions", "parts of a split 'train' that differ from the data's own"):
+        folder_source(tmp_path, "train", fractions={"train": 0.5, "test": 0.5})
 
 
 def test_folder_complaints(folder, tmp_path):

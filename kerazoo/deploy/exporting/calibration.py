@@ -64,13 +64,17 @@ def representative_pictures(
         raise invalid("representative", pictures.shape, f"pictures of shape (count, *{shape})")
     if not np.isfinite(pictures).all():
         raise invalid("representative", "an array with NaN or infinity", "finite")
-    if len(pictures) < FEW:
+    return pictures
+
+
+def tell_few(pictures: int) -> None:
+    """A warning where there are fewer than calibration takes."""
+    if pictures < FEW:
         _log.warning(
             "int8 ranges are found with %d of %d or more pictures that are wanted: what lies "
             "outside of them is cut off, and accuracy may fall by points.",
-            *(len(pictures), FEW),
+            *(pictures, FEW),
         )
-    return pictures
 
 
 def _prepared(given: Any, preprocessing: Preprocessing, limit: int) -> np.ndarray:

@@ -15,7 +15,7 @@ from kerazoo._machine import require
 from kerazoo.deploy.exporting import keras_file, litert, onnx, openvino, savedmodel
 from kerazoo.deploy.exporting._float32 import in_float32
 from kerazoo.deploy.exporting._format import Format, Job
-from kerazoo.deploy.exporting.calibration import representative_pictures
+from kerazoo.deploy.exporting.calibration import representative_pictures, tell_few
 from kerazoo.deploy.exporting.record import SIDECAR, describe
 from kerazoo.deploy.fusion import fuse
 from kerazoo.deploy.fusion.forms import TARGETS
@@ -29,7 +29,7 @@ FORMATS = {
 _log = logging.getLogger("kerazoo")
 
 
-@checked("path", "preprocessing", "labels", "fused", "force")
+@checked("path", "preprocessing", "labels", "fused", "force", "progress")
 def export(
     model: keras.Model,
     path: str | os.PathLike,
@@ -123,6 +123,7 @@ def export(
     pictures = None
     if precision == "int8":
         pictures = representative_pictures(representative, record.preprocessing, record.input_shape)
+        tell_few(len(pictures))
         facts["calibration"] = len(pictures)
         record = describe(model, preprocessing, labels, **facts)
     network = in_float32(model)
