@@ -348,8 +348,8 @@ def refusal(entry: str, form: str) -> str | None:
             "The argument `weights` must be a name, `hf://user/repo`, a folder or a file ending in "
             f"one of {ENDINGS}. Received: `weights={{what!r}}`"
             if form == "exported file"
-            else "The argument `model` must be a folder with model.safetensors and config.json, or "
-            "with run.json and model.weights.h5. Received: `model={what!r}`"
+            else "The argument `weights` must be a folder with model.safetensors and config.json, "
+            "or with run.json and model.weights.h5. Received: `weights={what!r}`"
         )
     argument = {"load_weights": "source"}.get(entry, "model")
     return CANNOT.replace("{argument}", argument)

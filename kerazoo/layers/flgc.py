@@ -153,7 +153,7 @@ class FLGCConv2D(keras.layers.Conv2D):
 
     def _pass_through(self, chosen, scores):
         """`chosen` exactly, with the gradient of the softmax of `scores`."""
-        soft = ops.softmax(scores, axis=-1)
+        soft = _softmax(scores)
         zero = soft - ops.stop_gradient(soft)
         return chosen + (zero * chosen if self.straight_through == "winner" else zero)
 
@@ -177,7 +177,7 @@ class FLGCConv2D(keras.layers.Conv2D):
         if not self.duplicate_top:
             return ops.zeros_like(owners)
         if self.duplicate_scores == "softmax":
-            scores = ops.softmax(scores, axis=-1)
+            scores = _softmax(scores)
         members = ops.transpose(ops.where(owners > 0, scores, -float("inf")))
         best, _ = ops.top_k(members, self.duplicate_top)
         present = ops.isfinite(best)
@@ -221,3 +221,8 @@ class FLGCConv2D(keras.layers.Conv2D):
             "duplicate_scores": self.duplicate_scores,
             "score_initializer": keras.initializers.serialize(self.score_initializer),
         }
+
+
+def _softmax(scores):
+    """Over groups. Of one group it is 1 whatever the scores, which Keras would warn of."""
+    return ops.softmax(scores, axis=-1) if scores.shape[-1] > 1 else 0 * scores + 1

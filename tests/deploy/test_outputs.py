@@ -59,7 +59,9 @@ def pair(monkeypatch):
     first = keras.layers.GlobalAveragePooling2D(name="n_mean")(y)
     second = keras.layers.GlobalMaxPooling2D(name="a_peak")(y)
     model = kerazoo.ZooModel(x, {"angle": second, "zenith": first}, name="two")
-    model.info = kerazoo.models._model.ModelInfo("two", preprocessing=RECORD, task="pair")
+    model.info = kerazoo.models._model.ModelInfo(
+        "two", preprocessing=RECORD, task="pair", head=("n_", "a_")
+    )
     return model
 
 

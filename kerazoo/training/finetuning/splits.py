@@ -46,7 +46,7 @@ def choose_splits(
     if not names:
         if given := [each for each in (train, validation, test) if each is not None]:
             raise invalid("train", given, f"left out, with its like: {data} has no splits")
-        shares = _shares(held_out or _share(data, None, None))
+        shares = _shares(held_out or _share(_average(data, None, None)))
         return {**record, "fractions": shares, "train": "train", "validation": PART, "test": PART}
     train = train or "train"
     for argument, split in (("train", train), ("validation", validation), ("test", test)):
@@ -55,8 +55,10 @@ def choose_splits(
     if validation is None:
         validation = next((name for name in VALIDATION if name in names), None)
     if validation is None:
-        share = held_out or _share(data, data_dir, train)
-        if train == "train" and not is_tfds(data, data_dir):
+        average = _average(data, data_dir, train)
+        share = held_out or _share(average)
+        # Of a class with one picture no part can be held out: then it is some classes' only one.
+        if train == "train" and not is_tfds(data, data_dir) and average >= 2:
             record["fractions"], validation = _shares(share), PART
         else:
             train, validation = _halves(data, data_dir, train, share)
@@ -77,9 +79,13 @@ def is_held_out(record: Mapping[str, Any], given: str | None) -> bool:
     return taken and record["validation"] != record["test"]
 
 
-def _share(data: Any, data_dir: Any, train: str | None) -> float:
+def _average(data: Any, data_dir: Any, train: str | None) -> float:
+    """Pictures of a class."""
     source = open_source(data, train, data_dir=data_dir)
-    average = source.count / len(source.classes)
+    return source.count / len(source.classes)
+
+
+def _share(average: float) -> float:
     return next(share for least, share in HELD_OUT if average >= least)
 
 
