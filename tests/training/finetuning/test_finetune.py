@@ -171,7 +171,8 @@ def test_push_takes_the_folder(run, capsys):
     assert "`licence` must be given" in capsys.readouterr().err
     assert main(["push", str(run), "me/fruit", "--dry-run", "--licence", "mit"]) == 0
     listed = {line.split()[0] for line in capsys.readouterr().out.splitlines()[2:-2]}
-    assert listed >= MADE - {"model.keras"} | {"1_probe/log.csv"}
+    assert listed >= MADE - {"model.keras", "mistakes.png"} | {"1_probe/log.csv"}
+    assert "mistakes.png" not in listed  # somebody's photographs
     assert not [name for name in listed if name.endswith((".keras", ".h5"))]
 
 
