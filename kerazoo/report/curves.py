@@ -26,8 +26,9 @@ def draw_curves(logs: Path | Sequence[Path], path: Path, monitor: Figure) -> boo
         Whether it was drawn: without Matplotlib, or without a line in the logs, it is not.
     """
     logs = [logs] if isinstance(logs, Path) else list(logs)
-    phases = {log.parent.name.lstrip("0123456789_") or "run": _rows([log]) for log in logs}
-    rows = [row for found in phases.values() for row in found]
+    # Pairs: two runs may lie in folders of one name.
+    phases = [(each.parent.name.lstrip("0123456789_") or "run", _rows(each)) for each in logs]
+    rows = [row for _, found in phases for row in found]
     if not rows or not can_draw():
         return False
     from matplotlib.ticker import MaxNLocator
@@ -47,7 +48,7 @@ def draw_curves(logs: Path | Sequence[Path], path: Path, monitor: Figure) -> boo
         axes.set(xlabel="epoch", title=title)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
-        _name_phases(axes, [(name, len(found)) for name, found in phases.items()])
+        _name_phases(axes, [(name, len(found)) for name, found in phases])
     figure.axes[0].legend()
     save_figure(figure, path)
     return True
@@ -78,9 +79,6 @@ def can_draw() -> bool:
     return True
 
 
-def _rows(logs: list[Path]) -> list[dict[str, str]]:
-    rows = []
-    for each in logs:
-        with open(each, encoding="utf-8") as file:
-            rows += list(csv.DictReader(file))
-    return rows
+def _rows(path: Path) -> list[dict[str, str]]:
+    with open(path, encoding="utf-8") as file:
+        return list(csv.DictReader(file))
