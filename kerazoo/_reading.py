@@ -27,7 +27,8 @@ _HEADS = {
     b"\xff\xd8\xff": "too large",
     PNG_SIGNATURE: "too large",
 }
-_MOST_TAGS = 2**16  # bytes of EXIF that are looked at, as many as a JPEG can hold in one piece
+# Bytes of a value by its type in EXIF; types beyond the last are unknown, and passed over.
+_LENGTHS = np.array([0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 0], "int64")
 
 
 def read_picture(data: tf.Tensor, rounding: str = "floor", *, python: bool = True) -> tf.Tensor:
@@ -275,7 +276,11 @@ def _jpeg_orientation(data: tf.Tensor) -> tf.Tensor:
         _, found = tf.while_loop(
             lambda at, found: (at + 10 <= size) & (found == 0), step, (tf.constant(2), 0)
         )
-        return _orientation(tf.strings.substr(data, found, _MOST_TAGS))
+        return tf.cond(found > 0, lambda: tags(found), lambda: tf.constant(1))
+
+    def tags(at: tf.Tensor) -> tf.Tensor:
+        high, low = tf.unstack(_bytes(tf.strings.substr(data, at - 8, 2), 2))
+        return _orientation(tf.strings.substr(data, at, tf.maximum(256 * high + low - 8, 0)))
 
     return tf.cond(_holds(data, r"Exif\x00\x00"), walked, lambda: tf.constant(1))
 
@@ -284,7 +289,7 @@ def _png_orientation(data: tf.Tensor) -> tf.Tensor:
     at = _png_part(data, "eXIf")
     return tf.cond(
         at > 0,
-        lambda: _orientation(tf.strings.substr(data, at, _MOST_TAGS)),
+        lambda: _orientation(tf.strings.substr(data, at, _png_number(data, at - 8))),
         lambda: tf.constant(1),
     )
 
@@ -330,8 +335,12 @@ def _orientation(tiff: tf.Tensor) -> tf.Tensor:
         count = tf.minimum(count, (size - at - 2) // 12)
         entries = tf.reshape(raw[at + 2 : at + 2 + 12 * count], (-1, 12))
         kind, amount = number(entries[:, 2:4]), number(entries[:, 4:8])
+        # As Pillow, no further than an entry whose content is not there.
+        length = amount * tf.gather(_LENGTHS, tf.minimum(kind, len(_LENGTHS) - 1))
+        there = (length <= 4) | (number(entries[:, 8:12]) + length <= size - 10)
+        there = tf.math.cumprod(tf.cast(there, tf.int32)) == 1
         value = tf.where(kind == 3, number(entries[:, 8:10]), number(entries[:, 8:12]))
-        fits = (amount == 1) & ((kind == 3) | (kind == 4)) & (value > 0) & (value < 9)
+        fits = (amount == 1) & ((kind == 3) | (kind == 4)) & (value > 0) & (value < 9) & there
         values = tf.boolean_mask(value, fits & (number(entries[:, :2]) == _ORIENTATION))
         return tf.cast(tf.concat([[1], values], 0)[-1], tf.int32)
 

@@ -1,5 +1,6 @@
 """A Keras network as a TensorFlow graph in which weights are constants."""
 
+import errno
 import re
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -75,11 +76,18 @@ def saved_graph(graph: Any, outputs: Sequence[str]) -> tempfile.TemporaryDirecto
 
 
 def save_module(module: Any, signatures: dict[str, Any], folder: str | Path) -> None:
-    """`tf.saved_model.save` without gradients, which frozen graphs do not have."""
+    """`tf.saved_model.save` without gradients, which frozen graphs do not have.
+
+    Raises:
+        OSError: It cannot be written: TensorFlow's own errors are of another kind.
+    """
     import tensorflow as tf
 
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-    tf.saved_model.save(module, str(folder), signatures=signatures, options=options)
+    try:
+        tf.saved_model.save(module, str(folder), signatures=signatures, options=options)
+    except tf.errors.OpError as error:  # the disk is full, ...
+        raise OSError(errno.EIO, error.message, str(folder)) from error
 
 
 def cannot_lower(
