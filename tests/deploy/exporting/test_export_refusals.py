@@ -15,7 +15,11 @@ from kerazoo._files import publish, staging
 from kerazoo.cli import main
 from kerazoo.deploy import Runner, export
 from kerazoo.deploy.exporting import FORMATS, openvino
-from kerazoo.deploy.exporting.calibration import representative_pictures, without_outliers
+from kerazoo.deploy.exporting.calibration import (
+    representative_pictures,
+    tell_few,
+    without_outliers,
+)
 from tests.deploy.exporting.test_export import RECORD, small
 
 pytest.importorskip("openvino")
@@ -239,7 +243,7 @@ class TestCalibration:
     def test_few_are_warned_of(self, caplog):
         for count, warned in ((1, True), (31, True), (32, False)):
             caplog.clear()
-            representative_pictures(np.zeros((count, 1, 1, 1), "float32"), None, (1, 1, 1))
+            tell_few(count)
             assert [f"with {count} of 32 or more" in r.getMessage() for r in caplog.records] == (
                 [True] * warned
             )
