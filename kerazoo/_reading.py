@@ -335,14 +335,18 @@ def _orientation(tiff: tf.Tensor) -> tf.Tensor:
         count = tf.minimum(count, (size - at - 2) // 12)
         entries = tf.reshape(raw[at + 2 : at + 2 + 12 * count], (-1, 12))
         kind, amount = number(entries[:, 2:4]), number(entries[:, 4:8])
-        # As Pillow, no further than an entry whose content is not there.
+        # As Pillow: what would be longer than all of it is passed over; where content is not
+        # there, reading ends.
         length = amount * tf.gather(_LENGTHS, tf.minimum(kind, len(_LENGTHS) - 1))
-        there = (length <= 4) | (number(entries[:, 8:12]) + length <= size - 10)
-        there = tf.math.cumprod(tf.cast(there, tf.int32)) == 1
+        length = tf.where(length > 4, length, 0)
+        whole = size - 10
+        missing = (length > 0) & (number(entries[:, 8:12]) + length > whole)
+        missing &= tf.cumsum(length) <= whole
+        there = tf.cumsum(tf.cast(missing, tf.int32)) == 0
         value = tf.where(kind == 3, number(entries[:, 8:10]), number(entries[:, 8:12]))
         fits = (amount == 1) & ((kind == 3) | (kind == 4)) & (value > 0) & (value < 9) & there
         values = tf.boolean_mask(value, fits & (number(entries[:, :2]) == _ORIENTATION))
-        return tf.cast(tf.concat([[1], values], 0)[-1], tf.int32)
+        return tf.cast(tf.concat([values, [1]], 0)[0], tf.int32)
 
     return tf.cond(known, read, lambda: tf.constant(1))
 

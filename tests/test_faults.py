@@ -157,8 +157,8 @@ def test_interrupts_are_quiet(tmp_path):
     code = """if True:
         import signal, sys
         signal.signal(signal.SIGINT, signal.default_int_handler)  # where the parent ignores it
-        print("here", flush=True)
         from kerazoo.cli import main
+        print("here", flush=True)
         sys.exit(main(sys.argv[1:]))
     """
     words = ["predict", "mobilenet_v1_025", str(tmp_path), "--weights", str(tmp_path / "none.h5")]
@@ -197,9 +197,13 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
 def test_an_export_to_a_full_disk_says_so_and_leaves_nothing(format, most, tmp_path):
     told = """
 except OSError as error:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))  # it holds for what is printed too
     print(error)
 """
-    body = EXPORT.replace("\n", "\n    ").replace("force=True)", "force=True); print('written')")
+    body = EXPORT.replace("\n", "\n    ").replace(
+        "force=True)",
+        "force=True); resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard)); print('written')",
+    )
     done = run(f"{FULL}\ntry:{body}{told}", tmp_path / FORMATS[format], format, most)
     assert done.returncode == 0, done.stderr
     if "written" not in done.stdout:

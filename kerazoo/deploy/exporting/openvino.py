@@ -1,6 +1,7 @@
 """OpenVINO's intermediate representation, in float or in int8 through NNCF."""
 
 import contextlib
+import errno
 import io
 import logging
 from collections.abc import Iterable, Iterator
@@ -28,7 +29,10 @@ def _write(job: Job, folder: Path) -> None:
         network = _quantised(network, job)
     for key, value in job.record.facts().items():
         network.set_rt_info(value, [FACTS, key])
-    openvino.save_model(network, folder / job.name, compress_to_fp16=False)
+    try:
+        openvino.save_model(network, folder / job.name, compress_to_fp16=False)
+    except RuntimeError as error:  # the disk is full, ...
+        raise OSError(errno.EIO, f"OpenVINO says {error}", job.name) from error
 
 
 def _outputs(network: Any, names: Iterable[str]) -> dict[str, Any]:
