@@ -4,16 +4,13 @@ The loss is the mean cross-entropy plus `penalty / 2 * |kernel|²`; the bias is 
 nothing but the penalty has to be chosen, no rate, no number of steps, no seed.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 NORM = 1000.0  # of as many features the standard deviations would be about 1
-MEMORY = 10  # pairs of steps and changes of the gradient that L-BFGS keeps
 STEPS = 300  # at most
 TOLERANCE = 1e-4  # of the largest number in the gradient at the end, as scikit-learn's
-_DECREASE, _SHORTEST = 1e-4, 1e-10  # of a step: Armijo's condition, and where it is given up
 _ROUNDING = 1e-7  # a gain of so much of the value is what float32 adds and takes away
 
 
@@ -53,6 +50,8 @@ def fit(
             every network.
         start: Where to begin: one fitted with another penalty saves most of the steps.
     """
+    from scipy.optimize import minimize
+
     # A common part of all features and their scale would slow every step down.
     offset = features.mean(0)
     x = features - offset
@@ -73,7 +72,9 @@ def fit(
         first = np.zeros((x.shape[1] + 1, classes))
     else:
         first = np.vstack([start.kernel * scale, start.bias + offset @ start.kernel])
-    found = minimise(loss, first.astype("float64").ravel()).reshape(-1, classes)
+    ends = {"maxiter": STEPS, "gtol": TOLERANCE, "ftol": _ROUNDING}
+    best = minimize(loss, first.ravel(), jac=True, method="L-BFGS-B", options=ends)
+    found = best.x.reshape(-1, classes)
     kernel = (found[:-1] / scale).astype("float32")
     return Linear(kernel, (found[-1] - offset @ kernel).astype("float32"), penalty)
 
@@ -81,57 +82,6 @@ def fit(
 def scale_of(centred: np.ndarray) -> float:
     """What centred features are divided by: then their squares add to `NORM`, for a picture."""
     return float(np.sqrt(np.mean(np.sum(centred**2, axis=1)) / NORM)) or 1.0
-
-
-def minimise(
-    function: Callable[[np.ndarray], tuple[float, np.ndarray]], start: np.ndarray
-) -> np.ndarray:
-    """Where a smooth convex function is least: L-BFGS (Nocedal and Wright 2006, algorithm 7.5).
-
-    Args:
-        function: Point, float64 `(n,)` -> value and gradient there.
-        start: Where to begin.
-    """
-    point, (value, gradient) = start, function(start)
-    pairs: list[tuple[np.ndarray, np.ndarray, float]] = []
-    for _ in range(STEPS):
-        if np.abs(gradient).max() <= TOLERANCE:
-            break
-        direction = -_inverse_hessian_times(gradient, pairs)
-        slope = float(direction @ gradient)
-        length = 1.0 if pairs else 1 / float(np.linalg.norm(gradient))
-        while True:
-            step = length * direction
-            new_value, new_gradient = function(point + step)
-            if new_value <= value + _DECREASE * length * slope:
-                break
-            length /= 2
-            if length < _SHORTEST:  # what is left is rounding
-                return point
-        gained = value - new_value
-        change = new_gradient - gradient
-        if (bend := float(step @ change)) > 0:
-            pairs = [*pairs, (step, change, bend)][-MEMORY:]
-        point, value, gradient = point + step, new_value, new_gradient
-        if gained <= _ROUNDING * max(1.0, abs(value)):
-            break
-    return point
-
-
-def _inverse_hessian_times(
-    gradient: np.ndarray, pairs: list[tuple[np.ndarray, np.ndarray, float]]
-) -> np.ndarray:
-    found, shares = gradient.copy(), []
-    for step, change, bend in reversed(pairs):
-        share = float(step @ found) / bend
-        found -= share * change
-        shares.append(share)
-    if pairs:
-        _, change, bend = pairs[-1]
-        found *= bend / float(change @ change)
-    for (step, change, bend), share in zip(pairs, reversed(shares), strict=True):
-        found += (share - float(change @ found) / bend) * step
-    return found
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
 
 from kerazoo.confidence import Confidence
 from kerazoo.labels import Prediction
@@ -10,7 +11,7 @@ from kerazoo.tasks.classification import probe as probing
 from kerazoo.tasks.classification.confidence import best_threshold, measure_confidence, spread
 from kerazoo.tasks.classification.meter import wilson_interval
 from kerazoo.tasks.classification.probe import PENALTIES, fit_probe
-from kerazoo.tasks.classification.regression import fit, log_softmax, minimise, scale_of
+from kerazoo.tasks.classification.regression import fit, log_softmax, scale_of
 
 CLASSES, WIDTH = 4, 30
 
@@ -25,19 +26,7 @@ def blobs(count, seed, apart=0.6):
     return features.astype("float32"), labels.astype("int64")
 
 
-def test_the_minimum_of_a_crooked_valley():
-    """Rosenbrock's function is not convex, and still ends at (1, 1)."""
-
-    def rosenbrock(x):
-        a, b = x
-        slope = [-2 * (1 - a) - 400 * a * (b - a * a), 200 * (b - a * a)]
-        return (1 - a) ** 2 + 100 * (b - a * a) ** 2, np.array(slope)
-
-    np.testing.assert_allclose(minimise(rosenbrock, np.array([-1.2, 1.0])), [1, 1], atol=1e-4)
-
-
-def test_the_fit_is_scipys():
-    optimize = pytest.importorskip("scipy.optimize")
+def test_the_fit_is_that_of_float64():
     features, labels = blobs(60, 0)
     penalty = 0.01
     x = features.astype("float64") - features.mean(0)
@@ -52,7 +41,7 @@ def test_the_fit_is_scipys():
         return value, np.vstack([x.T @ error + penalty * kernel, error.sum(0)]).ravel()
 
     start = np.zeros((WIDTH + 1) * CLASSES)
-    best = optimize.minimize(loss, start, jac=True, method="L-BFGS-B")
+    best = minimize(loss, start, jac=True, method="L-BFGS-B")
     found = fit(features, labels, CLASSES, penalty)
     ours = log_softmax(found.logits(features))
     value = -ours[np.arange(60), labels].mean() + penalty / 2 * np.sum((found.kernel * scale) ** 2)
