@@ -14,6 +14,7 @@ with several parts it is a dict (`{"boxes", "classes", "crowd"}`, `{"mask"}`).
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from kerazoo._checks import check_int
@@ -343,3 +344,49 @@ def check_options(task: Task, how: Mapping[str, Any]) -> None:
                 raise invalid(name, value, f"left out: {task.name} has no options")
             raise unknown("option", name, accepted)
         check_int(name, value)
+
+
+class Untrained:
+    """A base of tasks that are neither trained nor measured: what belongs to that is refused."""
+
+    mixes = False
+    fits_head = False
+    drawings = MappingProxyType({})
+    photographs = ()
+
+    def refusal(self, what: str) -> ValueError:
+        """The error for networks that cannot be `what`, such as "trained"."""
+        raise NotImplementedError
+
+    def check_targets(self, targets, source, complete=False):
+        raise self.refusal("trained")
+
+    def move(self, target, placement):
+        raise self.refusal("trained")
+
+    def renumber(self, target, numbers):
+        raise self.refusal("trained")
+
+    def encode(self, targets, classes):
+        raise self.refusal("trained")
+
+    def fit_head(self, learned, held_out, classes, whole):
+        raise self.refusal("trained")
+
+    def calibrate(self, model, answers):
+        raise self.refusal("trained")
+
+    def loss(self, recipe):
+        raise self.refusal("trained")
+
+    def metrics(self):
+        raise self.refusal("trained")
+
+    def meter(self, source):
+        raise self.refusal("measured on a data set")
+
+    def gather(self, batches, source, indices):
+        raise self.refusal("measured on a data set")
+
+    def draw_figures(self, answers, folder, count):
+        raise self.refusal("measured on a data set")

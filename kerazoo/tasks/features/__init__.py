@@ -6,23 +6,19 @@ They can be exported and run; what else is done with their outputs is their owne
 from types import MappingProxyType
 
 from kerazoo._errors import invalid
-from kerazoo.tasks.task import Card, Figure
+from kerazoo.tasks.task import Card, Figure, Untrained
 
 _DESCRIPTION = "features"
 
 
-class Features:
+class Features(Untrained):
     """See `kerazoo.tasks.task.Task`. The outputs are those of the network, by its own names."""
 
     name = "features"
     monitor = Figure("loss", "loss", "loss", percent=False, higher_is_better=False)
     figures = (monitor,)
     outputs = ()
-    mixes = False
     placed = False
-    fits_head = False
-    drawings = MappingProxyType({})
-    photographs = ()
     learning = MappingProxyType({})
     learned = MappingProxyType({})
     shapes = ()
@@ -33,7 +29,7 @@ class Features:
 
     def check(self, model, source=None):
         if source is not None:
-            raise _cannot("measured on a data set")
+            raise self.refusal("measured on a data set")
         inputs = getattr(model, "inputs", None)
         if not inputs or not getattr(model, "outputs", None):
             raise invalid("model", model.name, "functional, or sequential and built")
@@ -64,42 +60,14 @@ class Features:
     def draw(self, picture, prediction):
         return picture
 
-    # What has no answer without a task.
+    def refusal(self, what):
+        return ValueError(
+            f"A network of feature maps or with a head of your own cannot be {what} by kerazoo: "
+            "train and measure it with Keras' own `fit` and `evaluate`."
+        )
+
     def head(self, trunk, arguments):
-        raise _cannot("built with a head")
-
-    def check_targets(self, targets, source, complete=False):
-        raise _cannot("trained")
-
-    def move(self, target, placement):
-        raise _cannot("trained")
-
-    def renumber(self, target, numbers):
-        raise _cannot("trained")
-
-    def encode(self, targets, classes):
-        raise _cannot("trained")
-
-    def fit_head(self, learned, held_out, classes, whole):
-        raise _cannot("trained")
-
-    def calibrate(self, model, answers):
-        raise _cannot("trained")
-
-    def loss(self, recipe):
-        raise _cannot("trained")
-
-    def metrics(self):
-        raise _cannot("trained")
-
-    def meter(self, source):
-        raise _cannot("measured on a data set")
-
-    def gather(self, batches, source, indices):
-        raise _cannot("measured on a data set")
-
-    def draw_figures(self, answers, folder, count):
-        raise _cannot("measured on a data set")
+        raise self.refusal("built with a head")
 
 
 def _names(model) -> list[str]:
@@ -112,13 +80,6 @@ def _names(model) -> list[str]:
     names = list(model.output_names)
     unique = len(set(names)) == len(names)
     return names if unique else [f"output_{i}" for i in range(len(names))]
-
-
-def _cannot(what: str) -> ValueError:
-    return ValueError(
-        f"A network of feature maps or with a head of your own cannot be {what} by kerazoo: "
-        "train and measure it with Keras' own `fit` and `evaluate`."
-    )
 
 
 TASK = Features()
