@@ -3,7 +3,15 @@
 import importlib.util
 from pathlib import Path
 
-from kerazoo.cli.demo import PHOTOGRAPHS
+# Inside of the package: none of these is ever downloaded.
+PHOTOGRAPHS = (
+    "chelsea.png",
+    "coffee.png",
+    "rocket.jpg",
+    "motorcycle_left.png",
+    "astronaut.png",
+    "camera.png",
+)
 
 
 def photographs() -> list[Path]:
