@@ -38,11 +38,7 @@ def describe_file(path: str | os.PathLike) -> dict[str, Any]:
         "names": "kerazoo, or unknown" if layout is OWN else layout.name,
         "tensors": len(tensors),
         "numbers": sum(numbers.values()),
-        "could_be": [
-            id
-            for id, entry in catalogue().items()
-            if entry.params and not entry.same_as and entry.params in _sizes(tensors)
-        ],
+        "could_be": _could_be(set(_sizes(tensors))),
     }
 
 
@@ -58,10 +54,16 @@ def check_size(path: str | os.PathLike, model: str) -> None:
     headless = expected is not None and expected > own and (expected - own) % _CLASSES == 0
     if expected is None or expected in sizes or headless:
         return
-    others = describe_file(path)["could_be"]
+    others = _could_be(sizes)
     hint = f"; it has the size of {' or '.join(others)}" if others else ""
     rule = f"a file with the {expected:,} parameters of {model}, not {own:,}{hint}"
     raise invalid("weights", os.fspath(path), rule)
+
+
+def _could_be(sizes: set[int]) -> list[str]:
+    """Ids of networks with so many parameters."""
+    entries = catalogue().items()
+    return [id for id, entry in entries if entry.params in sizes and not entry.same_as]
 
 
 def _parameters(tensors: Mapping[str, Any]) -> dict[str, int]:
