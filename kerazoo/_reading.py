@@ -14,10 +14,9 @@ import numpy as np
 import tensorflow as tf
 
 from kerazoo._bounds import PICTURE_BYTES, PICTURE_PIXELS
-from kerazoo.pictures import PNG_SIGNATURE, open_picture
+from kerazoo.pictures import ORIENTATION, PNG_SIGNATURE, open_picture
 
 _JPEG, _PNG, _OTHER = range(3)
-_ORIENTATION = 0x0112  # the tag of EXIF
 _HEADS = {
     b"GIF8": "a GIF",
     b"BM": "a BMP",
@@ -345,7 +344,7 @@ def _orientation(tiff: tf.Tensor) -> tf.Tensor:
         there = tf.cumsum(tf.cast(missing, tf.int32)) == 0
         value = tf.where(kind == 3, number(entries[:, 8:10]), number(entries[:, 8:12]))
         fits = (amount == 1) & ((kind == 3) | (kind == 4)) & (value > 0) & (value < 9) & there
-        values = tf.boolean_mask(value, fits & (number(entries[:, :2]) == _ORIENTATION))
+        values = tf.boolean_mask(value, fits & (number(entries[:, :2]) == ORIENTATION))
         return tf.cast(tf.concat([values, [1]], 0)[0], tf.int32)
 
     return tf.cond(known, read, lambda: tf.constant(1))

@@ -29,7 +29,7 @@ _log = logging.getLogger("kerazoo")
 _said: set[str] = set()  # warnings of folders, which are opened once for each split
 _pillow = threading.Lock()  # for its one global number
 _BITS, _PHOTOMETRIC = 258, 262  # tags of TIFF
-_ORIENTATION = 0x0112  # tag of EXIF
+ORIENTATION = 0x0112  # tag of EXIF
 _STRIP = 2**22  # pixels that are computed with at a time
 
 
@@ -111,7 +111,7 @@ def _reduce(image: Any, at_least: tuple[int, int] | None) -> tuple[int, int]:
     """Has a JPEG decoded no larger than needed; gives the whole height and width, upright."""
     size = image.height, image.width
     try:
-        aside = image.getexif().get(_ORIENTATION, 1) >= 5
+        aside = image.getexif().get(ORIENTATION, 1) >= 5
     except Exception:  # `_turn` says so
         aside = False
     if at_least is not None:
@@ -285,7 +285,7 @@ def upright(image: Any) -> Any:
     from PIL import ImageOps
 
     try:
-        turned = image.getexif().get(_ORIENTATION, 1) != 1
+        turned = image.getexif().get(ORIENTATION, 1) != 1
         return ImageOps.exif_transpose(image) if turned else image
     except Exception as error:
         _warn_of_exif(repr(image), error)

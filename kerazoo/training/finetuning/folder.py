@@ -110,7 +110,8 @@ class FinetuneFolder:
         Args:
             data_dir, sources: As for `train`.
         """
-        kept = best_of(self._judgements())
+        judgements = self._judgements()
+        kept = best_of(judgements)
         name, recipe = kept.phase, dict(self.chained())[kept.phase]
         inputs = open_inputs(recipe, data_dir, sources)
         stored = recipe.transfer.head != STEPS
@@ -130,7 +131,7 @@ class FinetuneFolder:
         write_file(self._at(MODEL), model.save)
         for file, content in self._published(model, recipe, inputs.test, answers).items():
             write_bytes(self._at(file), content)
-        return self._end(kept, inputs.test, answers, confidence)
+        return self._end(kept, judgements, inputs.test, answers, confidence)
 
     def _answers(self, model: Any, test: Source, pictures: Mapping[str, Any]) -> Answers:
         """Of the test split, with figures where they can be drawn."""
@@ -145,7 +146,12 @@ class FinetuneFolder:
         return [judge(name, self._at(name) / names.LOG, monitor, last) for name in self._recipes]
 
     def _end(
-        self, kept: Judgement, test: Source, answers: Answers, confidence: Any
+        self,
+        kept: Judgement,
+        judgements: list[Judgement],
+        test: Source,
+        answers: Answers,
+        confidence: Any,
     ) -> dict[str, Any]:
         run = read_run(self._at(kept.phase)) or {}
         phases = [self._ended(name) for name in self._recipes]
@@ -159,7 +165,7 @@ class FinetuneFolder:
             "classes": len(test.classes),
             "kept": kept.phase,
             "phases": {name: self._measured(name) for name in self._recipes},
-            "validation": {each.phase: round(each.figure, 6) for each in self._judgements()},
+            "validation": {each.phase: round(each.figure, 6) for each in judgements},
             "confidence": confidence and confidence.to_dict(),
             "skipped_pictures": max(each["skipped_pictures"] for each in phases),  # the same ones
         }
