@@ -45,7 +45,7 @@ def main() -> None:
     args = parser.parse_args()
     weights = args.shared / "weights/mobilenet_v2_1.0_224_imagenet_dequant.weights.h5"
     predictor = Predictor.of_model(kerazoo.MobileNetV2(weights=str(weights)))
-    source = tfds_source("imagenet2012", "validation", args.shared / "tfds")
+    source = tfds_source("imagenet2012", "validation", data_dir=args.shared / "tfds")
     scores: dict[bool, list] = {True: [], False: []}
     seconds: dict[bool, list] = {True: [], False: []}
     arrays: dict[bool, list] = {True: [], False: []}

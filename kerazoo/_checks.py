@@ -6,6 +6,7 @@ arguments by `check_int` and its like, frozen records by the rules of their fiel
 """
 
 import collections.abc
+import contextlib
 import functools
 import inspect
 import os
@@ -346,10 +347,9 @@ def checked(*names: str) -> Callable[[Callable], Any]:
 
         @functools.wraps(function)
         def call(*args: Any, **kwargs: Any) -> Any:
-            try:
+            given = {}
+            with contextlib.suppress(TypeError):  # which Python words better, in the call itself
                 given = signature.bind(*args, **kwargs).arguments
-            except TypeError:  # which Python words better
-                return function(*args, **kwargs)
             for name, rule in rules.items():
                 if name in given and given[name] is not signature.parameters[name].default:
                     rule.check(name, given[name])

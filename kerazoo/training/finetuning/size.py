@@ -7,7 +7,7 @@ import numpy as np
 from kerazoo.data.samples import pictures_at
 from kerazoo.data.source import Source
 
-# Multiply-adds of a fine-tuning of small pictures: a quarter of an hour or so on two cores.
+# Multiply-adds of a fine-tuning of small pictures.
 BUDGET = 1e13
 STEP = 3  # a training step costs about so many times what a look does
 ENLARGED = 5  # times: beyond that a picture shows nothing more
