@@ -3,9 +3,9 @@
     python benchmarks/scaled_decoding.py --shared ../shared [--pictures 500] [--megapixels 12]
 
 Real ImageNet pictures are enlarged (Lanczos) to the pixels of a phone's photograph and saved as
-JPEGs of quality 92; MobileNetV2 names them with every pixel decoded (`exact`), and as
-`kerazoo.predict` does. Printed: top-1 and top-5 of both, how many first answers differ, how far
-scores move, and milliseconds a picture to read and prepare on one thread (both in turn, one run).
+JPEGs of quality 92; MobileNetV2 names them with every pixel decoded, as `kerazoo.predict` does, and
+with `exact=False`. Printed: top-1 and top-5 of both, how many first answers differ, how far scores
+move, and milliseconds a picture to read and prepare on one thread (both in turn, one run).
 """
 
 import argparse

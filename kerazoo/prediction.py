@@ -27,7 +27,7 @@ def predict(
     batch_size: int = 32,
     preprocessing: Preprocessing | None = None,
     labels: str | Sequence[str] | None = None,
-    exact: bool = False,
+    exact: bool = True,
     skip: Callable[[PictureError], None] | None = None,
     **how: Any,
 ) -> Any:
@@ -54,7 +54,8 @@ def predict(
         batch_size: Pictures at a time.
         preprocessing: In place of the network's own.
         labels: Label set or names, in place of the network's own.
-        exact: Whether every pixel of a JPEG is decoded, however large it is; see `Predictor.exact`.
+        exact: Whether every pixel of a JPEG is decoded, however large it is. False is sooner for
+            photographs of many megapixels, with slightly other scores; see `Predictor.exact`.
         skip: Called with the error of a picture that cannot be read, which is then left out; by
             default the error is raised.
         **how: Options of the network's task; of classification `top=5`, how many classes.
@@ -78,7 +79,7 @@ def predict(
         preprocessing=preprocessing,
         labels=labels,
     )
-    if exact and predictor is what:
+    if not exact and predictor is what:
         rule = f"left out: {type(what).__name__} has its own, the attribute `exact`"
         raise invalid("exact", exact, rule)
     if predictor is not what:

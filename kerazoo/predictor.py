@@ -48,13 +48,13 @@ class Predictor:
         model: The Keras model where that is what runs.
 
     Attributes:
-        exact: Whether every pixel of a file is decoded. JPEGs far larger than the network's input
-            are decoded at a half, a quarter or an eighth otherwise, the smallest that is at least
-            twice what the picture is scaled to (`benchmarks/scaled_decoding.py` has what that
-            saves, and how little the scores move).
+        exact: Whether every pixel of a file is decoded. Where not, JPEGs far larger than the
+            network's input are decoded at a half, a quarter or an eighth, the smallest that is at
+            least twice what the picture is scaled to: sooner, with slightly other scores
+            (`benchmarks/scaled_decoding.py` has both).
     """
 
-    exact = False
+    exact = True
 
     def __init__(
         self,

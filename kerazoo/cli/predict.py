@@ -42,7 +42,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--force", action="store_true", help="overwrite FILE.png")
     parser.add_argument(
-        "--exact", action="store_true", help="decode every pixel of large JPEGs (slower)"
+        "--exact",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="decode every pixel of JPEGs (default); without, large ones are read sooner",
     )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="JSON instead of a table")
