@@ -1,6 +1,7 @@
 """Names of classes, and predictions turned into them."""
 
 import functools
+import logging
 from collections.abc import Sequence
 from importlib import resources
 from typing import Any, NamedTuple
@@ -13,6 +14,8 @@ from kerazoo._errors import invalid, unknown
 # One text file per set, a class a line. "imagenet": the 1000 sorted wnids of ILSVRC 2012, without
 # background, as in keras.applications and timm.
 LABEL_SETS = {"imagenet": 1000, "cifar10": 10}
+
+_log = logging.getLogger("kerazoo")
 
 
 class Prediction(NamedTuple):
@@ -85,6 +88,8 @@ def _names(classes: int, model: Any, labels: str | Sequence[str] | None) -> tupl
             raise invalid("model", name, "a kerazoo model that carries labels (or pass `labels`)")
     if labels is None:
         labels = next((name for name, count in LABEL_SETS.items() if count == classes), None)
+        if labels is not None and model is not None:
+            tell_guess(classes)
         if labels is None:
             known = " or ".join(f"{count} ({name})" for name, count in LABEL_SETS.items())
             rule = f"scores for {known} classes, or given together with `model` or `labels`"
@@ -93,6 +98,15 @@ def _names(classes: int, model: Any, labels: str | Sequence[str] | None) -> tupl
     if len(names) != classes:
         raise invalid("labels", f"{len(names)} names", f"as many names as classes, {classes}")
     return names
+
+
+@functools.cache
+def tell_guess(classes: int) -> None:
+    """Warns that the names of a network's classes are guessed by their number; once for each."""
+    for label_set, count in LABEL_SETS.items():
+        if count == classes:
+            words = "The network does not name its %d classes: shown are those of %s (`labels`)."
+            _log.warning(words, classes, label_set)
 
 
 def _to_numpy(tensor: Any) -> np.ndarray:
