@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from kerazoo.blocks._trunk import Trunk
+from kerazoo.blocks.conventions import Conventions
 from kerazoo.blocks.ssd import ExtraMap, Predictor, extra_map
 from kerazoo.models._backbones import build_backbone, extra_rows, maps_of
 from kerazoo.models._constructor import constructor
@@ -182,3 +183,67 @@ def SSDLiteMobileNetV2(
     return _ssdlite(
         x, conventions, stem_strides, "mobilenet_v2", own, rules, anchors, finest, alpha
     )
+
+
+@detector(
+    ids={"ssdlite320_mobilenet_v3_large": {}},
+    leading=("input_shape",),
+    conventions=Conventions("symmetric", 1e-3, 0.97),
+    classes=90,
+    defaults={"weights": None, "classifier_activation": None},
+)
+def SSDLite320MobileNetV3Large(
+    x, conventions, stem_strides, *, rules: str | None = None, anchors: Any = None
+) -> Trunk:
+    """SSDLite on MobileNetV3-Large with a tail of half the width: 3.4 M parameters, 583 M
+    multiply-adds (torchvision's own figures).
+
+    Source: https://github.com/pytorch/vision, `models/detection/ssdlite.py`, after
+    https://arxiv.org/abs/1905.02244, section 6.3.
+
+    Args:
+        rules: As for `SSDLite`; default: torchvision's.
+        anchors: As for `SSDLite`.
+    """
+    own = {"reduced_tail": True}
+    trunk = build_backbone("mobilenet_v3_large", x, conventions, stem_strides, own)
+    maps, extras = maps_of(trunk, 16), extra_rows(EXTRAS)
+    predictors = [Predictor()] * (len(maps) + len(extras))
+    return attach(trunk, x, maps, extras, predictors, rules or "torchvision", anchors)
+
+
+# Inverted residuals without a shortcut, whose expansion narrows.
+PYTORCH_SSD_EXTRAS = (
+    ExtraMap(512, 256, activation="linear"),
+    ExtraMap(256, 128, activation="linear"),
+    ExtraMap(256, 128, activation="linear"),
+    ExtraMap(64, 64, activation="linear"),
+)
+
+
+@detector(
+    ids={"mb2_ssd_lite": {}},
+    leading=("input_shape",),
+    size=300,
+    conventions=Conventions("symmetric", 1e-5, 0.9),
+    classes=20,
+    defaults={"weights": None, "classifier_activation": None},
+)
+def MB2SSDLite(
+    x, conventions, stem_strides, *, rules: str | None = None, anchors: Any = None
+) -> Trunk:
+    """The SSDLite on MobileNetV2 of pytorch-ssd: 3.4 M parameters, 661 M multiply-adds.
+
+    Source: https://github.com/qfgaohao/pytorch-ssd, `mobilenet_v2_ssd_lite.py`. It differs from
+    TensorFlow's in the further maps, which end without an activation, and in the last predictors,
+    which are plain 1x1 convolutions.
+
+    Args:
+        rules: As for `SSDLite`; default: pytorch-ssd's.
+        anchors: As for `SSDLite`.
+    """
+    trunk = build_backbone("mobilenet_v2", x, conventions, stem_strides)
+    maps = maps_of(trunk, 16)
+    lite, last = Predictor(depthwise_bias=True), Predictor(1, separable=False)
+    predictors = [lite] * (len(maps) + len(PYTORCH_SSD_EXTRAS) - 1) + [last]
+    return attach(trunk, x, maps, PYTORCH_SSD_EXTRAS, predictors, rules or "pytorch_ssd", anchors)

@@ -23,7 +23,7 @@ class Reference:
         details = self.spec["details"]
         self.conventions = {
             "padding": "same" if "SAME" in details["padding"] else "symmetric",
-            "batch_norm_epsilon": details["bn_eps"][0],
+            **{"batch_norm_epsilon": epsilon for epsilon in details["bn_eps"][:1]},
         }
 
     def weights(self) -> dict[str, np.ndarray]:
