@@ -1,4 +1,4 @@
-"""TensorFlow Object Detection API: SSD and SSDLite on MobileNetV1 and V2, and what was made of them.
+"""TensorFlow Object Detection API: SSD and SSDLite on MobileNets, and what was made of them.
 
 Checkpoints of TensorFlow 1 have `weights`, `depthwise_weights`, `biases` and `BatchNorm/…`;
 converted files, whose batch norms were folded, have `kernel` and `bias` at every layer. Caffe's
