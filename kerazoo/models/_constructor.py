@@ -184,6 +184,7 @@ def _create(build, family: Family, arguments: Arguments) -> ZooModel:
         task=family.task,
         head=() if _headless(arguments) else family.head,
         confidence=_confidence(checkpoint, arguments),
+        task_facts=trunk.facts,
     )
     if checkpoint is not None:
         load_fitting(model, checkpoint, fresh_head=explicit_classes)
