@@ -263,9 +263,8 @@ class Run:
             optimizer = scale_rates(optimizer, model, recipe.transfer)
             optimizer = distribution.adapt(model, optimizer, recipe.strategy)
             add_l2(model, recipe.optimizer.l2)
-            model.compile(
-                optimizer, task.loss(recipe), metrics=task.metrics(), jit_compile=use_jit(recipe)
-            )
+            loss, jit = task.loss(recipe, model), use_jit(recipe)
+            model.compile(optimizer, loss, metrics=task.metrics(), jit_compile=jit)
             model.optimizer.build(model.trainable_variables)
             if not (self.record.output / names.STATE).exists():
                 restore_statistics(model, recipe, self.inputs)

@@ -31,7 +31,7 @@ def coco_splits(path: Path) -> dict[str, Path]:
         return {"all": path / _ROBOFLOW}
     named = sorted(path.glob("annotations/instances_*.json"))
     others = [] if named else sorted(path.glob("annotations/*.json"))
-    files = named or [f for f in others if _KEYS <= _keys(f)]
+    files = named or [f for f in others if _keys(f) >= _KEYS]
     return {re.sub(r"^instances_|\d{4}$", "", f.stem) or "all": f for f in files}
 
 
@@ -43,7 +43,7 @@ def read_coco(file: Path) -> Annotated:
             has none of them.
     """
     content = _load(file)
-    if not _KEYS <= content.keys():
+    if not content.keys() >= _KEYS:
         missing = ", ".join(sorted(_KEYS - content.keys()))
         raise invalid("data", str(file), f"in COCO's format; it has no {missing}")
     findings = Findings()
