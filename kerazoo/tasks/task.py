@@ -201,6 +201,19 @@ class Task(Protocol):
         """Raises unless `model` is a network of this task, and of the classes of `source`."""
         ...
 
+    def arguments(
+        self, given: Mapping[str, Any], source: Any, preprocessing: Any, build: Any
+    ) -> Mapping[str, Any]:
+        """Arguments of the constructor of a network that is to learn, which may follow from data.
+
+        Args:
+            given: Those of the recipe.
+            source: The training pictures.
+            preprocessing: How they are prepared.
+            build: Arguments -> such a network, without weights.
+        """
+        ...
+
     # Data: graphs of tf.data.
     def check_targets(self, targets: Any, source: Any, complete: bool = False) -> None:
         """Raises unless the targets of all pictures, stacked, are what `source` says.
@@ -384,6 +397,9 @@ class Untrained:
     def refusal(self, what: str) -> ValueError:
         """The error for networks that cannot be `what`, such as "trained"."""
         raise NotImplementedError
+
+    def arguments(self, given, source, preprocessing, build):
+        raise self.refusal("trained")
 
     def check_targets(self, targets, source, complete=False):
         raise self.refusal("trained")

@@ -47,6 +47,9 @@ class Classification:
 
         check(model, source)
 
+    def arguments(self, given, source, preprocessing, build):
+        return given
+
     def check_targets(self, targets, source, complete=False):
         from kerazoo.tasks.classification.targets import check_targets
 

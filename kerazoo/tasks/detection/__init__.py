@@ -52,6 +52,11 @@ class Detection:
 
         check(model, source)
 
+    def arguments(self, given, source, preprocessing, build):
+        from kerazoo.tasks.detection.auto import fitted_arguments
+
+        return fitted_arguments(given, source, preprocessing, build)
+
     def check_targets(self, targets, source, complete=False):
         from kerazoo.tasks.detection.targets import check_targets
 
