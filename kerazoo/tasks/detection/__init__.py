@@ -52,6 +52,11 @@ class Detection:
 
         check(model, source)
 
+    def arguments(self, given, source, preprocessing, build):
+        from kerazoo.tasks.detection.auto import fitted_arguments
+
+        return fitted_arguments(given, source, preprocessing, build)
+
     def check_targets(self, targets, source, complete=False):
         from kerazoo.tasks.detection.targets import check_targets
 
@@ -67,20 +72,23 @@ class Detection:
 
         return renumber(target, numbers)
 
-    def encode(self, targets, classes):
+    def regions(self, target):
+        from kerazoo.tasks.detection.targets import regions
+
+        return regions(target)
+
+    def encode(self, targets, classes, model=None):
         from kerazoo.tasks.detection.training import encode
 
-        return encode(targets, classes)
+        return encode(targets, model)
 
-    def loss(self, recipe):
+    def loss(self, recipe, model):
         from kerazoo.tasks.detection.training import loss
 
-        return loss(recipe)
+        return loss(model)
 
     def metrics(self):
-        from kerazoo.tasks.detection.training import metrics
-
-        return metrics()
+        return []  # AP needs all pictures: the meter measures it
 
     def fit_head(self, learned, held_out, classes, whole):
         raise ValueError("The head of a detector cannot be fitted to stored features.")
@@ -90,15 +98,15 @@ class Detection:
 
         return calibrate(model, answers)
 
-    def meter(self, source):
+    def meter(self, source, network, quick=False):
         from kerazoo.tasks.detection.meter import DetectionMeter
 
-        return DetectionMeter(source)
+        return DetectionMeter(source, network, quick)
 
-    def gather(self, batches, source, indices):
+    def gather(self, batches, source, indices, network):
         from kerazoo.tasks.detection.answers import gather
 
-        return gather(batches, source, indices)
+        return gather(batches, source, indices, network)
 
     def draw_figures(self, answers, folder, count):
         from kerazoo.tasks.detection.figures import draw
