@@ -13,6 +13,10 @@ from kerazoo._errors import invalid, unknown
 # One text file per set, a class a line. "imagenet": the 1000 sorted wnids of ILSVRC 2012, without
 # background, as in keras.applications and timm.
 LABEL_SETS = {"imagenet": 1000, "cifar10": 10}
+# Further ones, which no number of classes stands for. "coco": the 80 categories of COCO 2017;
+# "coco_paper": the 90 of its paper, of which ten have no boxes, so that the n-th has the id n;
+# "voc": Pascal VOC's 20.
+OTHER_SETS = {"coco": 80, "coco_paper": 90, "voc": 20}
 
 
 class Prediction(NamedTuple):
@@ -25,9 +29,11 @@ class Prediction(NamedTuple):
 
 @functools.cache
 def label_names(label_set: str) -> tuple[str, ...]:
-    """Class names of `"imagenet"` (1000) or `"cifar10"` (10), in the order of the outputs."""
-    if label_set not in LABEL_SETS:
-        raise unknown("labels", label_set, LABEL_SETS)
+    """Class names of a label set, in the order of the outputs: `"imagenet"` (1000), `"cifar10"`
+    (10), `"coco"` (80), `"coco_paper"` (90) or `"voc"` (20).
+    """
+    if label_set not in {**LABEL_SETS, **OTHER_SETS}:
+        raise unknown("labels", label_set, {**LABEL_SETS, **OTHER_SETS})
     file = resources.files("kerazoo") / "label_data" / f"{label_set}.txt"
     return tuple(file.read_text("utf-8").splitlines())
 

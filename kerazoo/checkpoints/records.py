@@ -64,7 +64,9 @@ class Checkpoint(Record, keys="record key"):
     integrity: tuple[Digest, ...] = field(row(record(Digest), "a list of digests"))
     licence: str = field(text())
     non_commercial: bool = field(flag())
-    layout: str = field(choice("timm", "torchvision", "keras", "kerazoo", "espnetv2"))
+    layout: str = field(
+        choice("timm", "torchvision", "keras", "kerazoo", "espnetv2", "tensorflow", "edgenets")
+    )
     padding: str = field(choice("same", "symmetric"))
     batch_norm_epsilon: float = field(number(above=0))
     preprocessing: Preprocessing = field(record(Preprocessing))
