@@ -9,7 +9,8 @@ from kerazoo.blocks.conventions import output_dtype
 
 
 def head(trunk: Trunk, arguments: Any):
-    """Logits `(batch, height, width, classes)`, by the decoder that the network has (`trunk.head`).
+    """Logits `(batch, height, width, classes)`, by the decoder that the network has (`trunk.head`);
+    of a network with an auxiliary head a dict of both.
 
     Args:
         trunk: With its maps.
@@ -20,8 +21,13 @@ def head(trunk: Trunk, arguments: Any):
     x = trunk.head(
         classes=arguments.classes, dropout_rate=arguments.dropout_rate, dtype=output_dtype()
     )
-    if arguments.classifier_activation in (None, "linear"):
+    activation = arguments.classifier_activation
+    if activation in (None, "linear"):
         return x
-    return keras.layers.Activation(
-        arguments.classifier_activation, dtype=output_dtype(), name="predictions_activation"
-    )(x)
+    if isinstance(x, dict):
+        return {key: _activated(y, activation, f"{key}_activation") for key, y in x.items()}
+    return _activated(x, activation, "predictions_activation")
+
+
+def _activated(x, activation: Any, name: str):
+    return keras.layers.Activation(activation, dtype=output_dtype(), name=name)(x)
