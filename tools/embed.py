@@ -7,7 +7,7 @@ FILE holds trained weights of the model, in any format and layout that kerazoo r
 `kerazoo/checkpoints/embedded/` under our own names: kernels whose values are integers times a scale
 at a byte a number (`kerazoo.checkpoints.read.integers`), others as they are; nothing is rounded.
 FACTS.json has what the file does not say of itself, as keys of a record (`licence`, `notes`,
-`metrics`, `dataset`, `labels`); what it leaves out is that of the model's default ImageNet weights.
+`metrics`, `dataset`, `labels`); what it leaves out is that of the model's default weights for that data set (ImageNet).
 """
 
 import argparse
@@ -36,9 +36,10 @@ def main() -> None:
     parser.add_argument("--facts", type=Path, required=True, help="JSON, keys of a record")
     args = parser.parse_args()
     facts = json.loads(args.facts.read_text())
-    like = default_checkpoint(args.model)
+    like = default_checkpoint(args.model, facts.get("dataset", "imagenet"))
     conventions = {"padding": like.padding, "batch_norm_epsilon": like.batch_norm_epsilon}
-    model = kerazoo.create_model(args.model, weights=args.weights, **conventions)
+    arguments = {**conventions, **like.arguments, "classes": like.classes}
+    model = kerazoo.create_model(args.model, weights=args.weights, **arguments)
     content = save(stored(model), metadata={"format": "kerazoo"})
     filename = f"{args.id.rpartition('/')[2]}.safetensors"
     location = f"{FOLDER}/{filename}"

@@ -42,7 +42,9 @@ def _layer(module: str, encoder: bool) -> str | None:
     found = re.fullmatch(r"(level([23])(?:_0|\.(\d+))|combine_l2_l3\.1)\.(.+)", module)
     if not found or found[4] not in _MODULE:
         return None
-    block = f"stage{int(found[2]) - 1}_block{int(found[3] if found[3] else -1) + 2}" if found[2] else ""
+    block = (
+        f"stage{int(found[2]) - 1}_block{int(found[3] if found[3] else -1) + 2}" if found[2] else ""
+    )
     return f"{block or 'decoder_esp'}_{_MODULE[found[4]]}"
 
 

@@ -75,6 +75,4 @@ def _of_block(block: str, rest: str, layers: set[str]) -> str | None:
     return f"{block}_{step}_{_NORMED[int(part)]}" if part in "01" else None
 
 
-LAYOUTS = (
-    Layout(("torchvision",), r"backbone\.1\.block\.0\.0\.weight", _segmentation),
-)
+LAYOUTS = (Layout(("torchvision",), r"backbone\.1\.block\.0\.0\.weight", _segmentation),)
