@@ -7,7 +7,8 @@ FILE holds trained weights of the model, in any format and layout that kerazoo r
 `kerazoo/checkpoints/embedded/` under our own names: kernels whose values are integers times a scale
 at a byte a number (`kerazoo.checkpoints.read.integers`), others as they are; nothing is rounded.
 FACTS.json has what the file does not say of itself, as keys of a record (`licence`, `notes`,
-`metrics`, `dataset`, `labels`); what it leaves out is that of the model's default weights for that data set (ImageNet).
+`metrics`, `dataset`, `labels`); what it leaves out is that of the model's default
+weights for that data set (ImageNet).
 """
 
 import argparse

@@ -10,7 +10,10 @@ _MODULE = {  # an ESP module
     "c1.conv": "reduce_conv",
     **{f"d{rate}.conv": f"branch{i}_conv" for i, rate in enumerate((1, 2, 4, 8, 16), 1)},
     # The reducing form has its batch norm alone, the others in one with the activation.
-    **{"bn": "bn", "act": "act", "bn.bn": "bn", "bn.act": "act"},
+    "bn": "bn",
+    "act": "act",
+    "bn.bn": "bn",
+    "bn.act": "act",
 }
 _PREFIXES = {
     "level1.": "stem_",
@@ -42,10 +45,9 @@ def _layer(module: str, encoder: bool) -> str | None:
     found = re.fullmatch(r"(level([23])(?:_0|\.(\d+))|combine_l2_l3\.1)\.(.+)", module)
     if not found or found[4] not in _MODULE:
         return None
-    block = (
-        f"stage{int(found[2]) - 1}_block{int(found[3] if found[3] else -1) + 2}" if found[2] else ""
-    )
-    return f"{block or 'decoder_esp'}_{_MODULE[found[4]]}"
+    number = 1 if found[3] is None else int(found[3]) + 2
+    block = f"stage{int(found[2]) - 1}_block{number}" if found[2] else "decoder_esp"
+    return f"{block}_{_MODULE[found[4]]}"
 
 
 def _espnet(names: Iterable[str], layers: Iterable[str]) -> Translation:
