@@ -7,8 +7,9 @@ FILE holds trained weights of the model, in any format and layout that kerazoo r
 `kerazoo/checkpoints/embedded/` under our own names: kernels whose values are integers times a scale
 at a byte a number (`kerazoo.checkpoints.read.integers`), others as they are; nothing is rounded.
 FACTS.json has what the file does not say of itself, as keys of a record (`licence`, `notes`,
-`metrics`, `dataset`, `labels`); what it leaves out is that of the model's default ImageNet weights.
-With `--labels`, a detector keeps the classes of that set alone, out of those that FACTS.json names.
+`metrics`, `dataset`, `labels`); what it leaves out is that of the model's default weights for that
+data set (ImageNet), if there are any. With `--labels`, a detector keeps the classes of that set
+alone, out of those that FACTS.json names.
 """
 
 import argparse
@@ -43,8 +44,9 @@ def main() -> None:
     parser.add_argument("--labels", help="label set that a detector is cut down to")
     args = parser.parse_args()
     facts = json.loads(args.facts.read_text())
-    known = [c.to_dict() for c in checkpoints_for(args.model) if c.default]
-    facts = {**(known[0] if known else {}), **facts}
+    dataset = facts.get("dataset", "imagenet")
+    known = [c for c in checkpoints_for(args.model) if c.default and c.dataset == dataset]
+    facts = {**(known[0].to_dict() if known else {}), **facts}
     made = {key: facts[key] for key in ("padding", "batch_norm_epsilon", "classes")}
     made["input_shape"] = (*facts["preprocessing"]["size"], 3)
     made |= facts.get("arguments", {})
