@@ -29,6 +29,12 @@ from kerazoo.tasks import get_task
 # What timm calls arguments whose names here are not near.
 _ELSEWHERE = {"pretrained": "weights", "in_chans": "input_shape", "global_pool": "pooling"}
 _COMMON = [f for f in fields(Arguments) if f.name != "extras"]
+_made: dict[str, Any] = {}
+
+
+def constructors_by_id() -> Mapping[str, Any]:
+    """Id -> constructor, of all modules with models that have been imported."""
+    return _made
 
 
 @dataclass(frozen=True)
@@ -101,6 +107,7 @@ def constructor(
         made: Any = create
         made.__doc__ = documented(build, family)
         made.family, made.builder = family, build
+        _made.update(dict.fromkeys(family.ids, made))
         show_signature(made, signature)
         return made
 
@@ -222,11 +229,14 @@ def _settle(arguments: Arguments, family: Family, checkpoint) -> Arguments:
             if value is not None
         }
     given = {f.name: getattr(arguments, f.name) for f in fields(Arguments)}
-    values: dict[str, Any] = {
-        name: default[name] if value is None and name in default else value
-        for name, value in given.items()
-    }
-    return Arguments(**values)
+
+    def settled(found: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            name: default[name] if value is None and name in default else value
+            for name, value in found.items()
+        }
+
+    return Arguments(**settled({**given, "extras": settled(arguments.extras)}))
 
 
 def _inputs(arguments: Arguments, family: Family, preprocessing):

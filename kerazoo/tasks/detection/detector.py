@@ -24,7 +24,6 @@ from kerazoo.tasks.detection.anchors import (
     Size,
     make_anchors,
     rule_from_dict,
-    rule_to_dict,
 )
 from kerazoo.tasks.detection.boxes import BoxCoder
 from kerazoo.tasks.detection.losses import LossRule
@@ -38,7 +37,7 @@ _ANCHORS = Rule(
     lambda value: isinstance(value, tuple(RULES.values())),
     {"type": "object"},
     read=lambda value: rule_from_dict(value) if isinstance(value, Mapping) else value,
-    write=rule_to_dict,
+    write=lambda value: value.to_dict(),
 )
 _SIDES = row(integer(), "height and width", count=2)
 

@@ -1,0 +1,100 @@
+"""A classification network as the trunk of another one, by its id."""
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import kerazoo.models
+from kerazoo._checks import is_int
+from kerazoo._errors import invalid, unknown
+from kerazoo.blocks._trunk import Trunk
+from kerazoo.blocks.conventions import Conventions
+from kerazoo.blocks.ssd import ExtraMap
+from kerazoo.models._constructor import constructors_by_id
+
+
+def build_backbone(
+    id: Any,
+    x: Any,
+    conventions: Conventions,
+    stem_strides: int,
+    arguments: Mapping[str, Any] | None = None,
+) -> Trunk:
+    """The trunk of a registered classification network.
+
+    Args:
+        id: Of the network.
+        x: Pictures.
+        conventions, stem_strides: As for its builder.
+        arguments: Further ones of its builder, such as `alpha`.
+
+    Raises:
+        ValueError: There is no such network, or `arguments` are not its builder's.
+    """
+    known = {i: c for i, c in _all().items() if c.family.task == "classification"}
+    if not isinstance(id, str) or id not in known:
+        raise unknown("backbone", id, known)
+    create = known[id]
+    given = {**create.family.ids[id], **(arguments or {})}
+    parameters = inspect.signature(create.builder).parameters.values()
+    accepted = {p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
+    for name in given:
+        if name not in accepted:
+            raise unknown("backbone_arguments", name, accepted)
+    for name, value in create.family.ids[id].items():
+        if given[name] != value:
+            raise invalid(name, given[name], f"{value!r}, which `{id}` stands for")
+    return create.builder(x, conventions, stem_strides, **given)
+
+
+def _all() -> Mapping[str, Any]:
+    """Id -> constructor, of kerazoo's own networks and those that were registered."""
+    for module in pkgutil.iter_modules(kerazoo.models.__path__):
+        if not module.name.startswith("_"):
+            importlib.import_module(f"kerazoo.models.{module.name}")
+    return constructors_by_id()
+
+
+def maps_of(trunk: Trunk, finest: int) -> list[Any]:
+    """The maps of a classification network that detectors read, finest first.
+
+    Of each stride but the coarsest the widest there is, which is what the first block of the next
+    stride expands to; then the network's last map.
+
+    Args:
+        trunk: The network.
+        finest: The least stride, 8 or 16.
+
+    Raises:
+        ValueError: The network has no map of that stride.
+    """
+    if not is_int(finest) or finest not in (8, 16):
+        raise invalid("finest", finest, "8 or 16")
+    found, strides = [], [s for s in (8, 16, 32) if finest <= s < trunk.stride]
+    for stride in strides:
+        _, tapped = trunk.taps.get(f"stride_{stride}_expansion", (0, None))
+        found.append(trunk.features.get(stride) if tapped is None else tapped)
+    if len(strides) != (2 if finest == 8 else 1) or any(x is None for x in found):
+        rule = "one with maps of the strides 8, 16 and 32"
+        raise invalid("backbone", f"one with the strides {sorted(trunk.features)}", rule)
+    return [*found, trunk.x]
+
+
+def extra_rows(
+    filters: Sequence[int], alpha: float = 1.0, least: int = 16, **kind: Any
+) -> list[ExtraMap]:
+    """Rows of extra maps as TensorFlow's Object Detection API makes them: narrow is the half.
+
+    Args:
+        filters: Channels of each at `alpha=1`.
+        alpha: Width multiplier; the product is cut to an integer.
+        least: Channels at least.
+        **kind: Further fields of the rows.
+    """
+
+    def scaled(count: int) -> int:
+        return max(int(count * alpha), least)
+
+    return [ExtraMap(scaled(each), scaled(each // 2), **kind) for each in filters]
