@@ -1,6 +1,8 @@
 """Layers that Keras does not ship, written with `keras.ops` for every backend."""
 
+from kerazoo.layers.adaptive_pool import AdaptiveAveragePooling2D
 from kerazoo.layers.batch_norm import BatchNormalization
+from kerazoo.layers.bilinear_resize import BilinearResize2D
 from kerazoo.layers.channel_shuffle import ChannelShuffle, ChannelSplit
 from kerazoo.layers.crop_like import CropLike
 from kerazoo.layers.dilated_depthwise import StridedDilatedDepthwiseConv2D
@@ -17,7 +19,9 @@ from kerazoo.layers.prelu import PReLU
 from kerazoo.layers.squeeze_excite import SqueezeExcite
 
 __all__ = [
+    "AdaptiveAveragePooling2D",
     "BatchNormalization",
+    "BilinearResize2D",
     "ChannelShuffle",
     "ChannelSplit",
     "CropLike",

@@ -1,6 +1,8 @@
-"""A class for every pixel. The networks are here; training, evaluating and drawing them is not yet.
+"""A class for every pixel.
 
-Whatever is not there says so in one sentence: nothing here pretends.
+This module is light, so that a listing can ask it: what needs Keras or TensorFlow is in the modules
+beside it, imported where it is called. Whatever is not there yet says so in one sentence: nothing
+here pretends.
 """
 
 from types import MappingProxyType
@@ -20,7 +22,7 @@ class Segmentation(Untrained):
     learned = MappingProxyType({"classifier_activation": None})
     shapes = ("(batch, height, width, classes)",)
     columns = ("share (%)", "class")
-    fields = ("index", "name", "share")
+    fields = ("index", "name", "share", "pixels")
     options = ()
     card = Card(
         pipeline_tag="image-segmentation",
@@ -40,28 +42,42 @@ class Segmentation(Untrained):
         return head(trunk, arguments)
 
     def check(self, model, source=None):
-        raise self.refusal("predicted with, evaluated or exported")
+        from kerazoo.tasks.segmentation.head import check
+
+        check(model, source)
 
     def facts(self, model, labels):
-        raise self.refusal("exported")
+        from kerazoo.tasks.segmentation.serving import facts
+
+        return facts(model, labels)
 
     def answer(self, outputs, record, **how):
-        raise self.refusal("exported")
+        from kerazoo.tasks.segmentation.serving import answer
+
+        return answer(outputs, record, **how)
 
     def decode(self, outputs, record, placements=(), **how):
-        raise self.refusal("predicted with")
+        from kerazoo.tasks.segmentation.predictions import decode
+
+        return decode(outputs, record, placements, **how)
 
     def rows(self, prediction):
-        raise self.refusal("predicted with")
+        from kerazoo.tasks.segmentation.predictions import rows
+
+        return rows(prediction)
 
     def json(self, prediction):
-        raise self.refusal("predicted with")
+        from kerazoo.tasks.segmentation.predictions import as_json
+
+        return as_json(prediction)
 
     def captions(self, prediction):
-        raise self.refusal("predicted with")
+        from kerazoo.tasks.segmentation.predictions import captions
+
+        return captions(prediction)
 
     def draw(self, picture, prediction):
-        raise self.refusal("predicted with")
+        return prediction.draw(picture)
 
 
 TASK = Segmentation()
