@@ -56,6 +56,9 @@ class Segmentation(Untrained):
 
         return answer(outputs, record, **how)
 
+    def signatures(self, record):
+        return {}
+
     def decode(self, outputs, record, placements=(), pictures=(), **how):
         from kerazoo.tasks.segmentation.predictions import decode
 

@@ -128,5 +128,5 @@ def test_what_is_no_checkpoint(tmp_path, parts, monkeypatch):
         read_tensors(path)
     path = tmp_path / "model.ckpt.index"
     path.with_name("model.ckpt.data-00000-of-00001").unlink()
-    with pytest.raises(ValueError, match=r"there is no `model\.ckpt\.data-00000-of-00001` beside it"):
+    with pytest.raises(ValueError, match=r"there is no `model\.ckpt\.data.+` beside it"):
         read_tensors(path)
