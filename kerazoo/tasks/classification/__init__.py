@@ -122,7 +122,7 @@ class Classification:
 
         return answer(outputs, record, **how)
 
-    def decode(self, outputs, record, placements=(), **how):
+    def decode(self, outputs, record, placements=(), pictures=(), **how):
         from kerazoo.tasks.classification.predictions import decode
 
         return decode(outputs, record, **how)
