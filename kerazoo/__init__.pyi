@@ -148,6 +148,29 @@ def FLGCResNet50(
 ) -> ZooModel:
     """ResNet-50 with learned groups in every convolution but the first."""
 
+def MB2SSDLite(
+    input_shape: tuple | None = None,
+    include_top: bool = True,
+    weights: Any = None,
+    input_tensor: Any = None,
+    pooling: str | None = None,
+    classes: int | None = None,
+    classifier_activation: Any = None,
+    name: str | None = None,
+    include_preprocessing: bool = False,
+    dropout_rate: float | None = None,
+    padding: str | None = None,
+    batch_norm_epsilon: float | None = None,
+    stem_strides: int | None = None,
+    features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
+    like: str | None = None,
+    rules: str | None = None,
+    anchors: Any = None,
+) -> ZooModel:
+    """The SSDLite on MobileNetV2 of pytorch-ssd: 3.4 M parameters, 661 M multiply-adds."""
+
 def MixNet(
     blocks: Sequence[InvertedResidual | Mapping],
     include_top: bool = True,
@@ -392,6 +415,7 @@ def MobileNetV3Large(
     output_stride: int | None = None,
     like: str | None = None,
     dilate_strided: bool = False,
+    reduced_tail: bool = False,
 ) -> ZooModel:
     """MobileNetV3-Large: 5.5 M parameters, 217 M multiply-adds (its paper's tables 1 and 3)."""
 
@@ -706,6 +730,208 @@ def ResNet50V2(
     like: str | None = None,
 ) -> ZooModel:
     """ResNet-50 V2: 25.6 M parameters, 3.5 G multiply-adds."""
+
+def SSD(
+    backbone: str,
+    input_shape: tuple | None = None,
+    include_top: bool = True,
+    weights: Any = None,
+    input_tensor: Any = None,
+    pooling: str | None = None,
+    classes: int | None = None,
+    classifier_activation: Any = None,
+    name: str | None = None,
+    include_preprocessing: bool = False,
+    dropout_rate: float | None = None,
+    padding: str | None = None,
+    batch_norm_epsilon: float | None = None,
+    stem_strides: int | None = None,
+    features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
+    like: str | None = None,
+    backbone_arguments: Mapping[str, Any] | None = None,
+    rules: str | None = None,
+    anchors: Any = None,
+    finest: int = 16,
+) -> ZooModel:
+    """SSD on any classification network: 3x3 convolutions read six maps."""
+
+def SSD300VGG16(
+    input_shape: tuple | None = None,
+    include_top: bool = True,
+    weights: Any = None,
+    input_tensor: Any = None,
+    pooling: str | None = None,
+    classes: int | None = None,
+    classifier_activation: Any = None,
+    name: str | None = None,
+    include_preprocessing: bool = False,
+    dropout_rate: float | None = None,
+    padding: str | None = None,
+    batch_norm_epsilon: float | None = None,
+    stem_strides: int | None = None,
+    features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
+    like: str | None = None,
+    rules: str | None = None,
+    anchors: Any = None,
+) -> ZooModel:
+    """SSD300 on VGG-16: 35.6 M parameters, 34.9 B multiply-adds, as torchvision counts."""
+
+def SSDLite(
+    backbone: str,
+    input_shape: tuple | None = None,
+    include_top: bool = True,
+    weights: Any = None,
+    input_tensor: Any = None,
+    pooling: str | None = None,
+    classes: int | None = None,
+    classifier_activation: Any = None,
+    name: str | None = None,
+    include_preprocessing: bool = False,
+    dropout_rate: float | None = None,
+    padding: str | None = None,
+    batch_norm_epsilon: float | None = None,
+    stem_strides: int | None = None,
+    features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
+    like: str | None = None,
+    backbone_arguments: Mapping[str, Any] | None = None,
+    rules: str | None = None,
+    anchors: Any = None,
+    finest: int = 16,
+) -> ZooModel:
+    """SSDLite on any classification network."""
+
+def SSDLite320MobileNetV3Large(
+    input_shape: tuple | None = None,
+    include_top: bool = True,
+    weights: Any = None,
+    input_tensor: Any = None,
+    pooling: str | None = None,
+    classes: int | None = None,
+    classifier_activation: Any = None,
+    name: str | None = None,
+    include_preprocessing: bool = False,
+    dropout_rate: float | None = None,
+    padding: str | None = None,
+    batch_norm_epsilon: float | None = None,
+    stem_strides: int | None = None,
+    features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
+    like: str | None = None,
+    rules: str | None = None,
+    anchors: Any = None,
+) -> ZooModel:
+    """SSDLite on MobileNetV3-Large with a tail of half the width: 3.4 M parameters, 583 M"""
+
+def SSDLiteMobileNetV1(
+    input_shape: tuple | None = None,
+    alpha: float = 1.0,
+    include_top: bool = True,
+    weights: Any = None,
+    input_tensor: Any = None,
+    pooling: str | None = None,
+    classes: int | None = None,
+    classifier_activation: Any = None,
+    name: str | None = None,
+    include_preprocessing: bool = False,
+    dropout_rate: float | None = None,
+    padding: str | None = None,
+    batch_norm_epsilon: float | None = None,
+    stem_strides: int | None = None,
+    features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
+    like: str | None = None,
+    kernel_sizes: int | Sequence[int] = 3,
+    rules: str | None = None,
+    anchors: Any = None,
+    finest: int = 16,
+) -> ZooModel:
+    """SSDLite on MobileNetV1: 5.1 M parameters, 1.3 B multiply-adds (its paper's table 6)."""
+
+def SSDLiteMobileNetV2(
+    input_shape: tuple | None = None,
+    alpha: float = 1.0,
+    include_top: bool = True,
+    weights: Any = None,
+    input_tensor: Any = None,
+    pooling: str | None = None,
+    classes: int | None = None,
+    classifier_activation: Any = None,
+    name: str | None = None,
+    include_preprocessing: bool = False,
+    dropout_rate: float | None = None,
+    padding: str | None = None,
+    batch_norm_epsilon: float | None = None,
+    stem_strides: int | None = None,
+    features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
+    like: str | None = None,
+    kernel_sizes: int | Sequence[int] = 3,
+    rules: str | None = None,
+    anchors: Any = None,
+    finest: int = 16,
+) -> ZooModel:
+    """SSDLite on MobileNetV2: 4.3 M parameters, 0.8 B multiply-adds (its paper's table 6)."""
+
+def SSDMobileNetV1(
+    input_shape: tuple | None = None,
+    alpha: float = 1.0,
+    include_top: bool = True,
+    weights: Any = None,
+    input_tensor: Any = None,
+    pooling: str | None = None,
+    classes: int | None = None,
+    classifier_activation: Any = None,
+    name: str | None = None,
+    include_preprocessing: bool = False,
+    dropout_rate: float | None = None,
+    padding: str | None = None,
+    batch_norm_epsilon: float | None = None,
+    stem_strides: int | None = None,
+    features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
+    like: str | None = None,
+    kernel_sizes: int | Sequence[int] = 3,
+    rules: str | None = None,
+    anchors: Any = None,
+    finest: int = 16,
+) -> ZooModel:
+    """SSD on MobileNetV1 with 1x1 predictors: 6.8 M parameters, 1.2 B multiply-adds."""
+
+def SSDMobileNetV2(
+    input_shape: tuple | None = None,
+    alpha: float = 1.0,
+    include_top: bool = True,
+    weights: Any = None,
+    input_tensor: Any = None,
+    pooling: str | None = None,
+    classes: int | None = None,
+    classifier_activation: Any = None,
+    name: str | None = None,
+    include_preprocessing: bool = False,
+    dropout_rate: float | None = None,
+    padding: str | None = None,
+    batch_norm_epsilon: float | None = None,
+    stem_strides: int | None = None,
+    features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
+    like: str | None = None,
+    kernel_sizes: int | Sequence[int] = 3,
+    rules: str | None = None,
+    anchors: Any = None,
+    finest: int = 16,
+) -> ZooModel:
+    """SSD on MobileNetV2 with 3x3 predictors: 16.8 M parameters, 1.9 B multiply-adds."""
 
 def ShuffleNetV1(
     input_shape: tuple | None = None,

@@ -19,6 +19,7 @@ class Trunk:
         head: What the architecture itself has of its task's head, if anything; its task calls it
             (`kerazoo.tasks`): for classification with what was pooled, for segmentation to get
             the logits of every pixel.
+        facts: What the task has to know to read the outputs, as JSON values; its head says it.
     """
 
     x: Any
@@ -26,6 +27,7 @@ class Trunk:
     features: dict[int, Any] = field(default_factory=dict)
     taps: dict[str, tuple[int, Any]] = field(default_factory=dict)
     head: Callable[..., Any] | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
 
     @property
     def stride(self) -> int:

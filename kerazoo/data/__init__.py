@@ -7,6 +7,7 @@ _PUBLIC = {
     "open_source": "kerazoo.data.open",
     "tfds_source": "kerazoo.data.tfds",
     "folder_source": "kerazoo.data.folder",
+    "boxes_source": "kerazoo.data.boxes.folders",
     "csv_source": "kerazoo.data.csv_file",
     "array_source": "kerazoo.data.arrays",
     "Source": "kerazoo.data.source",

@@ -12,6 +12,7 @@ from kerazoo.layers.frozen_flgc import FrozenFLGCConv2D, GatherChannels
 from kerazoo.layers.grouped_conv import GroupedConv2D
 from kerazoo.layers.grouped_pointwise import GroupedPointwiseConv2D
 from kerazoo.layers.inference_prelu import InferencePReLU
+from kerazoo.layers.l2_normalization import L2Normalization
 from kerazoo.layers.learned_upsampling import LearnedUpsampling2D
 from kerazoo.layers.mix_conv import MixConv2D
 from kerazoo.layers.prelu import PReLU
@@ -31,6 +32,7 @@ __all__ = [
     "GroupedConv2D",
     "GroupedPointwiseConv2D",
     "InferencePReLU",
+    "L2Normalization",
     "LearnedUpsampling2D",
     "MixConv2D",
     "PReLU",

@@ -20,8 +20,8 @@ from kerazoo.checkpoints.shipped import reachable
 from kerazoo.checkpoints.weights import tell
 from kerazoo.layers._runtime import prepare
 from kerazoo.models._arguments import Arguments, check_input_shape
-from kerazoo.models._backbones import MADE, find_backbone
 from kerazoo.models._docstring import documented
+from kerazoo.models._made import MADE, find_backbone
 from kerazoo.models._model import ModelInfo, ZooModel
 from kerazoo.models._rebuilding import check_stored
 from kerazoo.preprocessing import Preprocessing
@@ -195,6 +195,7 @@ def _create(build, family: Family, arguments: Arguments) -> ZooModel:
         task=family.task,
         head=() if _headless(arguments) else family.head,
         confidence=_confidence(checkpoint, arguments),
+        task_facts=trunk.facts,
     )
     if checkpoint is not None:
         load_fitting(model, checkpoint, fresh_head=explicit_classes)

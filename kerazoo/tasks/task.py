@@ -201,6 +201,19 @@ class Task(Protocol):
         """Raises unless `model` is a network of this task, and of the classes of `source`."""
         ...
 
+    def arguments(
+        self, given: Mapping[str, Any], source: Any, preprocessing: Any, build: Any
+    ) -> Mapping[str, Any]:
+        """Arguments of the constructor of a network that is to learn, which may follow from data.
+
+        Args:
+            given: Those of the recipe.
+            source: The training pictures.
+            preprocessing: How they are prepared.
+            build: Arguments -> such a network, without weights.
+        """
+        ...
+
     # Data: graphs of tf.data.
     def check_targets(self, targets: Any, source: Any, complete: bool = False) -> None:
         """Raises unless the targets of all pictures, stacked, are what `source` says.
@@ -225,17 +238,35 @@ class Task(Protocol):
         """
         ...
 
-    def encode(self, targets: Any, classes: Sequence[str]) -> Any:
-        """A batch of targets as the loss takes them."""
+    def regions(self, target: Any) -> Any:
+        """What a random crop should keep in view: float32 boxes `(n, 4)` in pixels of the picture.
+
+        None where targets have no such places.
+        """
+        ...
+
+    def encode(self, targets: Any, classes: Sequence[str], model: Any = None) -> Any:
+        """A batch of targets as the loss takes them.
+
+        Args:
+            targets: Of pictures as the network takes them.
+            classes: Names.
+            model: The network that learns; None where there is none, which not every task can do
+                without.
+        """
         ...
 
     # Training.
-    def loss(self, recipe: Any) -> Any:
-        """A Keras loss, or one for each output."""
+    def loss(self, recipe: Any, model: Any) -> Any:
+        """A Keras loss, or one for each output by name."""
         ...
 
     def metrics(self) -> list[Any]:
-        """Keras metrics to watch; the one of `monitor` is among them."""
+        """Keras metrics to watch.
+
+        Where the one of `monitor` is not among them, the meter measures it on the validation split
+        after each epoch.
+        """
         ...
 
     def fit_head(self, learned: tuple, held_out: tuple, classes: int, whole: bool) -> "Fitted":
@@ -264,18 +295,27 @@ class Task(Protocol):
         ...
 
     # Evaluation.
-    def meter(self, source: Any) -> Meter:
-        """An empty meter for the classes of `source`."""
+    def meter(self, source: Any, network: Any, quick: bool = False) -> Meter:
+        """An empty meter for the classes of `source`.
+
+        Args:
+            source: The pictures.
+            network: The `kerazoo.predictor.Predictor` whose outputs are measured.
+            quick: Whether `headline` is all that will be asked for.
+        """
         ...
 
     # Figures.
-    def gather(self, batches: Iterable[tuple[Mapping, Any]], source: Any, indices: Any) -> Answers:
+    def gather(
+        self, batches: Iterable[tuple[Mapping, Any]], source: Any, indices: Any, network: Any
+    ) -> Answers:
         """All outputs of a network, kept.
 
         Args:
             batches: Outputs by name, and targets, of the pictures of `source` in order.
             source: The pictures.
             indices: Their places in it: some may be left out.
+            network: The `kerazoo.predictor.Predictor` that gave the outputs.
         """
         ...
 
@@ -358,6 +398,9 @@ class Untrained:
         """The error for networks that cannot be `what`, such as "trained"."""
         raise NotImplementedError
 
+    def arguments(self, given, source, preprocessing, build):
+        raise self.refusal("trained")
+
     def check_targets(self, targets, source, complete=False):
         raise self.refusal("trained")
 
@@ -367,7 +410,10 @@ class Untrained:
     def renumber(self, target, numbers):
         raise self.refusal("trained")
 
-    def encode(self, targets, classes):
+    def regions(self, target):
+        raise self.refusal("trained")
+
+    def encode(self, targets, classes, model=None):
         raise self.refusal("trained")
 
     def fit_head(self, learned, held_out, classes, whole):
@@ -376,16 +422,16 @@ class Untrained:
     def calibrate(self, model, answers):
         raise self.refusal("trained")
 
-    def loss(self, recipe):
+    def loss(self, recipe, model):
         raise self.refusal("trained")
 
     def metrics(self):
         raise self.refusal("trained")
 
-    def meter(self, source):
+    def meter(self, source, network, quick=False):
         raise self.refusal("measured on a data set")
 
-    def gather(self, batches, source, indices):
+    def gather(self, batches, source, indices, network):
         raise self.refusal("measured on a data set")
 
     def draw_figures(self, answers, folder, count):

@@ -47,6 +47,9 @@ class Classification:
 
         check(model, source)
 
+    def arguments(self, given, source, preprocessing, build):
+        return given
+
     def check_targets(self, targets, source, complete=False):
         from kerazoo.tasks.classification.targets import check_targets
 
@@ -60,12 +63,15 @@ class Classification:
 
         return tf.gather(numbers, target)
 
-    def encode(self, targets, classes):
+    def regions(self, target):
+        return None  # it may be anywhere
+
+    def encode(self, targets, classes, model=None):
         from kerazoo.tasks.classification.training import encode
 
         return encode(targets, classes)
 
-    def loss(self, recipe):
+    def loss(self, recipe, model):
         from kerazoo.tasks.classification.training import loss
 
         return loss(recipe)
@@ -85,12 +91,12 @@ class Classification:
 
         return calibrate(model, answers)
 
-    def meter(self, source):
+    def meter(self, source, network, quick=False):
         from kerazoo.tasks.classification.meter import ClassificationMeter
 
         return ClassificationMeter(source)
 
-    def gather(self, batches, source, indices):
+    def gather(self, batches, source, indices, network):
         from kerazoo.tasks.classification.answers import gather
 
         return gather(batches, source, indices)
