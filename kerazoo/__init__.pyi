@@ -34,6 +34,33 @@ from typing import Any
 
 __version__: str
 
+def DeepLabV3(
+    input_shape: tuple | None = None,
+    backbone: str = "mobilenet_v3_large",
+    include_top: bool = True,
+    weights: Any = None,
+    input_tensor: Any = None,
+    pooling: str | None = None,
+    classes: int | None = None,
+    classifier_activation: Any = None,
+    name: str | None = None,
+    include_preprocessing: bool = False,
+    dropout_rate: float | None = None,
+    padding: str | None = None,
+    batch_norm_epsilon: float | None = None,
+    stem_strides: int | None = None,
+    features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = 16,
+    like: str | None = None,
+    atrous_rates: Sequence[int] = (12, 24, 36),
+    form: str = "torchvision",
+    high_feature: str | None = None,
+    width: int = 256,
+    auxiliary: bool = False,
+) -> ZooModel:
+    """DeepLabV3: 11.0 M parameters on MobileNetV3-Large, 2.1 M on MobileNetV2 without ASPP."""
+
 def ESPNet(
     input_shape: tuple | None = None,
     include_top: bool = True,
@@ -54,8 +81,34 @@ def ESPNet(
     like: str | None = None,
     p: int = 2,
     q: int = 8,
+    fine_picture: bool = True,
+    channel_order: str | None = None,
 ) -> ZooModel:
     """ESPNet: 365,109 parameters at `p=2, q=8` and 20 classes, an output for every pixel."""
+
+def ESPNetC(
+    input_shape: tuple | None = None,
+    include_top: bool = True,
+    weights: Any = None,
+    input_tensor: Any = None,
+    pooling: str | None = None,
+    classes: int | None = None,
+    classifier_activation: Any = None,
+    name: str | None = None,
+    include_preprocessing: bool = False,
+    dropout_rate: float | None = None,
+    padding: str | None = None,
+    batch_norm_epsilon: float | None = None,
+    stem_strides: int | None = None,
+    features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
+    like: str | None = None,
+    p: int = 2,
+    q: int = 8,
+    channel_order: str | None = None,
+) -> ZooModel:
+    """ESPNet's encoder and a classifier of its places: 349,449 parameters at `p=2, q=8`."""
 
 def ESPNetV2(
     input_shape: tuple | None = None,
@@ -78,6 +131,29 @@ def ESPNetV2(
     like: str | None = None,
 ) -> ZooModel:
     """ESPNetv2: 1.67 M parameters and 86.7 M multiply-adds at `scale=1`."""
+
+def ESPNetV2Segmentation(
+    input_shape: tuple | None = None,
+    scale: float = 1.0,
+    include_top: bool = True,
+    weights: Any = None,
+    input_tensor: Any = None,
+    pooling: str | None = None,
+    classes: int | None = None,
+    classifier_activation: Any = None,
+    name: str | None = None,
+    include_preprocessing: bool = False,
+    dropout_rate: float | None = None,
+    padding: str | None = None,
+    batch_norm_epsilon: float | None = None,
+    stem_strides: int | None = None,
+    features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
+    like: str | None = None,
+    pyramid_width: int | None = None,
+) -> ZooModel:
+    """ESPNetv2 with a decoder: 0.23 M parameters and 306 M multiply-adds at `scale=1`, 384x384."""
 
 def FBNetC(
     include_top: bool = True,
@@ -147,6 +223,31 @@ def FLGCResNet50(
     stem: str = "imagenet",
 ) -> ZooModel:
     """ResNet-50 with learned groups in every convolution but the first."""
+
+def LRASPP(
+    input_shape: tuple | None = None,
+    backbone: str = "mobilenet_v3_large",
+    include_top: bool = True,
+    weights: Any = None,
+    input_tensor: Any = None,
+    pooling: str | None = None,
+    classes: int | None = None,
+    classifier_activation: Any = None,
+    name: str | None = None,
+    include_preprocessing: bool = False,
+    dropout_rate: float | None = None,
+    padding: str | None = None,
+    batch_norm_epsilon: float | None = None,
+    stem_strides: int | None = None,
+    features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = 16,
+    like: str | None = None,
+    low_feature: str = "stride_8_first",
+    high_feature: str | None = None,
+    width: int = 128,
+) -> ZooModel:
+    """LR-ASPP: 3.22 M parameters on MobileNetV3-Large with 21 classes, as torchvision has it."""
 
 def MB2SSDLite(
     input_shape: tuple | None = None,
