@@ -104,7 +104,9 @@ def trained(name):
 
 def photographs(shared, spec, count):
     names = spec["input"]["images"][:count]
-    return np.stack([np.asarray(Image.open(shared / "parity/images" / n), "float32") for n in names])
+    return np.stack(
+        [np.asarray(Image.open(shared / "parity/images" / n), "float32") for n in names]
+    )
 
 
 @pytest.mark.parametrize(
@@ -121,7 +123,10 @@ def test_trained_espnetv2(shared, name, scale, classes):
 
 @pytest.mark.parametrize(
     ("name", "make"),
-    [("real_espnet_p2_q3_city", "espnet_city_p2_q3"), ("real_espnet_c_p2_q3_city", "espnet_c_p2_q3")],
+    [
+        ("real_espnet_p2_q3_city", "espnet_city_p2_q3"),
+        ("real_espnet_c_p2_q3_city", "espnet_c_p2_q3"),
+    ],
 )
 def test_trained_espnet(shared, name, make):
     spec, gold = trained(name)

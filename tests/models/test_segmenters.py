@@ -19,9 +19,7 @@ MAKERS = {
     "espnet_c": lambda **k: ESPNetC(q=3, **k),
     "lraspp": lambda **k: LRASPP(**SMALL, **k),
     "deeplab": lambda **k: DeepLabV3(**SMALL, atrous_rates=[2], **k),
-    "deeplab_tensorflow": lambda **k: DeepLabV3(
-        **SMALL, atrous_rates=[], form="tensorflow", **k
-    ),
+    "deeplab_tensorflow": lambda **k: DeepLabV3(**SMALL, atrous_rates=[], form="tensorflow", **k),
 }
 
 
@@ -35,23 +33,29 @@ def picture(*shape):
 
 
 @pytest.mark.parametrize("name", MAKERS)
-@pytest.mark.parametrize("size", [(45, 70), (33, 32)])
-def test_any_size_known_or_not(name, size):
+def test_any_size_known_or_not(name):
     """Not only multiples of the stride; and the sizes need not be known."""
-    import tensorflow as tf
-
-    static = MAKERS[name](classes=3, input_shape=(*size, 3))
-    dynamic = MAKERS[name](classes=3, input_shape=(None, None, 3))
-    dynamic.set_weights(static.get_weights())
-    x = picture(2, *size, 3)
-    y = np.asarray(static(x))
+    size = (45, 38)
+    model = MAKERS[name](classes=3, input_shape=(None, None, 3))
+    with no_values():
+        static = MAKERS[name](classes=3, input_shape=(*size, 3))
     eighth = tuple(-(-side // 8) for side in size)
     assert static.output_shape == (None, *(eighth if name == "espnet_c" else size), 3)
-    assert y.shape == (2, *static.output_shape[1:])
+    x = picture(1, *size, 3)
+    y = np.asarray(model(x))
+    assert y.shape == (1, *static.output_shape[1:])
     assert y.std() > 0
+    if name != "lraspp":  # the layers that ask for sizes have tests of their own
+        return
+    import tensorflow as tf
+
     spec = tf.TensorSpec((None, None, None, 3))
-    found = tf.function(lambda x: dynamic(x, training=False), input_signature=[spec])(x)
+    found = tf.function(lambda x: model(x, training=False), input_signature=[spec])(x)
     np.testing.assert_allclose(found, y, atol=1e-4 * np.abs(y).max())
+
+
+def values_in(model):
+    return [v for v in model.variables if "seed_generator" not in v.path]
 
 
 @pytest.mark.parametrize("make", [LRASPP, DeepLabV3])
@@ -63,7 +67,7 @@ def test_on_other_classifiers(make, backbone):
     with no_values():
         model = make(backbone=backbone, classes=4, input_shape=(64, 96, 3))
         alone = kerazoo.create_model(
-            backbone, weights=None, features_only=True, input_shape=(64, 96, 3)
+            backbone, weights=None, include_top=False, input_shape=(64, 96, 3)
         )
     assert model.output_shape == (None, 64, 96, 4)
     assert model.info.available["stride_16"][0] == 16
@@ -72,8 +76,8 @@ def test_on_other_classifiers(make, backbone):
     assert model.info.arguments["padding"] == family["padding"]
     # Layers of the backbone are those of the classifier, so that its weights can be loaded.
     head = model.info.head
-    own = {v.path: v.shape for v in model.variables if not v.path.startswith(head)}
-    theirs = {v.path: v.shape for v in alone.variables}
+    own = {v.path: v.shape for v in values_in(model) if not v.path.startswith(head)}
+    theirs = {v.path: v.shape for v in values_in(alone)}
     assert own.items() <= theirs.items()
     assert len(own) > 0.7 * len(theirs)
 
@@ -121,8 +125,10 @@ def test_probabilities_and_the_second_head():
         np.testing.assert_allclose(np.asarray(scores).sum(-1), 1, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["espnetv2", "lraspp", "deeplab"])
-@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize(
+    ("name", "policy"),
+    [("espnetv2", "mixed_bfloat16"), ("lraspp", "float32"), ("deeplab", "mixed_bfloat16")],
+)
 def test_one_training_step_reaches_every_variable(name, policy):
     import tensorflow as tf
 
