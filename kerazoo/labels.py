@@ -13,9 +13,11 @@ from kerazoo._errors import invalid, unknown
 # One text file per set, a class a line. "imagenet": the 1000 sorted wnids of ILSVRC 2012, without
 # background, as in keras.applications and timm.
 LABEL_SETS = {"imagenet": 1000, "cifar10": 10}
-# Those that no number of classes stands for. "voc_segmentation": Pascal VOC with background first;
-# "cityscapes": its 19 classes that count, and what is ignored.
-OTHER_SETS = {"voc_segmentation": 21, "cityscapes": 20}
+# Those that no number of classes stands for. "coco": the 80 categories of COCO 2017; "coco_paper":
+# the 90 of its paper, of which ten have no boxes, so that the n-th has the id n; "voc": Pascal
+# VOC's 20; "voc_segmentation": the same with background first; "cityscapes": its 19 classes that
+# count, and what is ignored.
+OTHER_SETS = {"coco": 80, "coco_paper": 90, "voc": 20, "voc_segmentation": 21, "cityscapes": 20}
 
 
 class Prediction(NamedTuple):
@@ -31,8 +33,8 @@ def label_names(label_set: str) -> tuple[str, ...]:
     """Class names of a set, in the order of the outputs.
 
     Args:
-        label_set: `"imagenet"` (1000), `"cifar10"` (10), `"voc_segmentation"` (21) or
-            `"cityscapes"` (20).
+        label_set: `"imagenet"` (1000), `"cifar10"` (10), `"coco"` (80), `"coco_paper"` (90),
+            `"voc"` (20), `"voc_segmentation"` (21) or `"cityscapes"` (20).
     """
     known = {**LABEL_SETS, **OTHER_SETS}
     if label_set not in known:

@@ -21,7 +21,10 @@ from kerazoo.preprocessing import Preprocessing
 
 STANDARD_SIZE = 224
 USUAL = ("imagenet", "coco", "voc", "cityscapes")  # data sets, in the order of preference
-LAYOUTS = ("timm", "torchvision", "keras", "kerazoo", "espnetv2", "edgenets", "espnet", "deeplab")
+LAYOUTS = (
+    *("timm", "torchvision", "keras", "kerazoo", "tensorflow"),
+    *("espnetv2", "edgenets", "espnet", "deeplab"),
+)
 _COMMIT = Rule("a full commit of 40 digits", lambda v: isinstance(v, str) and len(v) == 40)
 
 

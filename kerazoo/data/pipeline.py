@@ -165,6 +165,7 @@ def evaluation_batches(
     on_corrupt: str = "fail",
     encode: bool = False,
     model: Any = None,
+    beside: bool = False,
 ) -> tf.data.Dataset:
     """(float32 pictures, targets) in order, once, exactly as `preprocessing` says.
 
@@ -178,6 +179,8 @@ def evaluation_batches(
         encode: Targets moved with their pictures, as the loss of the source's task takes them; by
             default they are those of the source, in pixels of the original.
         model: As for `training_data`.
+        beside: Whether the source's targets come beside the encoded ones: (pictures, (encoded,
+            targets)).
     """
     check_int("batch_size", batch_size)
     check_int("limit", limit, optional=True)
@@ -186,7 +189,14 @@ def evaluation_batches(
 
     def decode(data: tf.Tensor, target: Any) -> tuple[tf.Tensor, Any]:
         image, placement = placed_picture(data, source.encoded, preprocessing)
-        return image, task.move(target, placement) if encode else target
+        moved = task.move(target, placement) if encode else target
+        return image, (moved, target) if beside else moved
+
+    def encoded(pictures: tf.Tensor, targets: Any) -> tuple[tf.Tensor, Any]:
+        if not beside:
+            return pictures, task.encode(targets, source.classes, model)
+        moved, given = targets
+        return pictures, (task.encode(moved, source.classes, model), given)
 
     rows = source.pictures.take(source.count if limit is None else limit)
     rows = rows.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
@@ -194,7 +204,7 @@ def evaluation_batches(
         rows = rows.ignore_errors()
     batches = rows.batch(batch_size)
     if encode:
-        batches = batches.map(lambda x, y: (x, task.encode(y, source.classes, model)))
+        batches = batches.map(encoded)
     return batches.prefetch(2)
 
 

@@ -1,7 +1,17 @@
+<<<<<<< HEAD
 """A classification network as the trunk of another one, by its id."""
 
 import inspect
+=======
+"""Networks that others stand on: any classifier by its id, as a trunk."""
+
+import functools
+import importlib
+import inspect
+import json
+>>>>>>> w/E
 from collections.abc import Mapping, Sequence
+from importlib import resources
 from typing import Any
 
 from kerazoo._checks import is_int
@@ -9,43 +19,78 @@ from kerazoo._errors import invalid, unknown
 from kerazoo.blocks._trunk import Trunk
 from kerazoo.blocks.conventions import Conventions
 from kerazoo.blocks.ssd import ExtraMap
+<<<<<<< HEAD
 from kerazoo.models._made import find_backbone
+=======
+
+MADE: dict[str, Any] = {}  # id -> constructor, of all that were made so far
+
+
+@functools.cache
+def _catalogue() -> Mapping[str, Mapping[str, Any]]:
+    return json.loads((resources.files("kerazoo") / "catalogue.json").read_text("utf-8"))
+
+
+def find_backbone(id: str) -> Any:
+    """The constructor of a classifier.
+
+    Args:
+        id: As for `kerazoo.create_model`, of a network of ours or one that was registered.
+
+    Raises:
+        ValueError: There is none with that id.
+    """
+    record = _catalogue().get(id) if isinstance(id, str) else None
+    if record is not None:
+        importlib.import_module(record["module"])
+    create = MADE.get(id) if isinstance(id, str) else None
+    if create is None or create.family.task != "classification":
+        own = {id for id, each in _catalogue().items() if each["task"] == "classification"}
+        made = {id for id, each in MADE.items() if each.family.task == "classification"}
+        raise unknown("backbone", id, own | made)
+    return create
+>>>>>>> w/E
 
 
 def build_backbone(
-    id: Any,
-    x: Any,
-    conventions: Conventions,
-    stem_strides: int,
-    arguments: Mapping[str, Any] | None = None,
+    id: str, x: Any, conventions: Conventions, stem_strides: int, **arguments: Any
 ) -> Trunk:
-    """The trunk of a registered classification network.
+    """The trunk of a classifier on a picture `x`, layers named as in that classifier.
 
     Args:
-        id: Of the network.
-        x: Pictures.
-        conventions, stem_strides: As for its builder.
-        arguments: Further ones of its builder, such as `alpha`.
+        id: Of the classifier.
+        x: The picture.
+        conventions: With the `output_stride` that is wanted.
+        stem_strides: Of the first layer.
+        **arguments: For its builder, beside those that the id stands for.
 
     Raises:
+<<<<<<< HEAD
         ValueError: There is no such network, its strides are fixed and others are wanted, or
             `arguments` are not its builder's.
+=======
+        ValueError: There is no such classifier, its builder has no such arguments, or its strides
+            are fixed and others are wanted.
+>>>>>>> w/E
     """
     create = find_backbone(id)
     stride = conventions.output_stride
     if stride not in (None, create.family.stride) and not create.family.dilates:
         rule = f"None with `backbone={id!r}`, whose strides are fixed"
         raise invalid("output_stride", stride, rule)
+<<<<<<< HEAD
     given = {**create.family.ids[id], **(arguments or {})}
+=======
+    implied = create.family.ids[id]
+>>>>>>> w/E
     parameters = inspect.signature(create.builder).parameters.values()
     accepted = {p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
-    for name in given:
+    for name, value in arguments.items():
         if name not in accepted:
             raise unknown("backbone_arguments", name, accepted)
-    for name, value in create.family.ids[id].items():
-        if given[name] != value:
-            raise invalid(name, given[name], f"{value!r}, which `{id}` stands for")
-    return create.builder(x, conventions, stem_strides, **given)
+        if implied.get(name, value) != value:
+            raise invalid(name, value, f"{implied[name]!r}, which `{id}` stands for")
+    return create.builder(x, conventions, stem_strides, **{**implied, **arguments})
 
 
 def map_named(trunk: Trunk, argument: str, name: str) -> Any:

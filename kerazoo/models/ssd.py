@@ -28,7 +28,7 @@ def _ssd(
     kernel=3,
     separable_extras=False,
 ) -> Trunk:
-    trunk = build_backbone(backbone, x, conventions, stem_strides, arguments)
+    trunk = build_backbone(backbone, x, conventions, stem_strides, **(arguments or {}))
     maps = maps_of(trunk, finest)
     extras = extra_rows(EXTRAS, alpha, separable=separable_extras)
     predictors = [Predictor(kernel, separable=False)] * (len(maps) + len(extras))

@@ -58,7 +58,7 @@ def rules_for(rules: str | None, finest: int) -> str:
 def _ssdlite(
     x, conventions, stem_strides, backbone, arguments, rules, anchors, finest, alpha=1.0
 ) -> Trunk:
-    trunk = build_backbone(backbone, x, conventions, stem_strides, arguments)
+    trunk = build_backbone(backbone, x, conventions, stem_strides, **(arguments or {}))
     maps = maps_of(trunk, finest)
     extras = extra_rows(EXTRAS, alpha)
     predictors = [Predictor()] * (len(maps) + len(extras))
@@ -205,8 +205,7 @@ def SSDLite320MobileNetV3Large(
         rules: As for `SSDLite`; default: torchvision's.
         anchors: As for `SSDLite`.
     """
-    own = {"reduced_tail": True}
-    trunk = build_backbone("mobilenet_v3_large", x, conventions, stem_strides, own)
+    trunk = build_backbone("mobilenet_v3_large", x, conventions, stem_strides, reduced_tail=True)
     maps, extras = maps_of(trunk, 16), extra_rows(EXTRAS)
     predictors = [Predictor()] * (len(maps) + len(extras))
     return attach(trunk, x, maps, extras, predictors, rules or "torchvision", anchors)

@@ -164,6 +164,8 @@ class Task(Protocol):
             (the network's outputs are of the same form then).
         placed: Whether a target says where in the picture something is.
         fits_head: Whether a dense layer can be fitted to stored features (`fit_head`).
+        ships_thresholds: Whether a run ends with `calibrate` on the validation split: what users
+            are shown depends on it. (Fine-tuning always does.)
         drawings: File name -> caption of what `draw_figures` leaves.
         photographs: Those of them that show pictures of the data, which are not published unasked.
         learning: Arguments of the constructor of a network that learns: what the loss works on.
@@ -182,6 +184,7 @@ class Task(Protocol):
     mixes: bool
     placed: bool
     fits_head: bool
+    ships_thresholds: bool
     drawings: Mapping[str, str]
     photographs: tuple[str, ...]
     learning: Mapping[str, Any]
@@ -226,6 +229,18 @@ class Task(Protocol):
         """The target of a picture that went where `kerazoo.placement.Placement` says.
 
         That is crop, scale and, with a negative scale of x, left and right in each other's place.
+        """
+        ...
+
+    def show(
+        self, picture: Any, target: Any, classes: Sequence[str]
+    ) -> tuple[Any, list[tuple[str, float | None]]]:
+        """A target for people: the picture with what is somewhere in it, and lines of text.
+
+        Args:
+            picture: PIL, as the target has it.
+            target: NumPy arrays, encoded or not, where the task can tell.
+            classes: Names.
         """
         ...
 
@@ -391,6 +406,7 @@ class Untrained:
 
     mixes = False
     fits_head = False
+    ships_thresholds = False
     drawings = MappingProxyType({})
     photographs = ()
 
@@ -405,6 +421,9 @@ class Untrained:
         raise self.refusal("trained")
 
     def move(self, target, placement):
+        raise self.refusal("trained")
+
+    def show(self, picture, target, classes):
         raise self.refusal("trained")
 
     def renumber(self, target, numbers):

@@ -14,7 +14,7 @@ from kerazoo.training import folder as names
 from kerazoo.training.folder import RunRecord
 from kerazoo.training.inputs import Inputs, fit_batches, validation_batches
 from kerazoo.training.interrupts import StopWhenAsked, asked_to_stop
-from kerazoo.training.measure import Measure
+from kerazoo.training.measure import Measure, measured_apart
 from kerazoo.training.optim.optimizers import recipe_schedule
 from kerazoo.training.recipe import Recipe
 from kerazoo.training.reports import Report, phase_of
@@ -120,8 +120,10 @@ class Fitting:
         recipe, inputs = self.recipe, self.inputs
         data = fit_batches(recipe, inputs, leg.first, leg.step, leg.size, model=self.model)
         batches = distribution.batches(data.batches, recipe.strategy)
-        watched = validation_batches(recipe, inputs, self.model)
-        validation = distribution.batches(watched, recipe.strategy)
+        validation = None
+        if not measured_apart(inputs.task):
+            watched = validation_batches(recipe, inputs, self.model)
+            validation = distribution.batches(watched, recipe.strategy)
         # A graph of its own for every size: one for all would know none of them.
         self.model.make_train_function(force=True)
         # On JAX it is the scope, not the network, that knows of other devices.
@@ -150,7 +152,7 @@ class Fitting:
         books = ours.Bookkeeping(recipe_schedule(recipe, steps), steps, start)
         averages = ours.Averages() if recipe.optimizer.ema else None
         found = [guard, books, *([averages] if averages else [])]
-        if monitor.name not in {metric.name for metric in self.inputs.task.metrics()}:
+        if measured_apart(self.inputs.task):
             found.append(Measure(recipe, self.inputs, averages))
         found.append(self._watch)
         if session.writer:

@@ -232,8 +232,17 @@ def fit_batches(
     return dataclasses.replace(data, batches=inputs.teacher.teach(data.batches))
 
 
-def validation_batches(recipe: Recipe, inputs: Inputs, model: Any = None) -> tf.data.Dataset:
-    """The validation split exactly as the preprocessing says, targets as the loss takes them."""
+def validation_batches(
+    recipe: Recipe, inputs: Inputs, model: Any = None, beside: bool = False
+) -> tf.data.Dataset:
+    """The validation split exactly as the preprocessing says, targets as the loss takes them.
+
+    Args:
+        recipe: Batch size.
+        inputs: The data.
+        model: As for `fit_batches`.
+        beside: Whether the targets themselves come beside these, see `evaluation_batches`.
+    """
     return evaluation_batches(
         inputs.validation,
         inputs.pictures,
@@ -241,4 +250,5 @@ def validation_batches(recipe: Recipe, inputs: Inputs, model: Any = None) -> tf.
         on_corrupt=recipe.data.on_corrupt,
         encode=True,
         model=model,
+        beside=beside,
     )

@@ -26,6 +26,7 @@ from kerazoo.training import distribution
 from kerazoo.training import folder as names
 from kerazoo.training.callbacks import save_weights
 from kerazoo.training.distillation import build_teacher, find_teacher
+from kerazoo.training.figures import collect_answers
 from kerazoo.training.fit import Fitting, Session
 from kerazoo.training.folder import RunRecord, network_facts, weights_facts
 from kerazoo.training.inputs import Inputs, load_inputs, open_inputs, start_weights
@@ -308,6 +309,11 @@ class Run:
             model = distribution.local_copy(model)
         if optimizer is not None and recipe.optimizer.ema:
             settle_statistics(model, recipe, inputs)
+        if inputs.task.ships_thresholds:
+            pictures = {"batch_size": recipe.batch_size, "on_corrupt": recipe.data.on_corrupt}
+            answers = collect_answers(model, inputs.validation, **pictures)
+            confidence = inputs.task.calibrate(model, answers)
+            model.info = replace(model.info, confidence=confidence)
         found = evaluate(
             model, inputs.test, batch_size=recipe.batch_size, on_corrupt=recipe.data.on_corrupt
         )
@@ -320,6 +326,8 @@ class Run:
             "skipped_pictures": len(self._corrupt) + inputs.test.count - found.count,
         }
         if self.writer:
+            if (known := model.info.confidence) is not None:
+                self.record.note(confidence=known.to_dict())
             self._write(model, result)
         value = monitor.shown(found.headline)
         log.info("test %s %s on %d pictures", monitor.name, value, found.count)

@@ -19,6 +19,7 @@ class Classification:
     mixes = True
     placed = False
     fits_head = True
+    ships_thresholds = False
     drawings = MappingProxyType(
         {"confusion.png": "confusion matrix", "mistakes.png": "the most confident mistakes"}
     )
@@ -57,6 +58,11 @@ class Classification:
 
     def move(self, target, placement):
         return target  # a class stays what it is, wherever it is in the picture
+
+    def show(self, picture, target, classes):
+        from kerazoo.tasks.classification.targets import describe
+
+        return picture, describe(target, classes)
 
     def renumber(self, target, numbers):
         import tensorflow as tf

@@ -25,8 +25,9 @@ class Detection:
     mixes = False
     placed = True
     fits_head = False
+    ships_thresholds = True
     drawings = MappingProxyType(
-        {"curves.png": "precision and recall of each class", "worst.png": "the worst pictures"}
+        {"precision.png": "precision and recall of each class", "worst.png": "the worst pictures"}
     )
     photographs = ("worst.png",)
     learning = MappingProxyType({"classifier_activation": None})
@@ -66,6 +67,11 @@ class Detection:
         from kerazoo.tasks.detection.targets import move
 
         return move(target, placement)
+
+    def show(self, picture, target, classes):
+        from kerazoo.tasks.detection.figures import show
+
+        return show(picture, target, classes)
 
     def renumber(self, target, numbers):
         from kerazoo.tasks.detection.targets import renumber

@@ -103,21 +103,21 @@ class DetectionMeter:
         self._source, self._network, self._quick = source, network, quick
         self._decode = Decoder(network)
         self._boxes: BoxMeter | None = None
-        self._classes: Classes
+        self.classes: Classes
 
     def update(self, outputs: Mapping[str, Any], targets: Any) -> None:
         """Takes in a batch: `codes`, `logits`, and targets in pixels of the upright pictures."""
         if self._boxes is None:
             count = np.asarray(outputs[LOGITS]).shape[-1] - 1
-            self._classes = common_classes(self._network, count, self._source)
-            self._boxes = BoxMeter(self._classes.names, draws=0 if self._quick else 500)
+            self.classes = common_classes(self._network, count, self._source)
+            self._boxes = BoxMeter(self.classes.names, draws=0 if self._quick else 500)
         for number, found in enumerate(self._decode(outputs, targets["size"])):
             truth = {key: values[number] for key, values in targets.items()}
             self._boxes.add(*self._matched(truth, found))
 
     def _matched(self, truth: Mapping[str, Any], found: Found) -> tuple[dict, Any, Any, Any]:
         """Truths and detections of the classes that both know."""
-        classes = self._classes
+        classes = self.classes
         there = truth["classes"] > EMPTY
         there[there] = classes.of_source[truth["classes"][there]] >= 0
         own = {key: truth[key][there] for key in ("boxes", "crowd", "areas") if key in truth}
@@ -126,12 +126,21 @@ class DetectionMeter:
         kept = numbers >= 0
         return own, found.boxes[kept], found.scores[kept], numbers[kept]
 
+    @property
+    def boxes(self) -> BoxMeter:
+        """What was taken in so far.
+
+        Raises:
+            ValueError: Nothing was.
+        """
+        if self._boxes is None:
+            raise ValueError("No picture was measured.")
+        return self._boxes
+
     def result(self, seconds: float) -> DetectionFigures:
         """The figures of all pictures so far.
 
         Raises:
             ValueError: There is none.
         """
-        if self._boxes is None:
-            raise ValueError("No picture was measured.")
-        return self._boxes.result(seconds, quick=self._quick)
+        return self.boxes.result(seconds, quick=self._quick)
