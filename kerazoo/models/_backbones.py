@@ -1,15 +1,9 @@
-<<<<<<< HEAD
-"""A classification network as the trunk of another one, by its id."""
-
-import inspect
-=======
 """Networks that others stand on: any classifier by its id, as a trunk."""
 
 import functools
 import importlib
 import inspect
 import json
->>>>>>> w/E
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
@@ -19,9 +13,6 @@ from kerazoo._errors import invalid, unknown
 from kerazoo.blocks._trunk import Trunk
 from kerazoo.blocks.conventions import Conventions
 from kerazoo.blocks.ssd import ExtraMap
-<<<<<<< HEAD
-from kerazoo.models._made import find_backbone
-=======
 
 MADE: dict[str, Any] = {}  # id -> constructor, of all that were made so far
 
@@ -49,7 +40,6 @@ def find_backbone(id: str) -> Any:
         made = {id for id, each in MADE.items() if each.family.task == "classification"}
         raise unknown("backbone", id, own | made)
     return create
->>>>>>> w/E
 
 
 def build_backbone(
@@ -65,24 +55,15 @@ def build_backbone(
         **arguments: For its builder, beside those that the id stands for.
 
     Raises:
-<<<<<<< HEAD
-        ValueError: There is no such network, its strides are fixed and others are wanted, or
-            `arguments` are not its builder's.
-=======
         ValueError: There is no such classifier, its builder has no such arguments, or its strides
             are fixed and others are wanted.
->>>>>>> w/E
     """
     create = find_backbone(id)
     stride = conventions.output_stride
     if stride not in (None, create.family.stride) and not create.family.dilates:
         rule = f"None with `backbone={id!r}`, whose strides are fixed"
         raise invalid("output_stride", stride, rule)
-<<<<<<< HEAD
-    given = {**create.family.ids[id], **(arguments or {})}
-=======
     implied = create.family.ids[id]
->>>>>>> w/E
     parameters = inspect.signature(create.builder).parameters.values()
     accepted = {p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
     for name, value in arguments.items():

@@ -20,8 +20,8 @@ from kerazoo.checkpoints.shipped import reachable
 from kerazoo.checkpoints.weights import tell
 from kerazoo.layers._runtime import prepare
 from kerazoo.models._arguments import Arguments, check_input_shape
+from kerazoo.models._backbones import MADE, find_backbone
 from kerazoo.models._docstring import documented
-from kerazoo.models._made import MADE, find_backbone
 from kerazoo.models._model import ModelInfo, ZooModel
 from kerazoo.models._rebuilding import check_stored
 from kerazoo.preprocessing import Preprocessing

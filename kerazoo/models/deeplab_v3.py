@@ -81,7 +81,7 @@ def DeepLabV3(
     check_choice("form", form, FORMS)
     check_flag("auxiliary", auxiliary)
     rates = _checked_rates(atrous_rates)
-    trunk = build_backbone(backbone, x, conventions, stem_strides, dilated(backbone))
+    trunk = build_backbone(backbone, x, conventions, stem_strides, **dilated(backbone))
     high = coarse_map(trunk, backbone, high_feature)
     finer = map_named(trunk, "auxiliary", AUXILIARY) if auxiliary else None
     conventions = replace(trunk.conventions, output_stride=None, **HEAD)

@@ -56,7 +56,7 @@ def LRASPP(
         width: Channels of the coarse map in the decoder, a positive integer.
     """
     check_int("width", width)
-    trunk = build_backbone(backbone, x, conventions, stem_strides, dilated(backbone))
+    trunk = build_backbone(backbone, x, conventions, stem_strides, **dilated(backbone))
     low = map_named(trunk, "low_feature", low_feature)
     high = coarse_map(trunk, backbone, high_feature)
     trunk.head = partial(_decode, x, low, high, width, replace(trunk.conventions, **HEAD))
