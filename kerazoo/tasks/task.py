@@ -224,6 +224,29 @@ class Task(Protocol):
         """
         ...
 
+    def adopt(self, model: Any, labels: Sequence[str], classes: Sequence[str], build: Any) -> int:
+        """Copies what start weights know of classes with the same names into a new head.
+
+        Args:
+            model: Its trunk has the start weights, its head is new.
+            labels: Names of the classes that these were trained for.
+            classes: Names of the model's.
+            build: Gives the network that they were trained as, with its head.
+
+        Returns:
+            Of how many classes something was copied.
+        """
+        ...
+
+    def plan(self, pictures: int) -> dict[str, dict[str, Any]] | None:
+        """How a trained network goes on learning from so many pictures, where nobody says.
+
+        Returns:
+            Folder name -> keys of a recipe of each phase, in order; None for the usual ones: the
+            head alone, then all layers.
+        """
+        ...
+
     # Data: graphs of tf.data.
     def check_targets(self, targets: Any, source: Any, complete: bool = False) -> None:
         """Raises unless the targets of all pictures, stacked, are what `source` says.
@@ -440,6 +463,12 @@ class Untrained:
         raise NotImplementedError
 
     def arguments(self, given, source, preprocessing, build):
+        raise self.refusal("trained")
+
+    def adopt(self, model, labels, classes, build):
+        raise self.refusal("trained")
+
+    def plan(self, pictures):
         raise self.refusal("trained")
 
     def check_targets(self, targets, source, complete=False):

@@ -51,6 +51,12 @@ class Classification:
     def arguments(self, given, source, preprocessing, build):
         return given
 
+    def adopt(self, model, labels, classes, build):
+        return 0  # its head is fitted to the pictures anyway
+
+    def plan(self, pictures):
+        return None
+
     def check_targets(self, targets, source, complete=False):
         from kerazoo.tasks.classification.targets import check_targets
 

@@ -69,6 +69,16 @@ class Detection:
 
         return fitted_arguments(given, source, preprocessing, build)
 
+    def adopt(self, model, labels, classes, build):
+        from kerazoo.tasks.detection.adopt import adopt
+
+        return adopt(model, labels, classes, build)
+
+    def plan(self, pictures):
+        from kerazoo.tasks.detection.plan import plan
+
+        return plan(pictures)
+
     def check_targets(self, targets, source, complete=False):
         from kerazoo.tasks.detection.targets import check_targets
 
