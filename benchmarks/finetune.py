@@ -7,8 +7,8 @@ Seconds are those of the whole command; with `--probe-only` of one with `--unfre
 probe's figure is that of the command's first phase. scikit-learn's `LogisticRegression` with its
 defaults learns from all training pictures of the command, the held-out ones included, as the
 network in the command's folder sees them, at the same size. Needs the data of `../shared`: 37
-breeds of pets (222 pictures), 1,000 pictures of CIFAR-10, three breeds (220 pictures); and scikit-
-learn.
+breeds of pets (222 pictures), 1,000 pictures of CIFAR-10, three breeds (220 pictures); and
+scikit-learn.
 
 Prints a Markdown table: right answers on the test pictures in percent, and the 95 % interval of
 the last column.

@@ -34,6 +34,33 @@ from typing import Any
 
 __version__: str
 
+def DeepLabV3(
+    input_shape: tuple | None = None,
+    backbone: str = "mobilenet_v3_large",
+    include_top: bool = True,
+    weights: Any = None,
+    input_tensor: Any = None,
+    pooling: str | None = None,
+    classes: int | None = None,
+    classifier_activation: Any = None,
+    name: str | None = None,
+    include_preprocessing: bool = False,
+    dropout_rate: float | None = None,
+    padding: str | None = None,
+    batch_norm_epsilon: float | None = None,
+    stem_strides: int | None = None,
+    features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = 16,
+    like: str | None = None,
+    atrous_rates: Sequence[int] = (12, 24, 36),
+    form: str = "torchvision",
+    high_feature: str | None = None,
+    width: int = 256,
+    auxiliary: bool = False,
+) -> ZooModel:
+    """DeepLabV3: 11.0 M parameters on MobileNetV3-Large, 2.1 M on MobileNetV2 without ASPP."""
+
 def ESPNet(
     input_shape: tuple | None = None,
     include_top: bool = True,
@@ -54,8 +81,34 @@ def ESPNet(
     like: str | None = None,
     p: int = 2,
     q: int = 8,
+    fine_picture: bool = True,
+    channel_order: str | None = None,
 ) -> ZooModel:
     """ESPNet: 365,109 parameters at `p=2, q=8` and 20 classes, an output for every pixel."""
+
+def ESPNetC(
+    input_shape: tuple | None = None,
+    include_top: bool = True,
+    weights: Any = None,
+    input_tensor: Any = None,
+    pooling: str | None = None,
+    classes: int | None = None,
+    classifier_activation: Any = None,
+    name: str | None = None,
+    include_preprocessing: bool = False,
+    dropout_rate: float | None = None,
+    padding: str | None = None,
+    batch_norm_epsilon: float | None = None,
+    stem_strides: int | None = None,
+    features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
+    like: str | None = None,
+    p: int = 2,
+    q: int = 8,
+    channel_order: str | None = None,
+) -> ZooModel:
+    """ESPNet's encoder and a classifier of its places: 349,449 parameters at `p=2, q=8`."""
 
 def ESPNetV2(
     input_shape: tuple | None = None,
@@ -76,8 +129,56 @@ def ESPNetV2(
     out_features: Any = None,
     output_stride: int | None = None,
     like: str | None = None,
+    reinforce_last: bool = False,
 ) -> ZooModel:
     """ESPNetv2: 1.67 M parameters and 86.7 M multiply-adds at `scale=1`."""
+
+def ESPNetV2SSD(
+    input_shape: tuple | None = None,
+    scale: float = 2.0,
+    include_top: bool = True,
+    weights: Any = None,
+    input_tensor: Any = None,
+    pooling: str | None = None,
+    classes: int | None = None,
+    classifier_activation: Any = None,
+    name: str | None = None,
+    include_preprocessing: bool = False,
+    dropout_rate: float | None = None,
+    padding: str | None = None,
+    batch_norm_epsilon: float | None = None,
+    stem_strides: int | None = None,
+    features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
+    like: str | None = None,
+    rules: str | None = None,
+    anchors: Any = None,
+) -> ZooModel:
+    """ESPNetv2-SSD: 5.8 M parameters and 1.1 B multiply-adds at `scale=2`, 80 classes, 300 pixels."""
+
+def ESPNetV2Segmentation(
+    input_shape: tuple | None = None,
+    scale: float = 1.0,
+    include_top: bool = True,
+    weights: Any = None,
+    input_tensor: Any = None,
+    pooling: str | None = None,
+    classes: int | None = None,
+    classifier_activation: Any = None,
+    name: str | None = None,
+    include_preprocessing: bool = False,
+    dropout_rate: float | None = None,
+    padding: str | None = None,
+    batch_norm_epsilon: float | None = None,
+    stem_strides: int | None = None,
+    features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
+    like: str | None = None,
+    pyramid_width: int | None = None,
+) -> ZooModel:
+    """ESPNetv2 with a decoder: 0.23 M parameters and 306 M multiply-adds at `scale=1`, 384x384."""
 
 def FBNetC(
     include_top: bool = True,
@@ -147,6 +248,54 @@ def FLGCResNet50(
     stem: str = "imagenet",
 ) -> ZooModel:
     """ResNet-50 with learned groups in every convolution but the first."""
+
+def LRASPP(
+    input_shape: tuple | None = None,
+    backbone: str = "mobilenet_v3_large",
+    include_top: bool = True,
+    weights: Any = None,
+    input_tensor: Any = None,
+    pooling: str | None = None,
+    classes: int | None = None,
+    classifier_activation: Any = None,
+    name: str | None = None,
+    include_preprocessing: bool = False,
+    dropout_rate: float | None = None,
+    padding: str | None = None,
+    batch_norm_epsilon: float | None = None,
+    stem_strides: int | None = None,
+    features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = 16,
+    like: str | None = None,
+    low_feature: str = "stride_8_first",
+    high_feature: str | None = None,
+    width: int = 128,
+) -> ZooModel:
+    """LR-ASPP: 3.22 M parameters on MobileNetV3-Large with 21 classes, as torchvision has it."""
+
+def MB2SSDLite(
+    input_shape: tuple | None = None,
+    include_top: bool = True,
+    weights: Any = None,
+    input_tensor: Any = None,
+    pooling: str | None = None,
+    classes: int | None = None,
+    classifier_activation: Any = None,
+    name: str | None = None,
+    include_preprocessing: bool = False,
+    dropout_rate: float | None = None,
+    padding: str | None = None,
+    batch_norm_epsilon: float | None = None,
+    stem_strides: int | None = None,
+    features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
+    like: str | None = None,
+    rules: str | None = None,
+    anchors: Any = None,
+) -> ZooModel:
+    """The SSDLite on MobileNetV2 of pytorch-ssd: 3.4 M parameters, 661 M multiply-adds."""
 
 def MixNet(
     blocks: Sequence[InvertedResidual | Mapping],
@@ -392,6 +541,7 @@ def MobileNetV3Large(
     output_stride: int | None = None,
     like: str | None = None,
     dilate_strided: bool = False,
+    reduced_tail: bool = False,
 ) -> ZooModel:
     """MobileNetV3-Large: 5.5 M parameters, 217 M multiply-adds (its paper's tables 1 and 3)."""
 
@@ -706,6 +856,208 @@ def ResNet50V2(
     like: str | None = None,
 ) -> ZooModel:
     """ResNet-50 V2: 25.6 M parameters, 3.5 G multiply-adds."""
+
+def SSD(
+    backbone: str,
+    input_shape: tuple | None = None,
+    include_top: bool = True,
+    weights: Any = None,
+    input_tensor: Any = None,
+    pooling: str | None = None,
+    classes: int | None = None,
+    classifier_activation: Any = None,
+    name: str | None = None,
+    include_preprocessing: bool = False,
+    dropout_rate: float | None = None,
+    padding: str | None = None,
+    batch_norm_epsilon: float | None = None,
+    stem_strides: int | None = None,
+    features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
+    like: str | None = None,
+    backbone_arguments: Mapping[str, Any] | None = None,
+    rules: str | None = None,
+    anchors: Any = None,
+    finest: int = 16,
+) -> ZooModel:
+    """SSD on any classification network: 3x3 convolutions read six maps."""
+
+def SSD300VGG16(
+    input_shape: tuple | None = None,
+    include_top: bool = True,
+    weights: Any = None,
+    input_tensor: Any = None,
+    pooling: str | None = None,
+    classes: int | None = None,
+    classifier_activation: Any = None,
+    name: str | None = None,
+    include_preprocessing: bool = False,
+    dropout_rate: float | None = None,
+    padding: str | None = None,
+    batch_norm_epsilon: float | None = None,
+    stem_strides: int | None = None,
+    features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
+    like: str | None = None,
+    rules: str | None = None,
+    anchors: Any = None,
+) -> ZooModel:
+    """SSD300 on VGG-16: 35.6 M parameters, 34.9 B multiply-adds, as torchvision counts."""
+
+def SSDLite(
+    backbone: str,
+    input_shape: tuple | None = None,
+    include_top: bool = True,
+    weights: Any = None,
+    input_tensor: Any = None,
+    pooling: str | None = None,
+    classes: int | None = None,
+    classifier_activation: Any = None,
+    name: str | None = None,
+    include_preprocessing: bool = False,
+    dropout_rate: float | None = None,
+    padding: str | None = None,
+    batch_norm_epsilon: float | None = None,
+    stem_strides: int | None = None,
+    features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
+    like: str | None = None,
+    backbone_arguments: Mapping[str, Any] | None = None,
+    rules: str | None = None,
+    anchors: Any = None,
+    finest: int = 16,
+) -> ZooModel:
+    """SSDLite on any classification network."""
+
+def SSDLite320MobileNetV3Large(
+    input_shape: tuple | None = None,
+    include_top: bool = True,
+    weights: Any = None,
+    input_tensor: Any = None,
+    pooling: str | None = None,
+    classes: int | None = None,
+    classifier_activation: Any = None,
+    name: str | None = None,
+    include_preprocessing: bool = False,
+    dropout_rate: float | None = None,
+    padding: str | None = None,
+    batch_norm_epsilon: float | None = None,
+    stem_strides: int | None = None,
+    features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
+    like: str | None = None,
+    rules: str | None = None,
+    anchors: Any = None,
+) -> ZooModel:
+    """SSDLite on MobileNetV3-Large with a tail of half the width: 3.4 M parameters, 583 M"""
+
+def SSDLiteMobileNetV1(
+    input_shape: tuple | None = None,
+    alpha: float = 1.0,
+    include_top: bool = True,
+    weights: Any = None,
+    input_tensor: Any = None,
+    pooling: str | None = None,
+    classes: int | None = None,
+    classifier_activation: Any = None,
+    name: str | None = None,
+    include_preprocessing: bool = False,
+    dropout_rate: float | None = None,
+    padding: str | None = None,
+    batch_norm_epsilon: float | None = None,
+    stem_strides: int | None = None,
+    features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
+    like: str | None = None,
+    kernel_sizes: int | Sequence[int] = 3,
+    rules: str | None = None,
+    anchors: Any = None,
+    finest: int = 16,
+) -> ZooModel:
+    """SSDLite on MobileNetV1: 5.1 M parameters, 1.3 B multiply-adds (its paper's table 6)."""
+
+def SSDLiteMobileNetV2(
+    input_shape: tuple | None = None,
+    alpha: float = 1.0,
+    include_top: bool = True,
+    weights: Any = None,
+    input_tensor: Any = None,
+    pooling: str | None = None,
+    classes: int | None = None,
+    classifier_activation: Any = None,
+    name: str | None = None,
+    include_preprocessing: bool = False,
+    dropout_rate: float | None = None,
+    padding: str | None = None,
+    batch_norm_epsilon: float | None = None,
+    stem_strides: int | None = None,
+    features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
+    like: str | None = None,
+    kernel_sizes: int | Sequence[int] = 3,
+    rules: str | None = None,
+    anchors: Any = None,
+    finest: int = 16,
+) -> ZooModel:
+    """SSDLite on MobileNetV2: 4.3 M parameters, 0.8 B multiply-adds (its paper's table 6)."""
+
+def SSDMobileNetV1(
+    input_shape: tuple | None = None,
+    alpha: float = 1.0,
+    include_top: bool = True,
+    weights: Any = None,
+    input_tensor: Any = None,
+    pooling: str | None = None,
+    classes: int | None = None,
+    classifier_activation: Any = None,
+    name: str | None = None,
+    include_preprocessing: bool = False,
+    dropout_rate: float | None = None,
+    padding: str | None = None,
+    batch_norm_epsilon: float | None = None,
+    stem_strides: int | None = None,
+    features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
+    like: str | None = None,
+    kernel_sizes: int | Sequence[int] = 3,
+    rules: str | None = None,
+    anchors: Any = None,
+    finest: int = 16,
+) -> ZooModel:
+    """SSD on MobileNetV1 with 1x1 predictors: 6.8 M parameters, 1.2 B multiply-adds."""
+
+def SSDMobileNetV2(
+    input_shape: tuple | None = None,
+    alpha: float = 1.0,
+    include_top: bool = True,
+    weights: Any = None,
+    input_tensor: Any = None,
+    pooling: str | None = None,
+    classes: int | None = None,
+    classifier_activation: Any = None,
+    name: str | None = None,
+    include_preprocessing: bool = False,
+    dropout_rate: float | None = None,
+    padding: str | None = None,
+    batch_norm_epsilon: float | None = None,
+    stem_strides: int | None = None,
+    features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
+    like: str | None = None,
+    kernel_sizes: int | Sequence[int] = 3,
+    rules: str | None = None,
+    anchors: Any = None,
+    finest: int = 16,
+) -> ZooModel:
+    """SSD on MobileNetV2 with 3x3 predictors: 16.8 M parameters, 1.9 B multiply-adds."""
 
 def ShuffleNetV1(
     input_shape: tuple | None = None,

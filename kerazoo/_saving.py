@@ -13,7 +13,8 @@ from typing import Any
 # Module -> what is registered in it.
 CLASSES = {
     "kerazoo.layers": (
-        *("BatchNormalization", "ChannelShuffle", "ChannelSplit", "CropLike"),
+        *("AdaptiveAveragePooling2D", "BatchNormalization", "BilinearResize2D"),
+        *("ChannelShuffle", "ChannelSplit", "CropLike"),
         *("DilatedAveragePooling2D", "FLGCConv2D", "FrozenFLGCConv2D", "GatherChannels"),
         *("GroupedConv2D", "GroupedPointwiseConv2D", "InferencePReLU", "LearnedUpsampling2D"),
         *("MixConv2D", "PReLU", "SqueezeExcite", "StridedDilatedDepthwiseConv2D"),

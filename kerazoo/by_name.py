@@ -9,6 +9,7 @@ import numpy as np
 from kerazoo._checks import checked
 from kerazoo._errors import invalid
 from kerazoo.checkpoints.load import assign
+from kerazoo.checkpoints.records import usual_dataset
 from kerazoo.checkpoints.resolve import resolve
 from kerazoo.checkpoints.weights import tell
 from kerazoo.open import Exported, find, find_exported, not_buildable, open_model
@@ -30,7 +31,7 @@ def from_pretrained(
         source: Model id, id of registered weights, `"hf://user/repo[@revision]"` (branch, tag or
             commit), the folder of a run, a `.keras` or whole `.h5` file, or a weights file of a
             run.
-        weights: Of a model id: `"imagenet"` by default.
+        weights: Of a model id; by default as for `kerazoo.open_model`.
         like: For weights in a file that does not say how it was trained: the id of registered
             weights with the same conventions.
         **overrides: Constructor arguments to change, such as `classes=5` (a fresh classifier),
@@ -79,7 +80,8 @@ def load_weights(model: Any, source: Any) -> None:
     if (exported := find_exported(text)) is not None:
         raise not_buildable(exported, "source")
     entry = catalogue().get(text)
-    weights = resolve("imagenet", entry.weights_of) if entry else resolve(text, None)
+    asked = (usual_dataset(entry.weights_of), entry.weights_of) if entry else (text, None)
+    weights = resolve(*asked)
     assign(model, weights.tensors(), source=text)
 
 

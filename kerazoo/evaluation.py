@@ -77,7 +77,7 @@ def evaluate(
     )  # before the network: a typo should not cost its loading
     options = {"weights": weights, "size": size, "like": like, "runtime": runtime}
     predictor = open_predictor(what, preprocessing=preprocessing, **options)
-    start, meter = time.perf_counter(), predictor.task.meter(source)
+    start, meter = time.perf_counter(), predictor.task.meter(source, predictor)
     for outputs, targets in output_batches(
         predictor,
         source,

@@ -14,6 +14,11 @@ from kerazoo._errors import invalid, unknown
 # One text file per set, a class a line. "imagenet": the 1000 sorted wnids of ILSVRC 2012, without
 # background, as in keras.applications and timm.
 LABEL_SETS = {"imagenet": 1000, "cifar10": 10}
+# Those that no number of classes stands for. "coco": the 80 categories of COCO 2017; "coco_paper":
+# the 90 of its paper, of which ten have no boxes, so that the n-th has the id n; "voc": Pascal
+# VOC's 20; "voc_segmentation": the same with background first; "cityscapes": its 19 classes that
+# count, and what is ignored.
+OTHER_SETS = {"coco": 80, "coco_paper": 90, "voc": 20, "voc_segmentation": 21, "cityscapes": 20}
 
 _log = logging.getLogger("kerazoo")
 
@@ -28,9 +33,15 @@ class Prediction(NamedTuple):
 
 @functools.cache
 def label_names(label_set: str) -> tuple[str, ...]:
-    """Class names of `"imagenet"` (1000) or `"cifar10"` (10), in the order of the outputs."""
-    if label_set not in LABEL_SETS:
-        raise unknown("labels", label_set, LABEL_SETS)
+    """Class names of a set, in the order of the outputs.
+
+    Args:
+        label_set: `"imagenet"` (1000), `"cifar10"` (10), `"coco"` (80), `"coco_paper"` (90),
+            `"voc"` (20), `"voc_segmentation"` (21) or `"cityscapes"` (20).
+    """
+    known = {**LABEL_SETS, **OTHER_SETS}
+    if label_set not in known:
+        raise unknown("labels", label_set, known)
     file = resources.files("kerazoo") / "label_data" / f"{label_set}.txt"
     return tuple(file.read_text("utf-8").splitlines())
 
@@ -50,7 +61,7 @@ def decode_predictions(
             pass probabilities where probabilities are wanted.
         top: How many classes a picture, at least 1; a model with fewer classes gives all it has.
         model: A kerazoo model, whose own labels count.
-        labels: `"imagenet"`, `"cifar10"` or the names themselves. Without them, 1000 classes are
+        labels: A set of `label_names` or the names themselves. Without them, 1000 classes are
             ImageNet's and 10 are CIFAR-10's, also of a model whose weights do not say it.
 
     Returns:

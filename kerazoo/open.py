@@ -2,6 +2,7 @@
 
 A name means the same in every command and function:
 
+- a task (`"segmentation"`): the network that comes with the package for it;
 - a model id (`"mixnet_s"`), alone for its default weights, or with `weights`;
 - the id of registered weights (`"timm/tf_mixnet_m.in1k"`);
 - `"hf://user/repo[@revision]"`: what `kerazoo.push_to_hub` published, or a registered repository;
@@ -24,12 +25,13 @@ from kerazoo._errors import invalid
 from kerazoo.checkpoints.hub_config import HUB
 from kerazoo.checkpoints.local import is_stored_model, stored_info
 from kerazoo.checkpoints.read.tensors import is_weights_file
-from kerazoo.checkpoints.records import all_checkpoints, get_checkpoint
+from kerazoo.checkpoints.records import all_checkpoints, get_checkpoint, usual_dataset
 from kerazoo.checkpoints.resolve import resolve
-from kerazoo.checkpoints.shipped import reachable
+from kerazoo.checkpoints.shipped import default_model, reachable
 from kerazoo.checkpoints.weights import UNKNOWN, Weights, tell
 from kerazoo.preprocessing import Preprocessing
 from kerazoo.registry import catalogue, create_model, get_entry
+from kerazoo.tasks import TASKS
 
 # Of the formats that other runtimes read (a SavedModel is a folder): ending -> name of the format.
 EXPORTED = {".tflite": "litert", ".onnx": "onnx", ".xml": "openvino"}
@@ -95,7 +97,8 @@ def find(
 
     Args:
         what: Any name (see the module), but for an exported network.
-        weights: With a model id: `"imagenet"` (the default), another set's name, a registered id,
+        weights: With a model id: the name of the data set that they learned (by default
+            `"imagenet"` or, of a model without such weights, another), a registered id,
             `"hf://user/repo"`, a file or a folder. Left out otherwise.
         size: Side of the pictures in pixels: by default that of the weights. Where a publisher
             trained one checkpoint for each of several sizes, it decides among them.
@@ -215,8 +218,10 @@ def _found(
     def own(id: str) -> str:
         return get_entry(id).weights_of
 
+    if text in TASKS:
+        text = default_model(text)
     if text in catalogue():
-        asked = "imagenet" if weights is None else weights
+        asked = usual_dataset(own(text)) if weights is None else weights
         found = resolve(asked, own(text), size, like)
         found = reachable(found, asked) if needed else found
         if found.model in catalogue() and own(found.model) != own(text):

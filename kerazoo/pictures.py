@@ -107,6 +107,26 @@ def open_reduced(
     raise PictureError(f"Cannot read picture {name!r}: {reason}.")
 
 
+def picture_header(path: str | os.PathLike) -> tuple[tuple[int, int], int]:
+    """Height and width of a picture as it is stored, and the orientation that EXIF says, 1 to 8.
+
+    No pixel is decoded.
+
+    Raises:
+        PictureError: The file is missing or not a picture.
+    """
+    try:
+        with _opened(path, PICTURE_PIXELS.value) as image:
+            size = image.height, image.width
+            try:
+                orientation = image.getexif().get(ORIENTATION, 1)
+            except Exception:  # unreadable EXIF turns nothing
+                orientation = 1
+    except Exception as error:
+        raise PictureError(f"Cannot read picture {os.fspath(path)!r}: {error}.") from error
+    return size, orientation if orientation in range(1, 9) else 1
+
+
 def _reduce(image: Any, at_least: tuple[int, int] | None) -> tuple[int, int]:
     """Has a JPEG decoded no larger than needed; gives the whole height and width, upright."""
     size = image.height, image.width
@@ -120,14 +140,14 @@ def _reduce(image: Any, at_least: tuple[int, int] | None) -> tuple[int, int]:
     return size[::-1] if aside else size
 
 
-def _opened(data: bytes, most: int) -> Any:
+def _opened(data: bytes | str | os.PathLike, most: int) -> Any:
     """A picture of which no more than the header is read yet, whatever its size."""
     from PIL import Image
 
     with _pillow:  # Pillow's own bound warns on stderr of pictures that we take, or refuse
         theirs, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            image = Image.open(io.BytesIO(data))
+            image = Image.open(io.BytesIO(data) if isinstance(data, bytes) else data)
         finally:
             # It counts again when such a picture is cropped, so who raised ours means both.
             if theirs is not None and most > PICTURE_PIXELS.default:

@@ -7,12 +7,15 @@ FILE holds trained weights of the model, in any format and layout that kerazoo r
 `kerazoo/checkpoints/embedded/` under our own names: kernels whose values are integers times a scale
 at a byte a number (`kerazoo.checkpoints.read.integers`), others as they are; nothing is rounded.
 FACTS.json has what the file does not say of itself, as keys of a record (`licence`, `notes`,
-`metrics`, `dataset`, `labels`); what it leaves out is that of the model's default ImageNet weights.
+`metrics`, `dataset`, `labels`); what it leaves out is that of the model's default weights for that
+data set (ImageNet), if there are any. With `--labels`, a detector keeps the classes of that set
+alone, out of those that FACTS.json names.
 """
 
 import argparse
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +25,11 @@ import kerazoo
 from kerazoo._files import write_bytes, write_text
 from kerazoo.checkpoints.load import variables_by_path
 from kerazoo.checkpoints.read.integers import narrowed
-from kerazoo.checkpoints.records import default_checkpoint
+from kerazoo.checkpoints.records import checkpoints_for
+from kerazoo.labels import label_names
+from kerazoo.tasks.detection.classes import with_classes
+from kerazoo.tasks.detection.detector import detector_of
+from kerazoo.tasks.detection.names import shared_classes
 
 PACKAGE = Path(kerazoo.__file__).parent
 FOLDER, RECORDS = "checkpoints/embedded", "checkpoints/records/embedded.json"
@@ -34,17 +41,26 @@ def main() -> None:
     parser.add_argument("model", help="id of the model")
     parser.add_argument("weights", help="file with its trained weights")
     parser.add_argument("--facts", type=Path, required=True, help="JSON, keys of a record")
+    parser.add_argument("--labels", help="label set that a detector is cut down to")
     args = parser.parse_args()
     facts = json.loads(args.facts.read_text())
-    like = default_checkpoint(args.model)
-    conventions = {"padding": like.padding, "batch_norm_epsilon": like.batch_norm_epsilon}
-    model = kerazoo.create_model(args.model, weights=args.weights, **conventions)
+    dataset = facts.get("dataset", "imagenet")
+    known = [c for c in checkpoints_for(args.model) if c.default and c.dataset == dataset]
+    facts = {**(known[0].to_dict() if known else {}), **facts}
+    made = {key: facts[key] for key in ("padding", "batch_norm_epsilon", "classes")}
+    made["input_shape"] = (*facts["preprocessing"]["size"], 3)
+    made |= facts.get("arguments", {})
+    model = kerazoo.create_model(args.model, weights=args.weights, **made)
+    if args.labels:
+        classes = len(label_names(args.labels))
+        part = kerazoo.create_model(args.model, weights=None, **{**made, "classes": classes})
+        model = copied(model, part, shared(facts["labels"], args.labels))
+        facts |= {"classes": classes, "labels": args.labels}
     content = save(stored(model), metadata={"format": "kerazoo"})
     filename = f"{args.id.rpartition('/')[2]}.safetensors"
     location = f"{FOLDER}/{filename}"
     write_bytes(PACKAGE / location, content)
     record = {
-        **like.to_dict(),
         "default": False,
         **facts,
         "id": args.id,
@@ -58,6 +74,26 @@ def main() -> None:
     }
     register(record)
     print(f"{record['id']}: {len(content):,} bytes")
+
+
+def shared(of: str, wanted: str) -> dict[int, int]:
+    """Number of a class in one label set -> in the other, of which none may be missing."""
+    places = shared_classes(label_names(of), label_names(wanted))
+    assert len(places) == len(label_names(wanted))
+    return places
+
+
+def copied(whole, part, places: dict[int, int]):
+    """`part` with the weights of `whole`, of which it has fewer classes."""
+    counts = detector_of(part).anchors.counts
+    target = variables_by_path(part)
+    for path, variable in variables_by_path(whole).items():
+        value, found = np.asarray(variable), re.match(r"classes(\d+)_conv/", path)
+        if found:
+            anchors = counts[int(found[1]) - 1]
+            value = with_classes(value, np.asarray(target[path]), anchors, places)
+        target[path].assign(value)
+    return part
 
 
 def stored(model: kerazoo.ZooModel) -> dict[str, np.ndarray]:

@@ -1,6 +1,5 @@
 """What a family's builder hands to the shared code that makes models."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,13 +18,15 @@ class Trunk:
         head: What the architecture itself has of its task's head, if anything; its task calls it
             (`kerazoo.tasks`): for classification with what was pooled, for segmentation to get
             the logits of every pixel.
+        facts: What the task has to know to read the outputs, as JSON values; its head says it.
     """
 
     x: Any
     conventions: Conventions = field(default_factory=Conventions)
     features: dict[int, Any] = field(default_factory=dict)
     taps: dict[str, tuple[int, Any]] = field(default_factory=dict)
-    head: Callable[..., Any] | None = None
+    head: Any = None
+    facts: dict[str, Any] = field(default_factory=dict)
 
     @property
     def stride(self) -> int:

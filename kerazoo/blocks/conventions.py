@@ -148,9 +148,19 @@ def conv_bn(x, filters, kernel_size, conventions, name, strides=1, activation=No
 
 
 def depthwise_bn(
-    x, kernel_sizes: Sequence[int], conventions, name, strides: int = 1, activation=None
+    x,
+    kernel_sizes: Sequence[int],
+    conventions,
+    name,
+    strides: int = 1,
+    activation=None,
+    use_bias: bool = False,
 ):
-    """Depthwise convolution (mixed when there are several kernel sizes), batch norm, activation."""
+    """Depthwise convolution (mixed when there are several kernel sizes), batch norm, activation.
+
+    Args:
+        use_bias: Whether a convolution with one kernel size has a bias as well.
+    """
     strides, dilation = conventions.grid(max(kernel_sizes), strides)
     if len(kernel_sizes) > 1:
         x = MixConv2D(
@@ -168,7 +178,7 @@ def depthwise_bn(
             strides=strides,
             padding=padding,
             dilation_rate=dilation,
-            use_bias=False,
+            use_bias=use_bias,
             depthwise_initializer=kernel_initializer(),
             name=f"{name}_conv",
         )(x)

@@ -35,6 +35,22 @@ def load_fitting(model: Any, weights: Weights, *, fresh_head: bool = True) -> No
     _finish(model, plan, left, weights.id)
 
 
+def load_trunk(model: Any, weights: Weights) -> None:
+    """Load weights of another network of the same layers into all of a model but its head.
+
+    Args:
+        model: A kerazoo network.
+        weights: Of a network that has all layers of its trunk under the same names.
+
+    Raises:
+        ValueError: A variable of the trunk is missing or has another shape; nothing has changed.
+    """
+    plan, _ = _match(model, weights.tensors(), (), weights.id)  # the rest is the other's head
+    _adapt_to_channels(model, plan)
+    head = [path for path in variables_by_path(model) if path.startswith(model.info.head)]
+    _finish(model, plan | dict.fromkeys(head), [], weights.id)
+
+
 def _free_head(model, plan, source: str) -> None:
     """Layers of the head that were made for other classes keep their random weights."""
     variables = variables_by_path(model)

@@ -23,6 +23,7 @@ from kerazoo.checkpoints.records import (
     checkpoints_for,
     default_checkpoint,
     get_checkpoint,
+    usual_dataset,
 )
 from kerazoo.checkpoints.run_record import RUN, read_run
 from kerazoo.checkpoints.weights import Weights, described
@@ -56,7 +57,7 @@ def resolve_local(
 
 
 def default_preprocessing(model: str | None, size: Any = None) -> Preprocessing | None:
-    """That of the model's default ImageNet checkpoint; None where it has none."""
+    """That of the model's default checkpoint; None where it has none."""
     found = _default(model, size)
     return found.preprocessing if found else None
 
@@ -181,8 +182,8 @@ def _as_before(path: Path, model: str, size: Any, layout: Layout) -> Weights:
 def _default(model: str | None, size: Any) -> Checkpoint | None:
     if model is None:
         return None
-    found = any(c.default and c.dataset == "imagenet" for c in checkpoints_for(model))
-    return default_checkpoint(model, "imagenet", size) if found else None
+    found = any(c.default for c in checkpoints_for(model))
+    return default_checkpoint(model, usual_dataset(model), size) if found else None
 
 
 def _way(checkpoint: Checkpoint) -> tuple:

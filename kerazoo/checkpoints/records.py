@@ -20,6 +20,11 @@ from kerazoo.checkpoints.fetch.integrity import Digest
 from kerazoo.preprocessing import Preprocessing
 
 STANDARD_SIZE = 224
+USUAL = ("imagenet", "coco", "voc", "cityscapes")  # data sets, in the order of preference
+LAYOUTS = (
+    *("timm", "torchvision", "keras", "kerazoo", "tensorflow"),
+    *("espnetv2", "edgenets", "espnet", "deeplab"),
+)
 _COMMIT = Rule("a full commit of 40 digits", lambda v: isinstance(v, str) and len(v) == 40)
 
 
@@ -64,7 +69,7 @@ class Checkpoint(Record, keys="record key"):
     integrity: tuple[Digest, ...] = field(row(record(Digest), "a list of digests"))
     licence: str = field(text())
     non_commercial: bool = field(flag())
-    layout: str = field(choice("timm", "torchvision", "keras", "kerazoo", "espnetv2"))
+    layout: str = field(choice(*LAYOUTS))
     padding: str = field(choice("same", "symmetric"))
     batch_norm_epsilon: float = field(number(above=0))
     preprocessing: Preprocessing = field(record(Preprocessing))
@@ -120,6 +125,12 @@ def get_checkpoint(checkpoint_id: str) -> Checkpoint:
     if checkpoint_id not in registry:
         raise unknown("weights", checkpoint_id, registry)
     return registry[checkpoint_id]
+
+
+def usual_dataset(model_id: str) -> str:
+    """The data set whose weights a model has where nobody names one; "imagenet" without any."""
+    known = {c.dataset for c in checkpoints_for(model_id) if c.default}
+    return next((name for name in USUAL if name in known), USUAL[0])
 
 
 @checked("model_id", "dataset")

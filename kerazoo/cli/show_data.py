@@ -13,21 +13,23 @@ from kerazoo.cli._run import DATA, add_data_dir
 SUMMARY = "draw a contact sheet of augmented training pictures"
 EPILOG = """\
 DATA is a TFDS name (with --data-dir), a folder with a sub-folder for each class, or a CSV file
-with the columns path and label. Pictures are those of the first batches of training with the same
-seed; under each are its classes, and their shares where MixUp or CutMix are on.
+with the columns path and label; or pictures with boxes, as COCO, Pascal VOC or YOLO have them.
+Pictures are those of the first batches of training with the same seed; under each are its classes,
+and their shares where MixUp or CutMix are on, in it its boxes.
 
 examples:
   kerazoo show-data pets/
   kerazoo show-data cifar10 --data-dir ~/tensorflow_datasets --augmentation cifar --size 32
   kerazoo show-data pets.csv --set rand_augment=2 --set mixup=0.2 --set 'area=[0.2, 1]'
   kerazoo show-data pets/ --augmentation my_recipe.toml --output sheet.png
+  kerazoo show-data bccd/ --augmentation objects --size 320
   kerazoo show-data ~/imagenet/train --augmentation mixnet_s_imagenet
 
 exit status:
   0 success, 1 some pictures could not be decoded, 2 error
 """
 
-PRESETS = ("imagenet", "cifar", "none")
+PRESETS = ("imagenet", "cifar", "objects", "none")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -73,14 +75,21 @@ def run(args: argparse.Namespace) -> int:
 
 def _pictures(args: argparse.Namespace, source: Any, augmentation: Any) -> tuple[list, list, list]:
     """Pictures for the sheet, their captions, and what could not be decoded."""
+    from keras import tree
+
     from kerazoo.data.pipeline import training_data
     from kerazoo.labels import label_names
     from kerazoo.preprocessing import Preprocessing
     from kerazoo.report.contact_sheet import framed, pil_picture
+    from kerazoo.tasks import get_task
 
-    # A padded crop starts from the whole picture.
-    fraction = 1.0 if augmentation.crop == "pad" else 0.875
-    shape = Preprocessing(size=(args.size, args.size), crop_fraction=fraction)
+    task, size = get_task(source.task), (args.size, args.size)
+    if task.placed:
+        shape = Preprocessing(size=size, fit="stretch")  # nothing that there is is cut off
+    else:
+        # A padded crop starts from the whole picture.
+        fraction = 1.0 if augmentation.crop == "pad" else 0.875
+        shape = Preprocessing(size=size, crop_fraction=fraction)
     data = training_data(
         source,
         shape.without_normalisation(),
@@ -91,21 +100,15 @@ def _pictures(args: argparse.Namespace, source: Any, augmentation: Any) -> tuple
     )
     # Names that mean something to a person; TFDS has n01440764 for a tench.
     names = label_names("imagenet") if source.name == "imagenet2012" else source.classes
-    pictures, captions = [], []
-    for batch, labels in data.batches.take(-(-args.count // min(args.count, source.count))):
-        pictures += [framed(pil_picture(x)) for x in batch.numpy()]
-        captions += [_caption(y, names) for y in labels.numpy()]
-    return pictures[: args.count], captions[: args.count], data.corrupt()
-
-
-def _caption(label: Any, classes: tuple[str, ...]) -> list[tuple[str, None]]:
-    """The class, or the shares of two that were mixed: text, for these are no guesses."""
-    if label.ndim == 0:
-        return [(classes[int(label)], None)]
-    best = [i for i in label.argsort()[::-1][:2] if label[i] > 0.005]
-    if len(best) == 1 and label[best[0]] > 0.995:
-        return [(classes[best[0]], None)]
-    return [(f"{100 * label[i]:.0f} % {classes[i]}", None) for i in best]
+    shown = []
+    for batch, targets in data.batches.take(-(-args.count // min(args.count, source.count))):
+        arrays = tree.map_structure(lambda y: y.numpy(), targets)
+        for i, x in enumerate(batch.numpy()):
+            own = tree.map_structure(lambda y, i=i: y[i], arrays)
+            shown.append(task.show(pil_picture(x), own, names))
+    shown = shown[: args.count]
+    pictures = [framed(picture) for picture, _ in shown]
+    return pictures, [caption for _, caption in shown], data.corrupt()
 
 
 def _augmentation(name: str, changes: list[str]) -> Any:

@@ -84,8 +84,11 @@ def run(args: argparse.Namespace) -> int:
 
     recipe = load_recipe(args.recipe, recipe_changes(args))
     result = run_recipe(recipe, args)
+    from kerazoo.training.inputs import recipe_task
+
+    figure = recipe_task(recipe).monitor
     say(
-        f"{recipe.model}: {100 * result['test_accuracy']:.2f} % of "
+        f"{recipe.model}: {figure.label} {figure.shown(result[f'test_{figure.name}'])} on "
         f"{result['test_pictures']} test pictures; see {args.output}"
     )
     return int(result.get("skipped_pictures", 0) > 0)

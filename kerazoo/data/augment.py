@@ -14,6 +14,8 @@ import tensorflow as tf
 
 from kerazoo._reading import read_picture, read_window
 from kerazoo.data.augmentation import Augmentation
+from kerazoo.data.colour import coloured
+from kerazoo.data.object_crop import chosen_window
 from kerazoo.placement import Placement
 from kerazoo.preprocessing import Preprocessing
 
@@ -49,9 +51,7 @@ class Augmenter:
                 _ready(getattr(augment, name), shape) for name in augment._AUGMENT_LAYERS
             ]
         if record.erase:
-            # A mean of 0 says that the pixels are not centred, not that they are black.
-            mean = preprocessing.mean if any(preprocessing.mean) else Preprocessing().mean
-            fill = tuple(255 * m for m in mean)
+            fill = _ground(preprocessing)
             self._erase = layers.RandomErasing(
                 # A pair: of a single number Keras draws the probability itself between 0 and it.
                 factor=(record.erase, record.erase),
@@ -86,6 +86,8 @@ class Augmenter:
             shape, mirrored = image.shape, self.mirrors(seed)
             image = tf.cond(mirrored, lambda: tf.reverse(image, [1]), lambda: image)
             image = tf.ensure_shape(image, shape)
+        if self.record.colour:
+            image = coloured(image, self.record.colour, seeds.next())
         if not self._operations and self._erase is None:
             return image
         batch = image[None]
@@ -125,7 +127,12 @@ class Augmenter:
 
 
 def cropped(
-    data: tf.Tensor, encoded: bool, record: Augmentation, preprocessing: Preprocessing, seed: Any
+    data: tf.Tensor,
+    encoded: bool,
+    record: Augmentation,
+    preprocessing: Preprocessing,
+    seed: Any,
+    regions: Any = None,
 ) -> tuple[tf.Tensor, Placement]:
     """A picture's crop at the final size, float32 of 0 to 255, and where its pixels went.
 
@@ -137,8 +144,11 @@ def cropped(
         record: Where the crop may lie.
         preprocessing: The final size, and how to interpolate.
         seed: int64 `(2,)`.
+        regions: For an `"objects"` crop: what it should show, `(n, 4)` in pixels.
     """
     plain = preprocessing.without_normalisation()
+    if record.crop == "objects" or record.zoom_out:
+        return cut_objects(data, encoded, record, preprocessing, seed, regions)
     if record.crop != "random":
         image, placement = placed_picture(data, encoded, plain)
         if record.crop == "pad":
@@ -161,6 +171,59 @@ def cropped(
     return scaled(crop, plain), placement
 
 
+def cut_objects(
+    data: tf.Tensor,
+    encoded: bool,
+    record: Augmentation,
+    preprocessing: Preprocessing,
+    seed: Any,
+    regions: Any,
+) -> tuple[tf.Tensor, Placement]:
+    """A window that may reach beyond the picture, at the final size; arguments as of `cropped`."""
+    plain, size = preprocessing.without_normalisation(), preprocessing.size
+    ratio = size[1] / size[0] if preprocessing.fit == "pad" else None
+
+    def within(shape: tf.Tensor) -> tf.Tensor:
+        """The part of the window that is picture."""
+        corner, end = _ends(chosen_window(shape, record, Seeds(seed), regions, ratio))
+        corner, end = tf.maximum(corner, 0), tf.minimum(end, shape)
+        return tf.concat([corner, end - corner], 0)
+
+    if encoded:
+        part, inside, shape = read_window(data, plain.rounding, within)
+    else:
+        shape = tf.shape(data)[:2]
+        inside = within(shape)
+        part = tf.image.crop_to_bounding_box(data, *tf.unstack(inside))
+    window = chosen_window(shape, record, Seeds(seed), regions, ratio)
+    scale = tf.constant(size, tf.float32) / tf.cast(window[2:], tf.float32)
+    corner, end = (
+        tf.cast(tf.round(tf.cast(place - window[:2], tf.float32) * scale), tf.int32)
+        for place in _ends(inside)
+    )
+    corner = tf.minimum(corner, tf.constant(size) - 1)
+    sides = tf.maximum(end - corner, 1)
+    border = _ground(preprocessing) if part.shape[-1] == 3 else 0.0
+    image = _resized(part, sides, plain) - border
+    image = tf.image.pad_to_bounding_box(image, *tf.unstack(corner), *size) + border
+    placement = Placement.of_window(_pair(shape), tuple(tf.unstack(window)), size)
+    return tf.ensure_shape(image, (*size, part.shape[-1])), placement
+
+
+def _ground(preprocessing: Preprocessing) -> tuple[float, ...]:
+    """Red, green and blue, 0 to 255, of what is no picture."""
+    if preprocessing.fit == "pad":
+        return tuple(255 * share for share in preprocessing.fill or preprocessing.mean)
+    # A mean of 0 says that the pixels are not centred, not that they are black.
+    mean = preprocessing.mean if any(preprocessing.mean) else Preprocessing().mean
+    return tuple(255 * share for share in mean)
+
+
+def _ends(window: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """First and last corner of top, left, height and width."""
+    return window[:2], window[:2] + window[2:]
+
+
 def rescaled(
     image: tf.Tensor, placement: Placement, preprocessing: Preprocessing
 ) -> tuple[tf.Tensor, Placement]:
@@ -172,9 +235,13 @@ def rescaled(
 
 def scaled(pictures: tf.Tensor, preprocessing: Preprocessing) -> tf.Tensor:
     """A picture or a batch of 0 to 255 scaled to `preprocessing.size`, proportions regardless."""
+    return _resized(pictures, preprocessing.size, preprocessing)
+
+
+def _resized(pictures: tf.Tensor, size: Any, preprocessing: Preprocessing) -> tf.Tensor:
     name, antialias = preprocessing.interpolation, preprocessing.antialias
     method = {"lanczos": "lanczos3"}.get(name, name)
-    pictures = tf.image.resize(pictures, preprocessing.size, method, antialias=antialias)
+    pictures = tf.image.resize(pictures, size, method, antialias=antialias)
     pictures = tf.cast(pictures, tf.float32)
     # Cubic and Lanczos filters overshoot at edges.
     overshoots = name in ("bicubic", "lanczos")

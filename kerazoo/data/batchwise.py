@@ -22,14 +22,9 @@ def is_small(source: Source, record: Augmentation, preprocessing: Preprocessing)
     A target that says where something is would have to move with each picture: those are left to
     the general pipeline.
     """
-    if (
-        get_task(source.task).placed
-        or source.encoded
-        or not source.fetch
-        or record.crop == "random"
-    ):
+    if get_task(source.task).placed or source.encoded or not source.fetch or record.cuts:
         return False
-    if record.rand_augment or record.erase:
+    if record.rand_augment or record.erase or record.colour:
         return False
     size = tuple(source.pictures.element_spec[0].shape[:2])
     return size == preprocessing.size == preprocessing.scaled_size

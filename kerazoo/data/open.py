@@ -6,11 +6,15 @@ from typing import Any
 
 from kerazoo._checks import checked
 from kerazoo._errors import invalid
+from kerazoo.data.boxes.folders import boxed_splits, boxes_source
 from kerazoo.data.csv_file import csv_source, csv_splits
 from kerazoo.data.folder import folder_source, folder_splits
+from kerazoo.data.masks.source import masks_source, masks_splits
 from kerazoo.data.source import Source
 from kerazoo.data.splits import default_split
 from kerazoo.data.tfds import tfds_source, tfds_splits
+
+_BOXES = (".json", ".yaml", ".yml")  # files that describe pictures with boxes
 
 
 @checked("data", "split", "data_dir", "purpose", "shards")
@@ -23,18 +27,21 @@ def open_source(
     shards: int = 1,
     **options: Any,
 ) -> Source:
-    """A TFDS set, an image folder or a CSV file, by what `data` looks like.
+    """A TFDS set, pictures with boxes or with masks, an image folder or a CSV file.
 
     Args:
-        data: A path that ends in `.csv`; the path of a folder (with a `/` in it, or one that
-            exists, where no `data_dir` is given); otherwise a TFDS name.
+        data: A path that ends in `.csv`, `.json` (COCO) or `.yaml` (YOLO); the path of a folder
+            (with a `/` in it, or one that exists, where no `data_dir` is given), by what it holds:
+            boxes as COCO, Pascal VOC or YOLO have them, masks (`masks_source`), else a
+            sub-folder for each class; otherwise a TFDS name.
         split: By default `"all"` where a folder or CSV file has no splits, else what `purpose`
             says.
         data_dir: For TFDS sets: the folder that holds `<name>/<version>`.
         purpose: Which split is the default one: `"train"`, or `"evaluate"` for a split that is
             held out (`"validation"`, else `"test"`).
         shards: For TFDS sets, see `tfds_source`.
-        **options: For `folder_source` and `csv_source`, such as `fractions`.
+        **options: For `folder_source`, `csv_source`, `boxes_source` and `masks_source`, such as
+            `fractions`.
 
     Raises:
         ValueError: No such data.
@@ -47,6 +54,10 @@ def open_source(
         split = default_split(tuple(names), purpose)
     if kind == "csv":
         return csv_source(text, split, **options)
+    if kind == "boxes":
+        return boxes_source(text, split, **options)
+    if kind == "masks":
+        return masks_source(text, split, **options)
     if kind == "folder":
         return folder_source(text, split, **options)
     assert data_dir is not None  # else `_kind` finds no TFDS set
@@ -68,6 +79,13 @@ def split_names(
     if kind == "tfds":
         assert data_dir is not None  # else `_kind` finds no TFDS set
         return tuple(tfds_splits(text, data_dir))
+    if kind == "boxes":
+        found = boxed_splits(text)
+        names = found[1] if found else ()
+        return () if names == ("all",) else names
+    if kind == "masks":
+        names = masks_splits(text) or ()
+        return () if names == ("all",) else names
     return csv_splits(text) if kind == "csv" else folder_splits(text)
 
 
@@ -80,11 +98,15 @@ def _kind(data: str | os.PathLike, data_dir: str | os.PathLike | None) -> str:
     text = os.fspath(data)
     if text.lower().endswith(".csv"):
         return "csv"
-    if os.sep in text:  # no TFDS set has one in its name
-        return "folder"
-    if data_dir is not None:
+    is_path = os.sep in text  # no TFDS set has one in its name
+    if not is_path and data_dir is not None and not text.lower().endswith(_BOXES):
         return "tfds"
-    if Path(text).is_dir():
+    if boxed_splits(text):
+        return "boxes"
+    if masks_splits(text):
+        return "masks"
+    if is_path or Path(text).is_dir():
         return "folder"
-    rule = "the path of a folder or of a .csv file, or a TFDS name together with `data_dir`"
+    files = "a .csv, .json or .yaml file"
+    rule = f"the path of a folder or of {files}, or a TFDS name together with `data_dir`"
     raise invalid("data", text, rule)

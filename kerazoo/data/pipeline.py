@@ -84,6 +84,7 @@ def training_data(
     shuffle_buffer: int = 8192,
     parallel: int | None = None,
     encode: bool = False,
+    model: Any = None,
 ) -> TrainingData:
     """Shuffled, augmented, normalised batches.
 
@@ -114,6 +115,7 @@ def training_data(
         parallel: Calls at a time; by default as TensorFlow finds best.
         encode: Targets as the loss of the source's task takes them. MixUp and CutMix, which mix
             targets, do so in any case.
+        model: The network that learns, for tasks whose encoded targets depend on it.
 
     Raises:
         ValueError: A source with fewer pictures than a batch, an argument out of range, or an
@@ -148,7 +150,7 @@ def training_data(
         batches = rows.batch(batch_size, drop_remainder=True)
     encode = encode or augmentation.mixes
     if encode:
-        encoded = _encoder(source, augmenter, fold_in(root, _MIX))
+        encoded = _encoder(source, augmenter, fold_in(root, _MIX), model)
         batches = batches.enumerate(epoch * steps + step).map(encoded, num_parallel_calls=calls)
     options = tf.data.Options()
     options.deterministic = True
@@ -165,6 +167,8 @@ def evaluation_batches(
     *,
     on_corrupt: str = "fail",
     encode: bool = False,
+    model: Any = None,
+    beside: bool = False,
 ) -> tf.data.Dataset:
     """(float32 pictures, targets) in order, once, exactly as `preprocessing` says.
 
@@ -177,6 +181,9 @@ def evaluation_batches(
             decoded, `"skip"` leaves it out; `find_corrupt` names them.
         encode: Targets moved with their pictures, as the loss of the source's task takes them; by
             default they are those of the source, in pixels of the original.
+        model: As for `training_data`.
+        beside: Whether the source's targets come beside the encoded ones: (pictures, (encoded,
+            targets)).
     """
     check_int("batch_size", batch_size)
     check_int("limit", limit, optional=True)
@@ -186,7 +193,14 @@ def evaluation_batches(
     @_as_it_is
     def decode(data: tf.Tensor, target: Any) -> tuple[tf.Tensor, Any]:
         image, placement = placed_picture(data, source.encoded, preprocessing)
-        return image, task.move(target, placement) if encode else target
+        moved = task.move(target, placement) if encode else target
+        return image, (moved, target) if beside else moved
+
+    def encoded(pictures: tf.Tensor, targets: Any) -> tuple[tf.Tensor, Any]:
+        if not beside:
+            return pictures, task.encode(targets, source.classes, model)
+        moved, given = targets
+        return pictures, (task.encode(moved, source.classes, model), given)
 
     rows = source.pictures.take(source.count if limit is None else limit)
     rows = rows.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
@@ -194,7 +208,7 @@ def evaluation_batches(
         rows = rows.ignore_errors()
     batches = rows.batch(batch_size)
     if encode:
-        batches = batches.map(_as_it_is(lambda x, y: (x, task.encode(y, source.classes))))
+        batches = batches.map(_as_it_is(encoded))
     return batches.prefetch(2)
 
 
@@ -225,6 +239,9 @@ def _check_task(source: Source, augmentation: Augmentation) -> None:
         # Among its operations are rotation and shear, and nothing tells which one was drawn.
         rule = f"0 for {task.name}, whose targets would not follow the pictures"
         raise invalid("rand_augment", augmentation.rand_augment, rule)
+    if augmentation.crop == "objects" and not task.placed:
+        rule = f"another one for {task.name}, whose targets are nowhere in the picture"
+        raise invalid("crop", augmentation.crop, rule)
 
 
 def _check_on_corrupt(on_corrupt: str) -> None:
@@ -276,13 +293,13 @@ def _rows(
     return epochs.flat_map(in_a_stream)
 
 
-def _encoder(source: Source, augmenter: Augmenter, branch: tf.Tensor) -> Any:
+def _encoder(source: Source, augmenter: Augmenter, branch: tf.Tensor, model: Any) -> Any:
     """Encodes the targets of a numbered batch, and mixes it where that is wanted."""
     task = get_task(source.task)
 
     @_as_it_is
     def encoded(number: tf.Tensor, batch: tuple) -> tuple[tf.Tensor, Any]:
-        pictures, targets = batch[0], task.encode(batch[1], source.classes)
+        pictures, targets = batch[0], task.encode(batch[1], source.classes, model)
         if not augmenter.record.mixes:
             return pictures, targets
         return augmenter.mix(pictures, targets, fold_in(branch, number))
@@ -299,7 +316,7 @@ def _loader(
 ) -> Any:
     crop, vary = fold_in(root, _CROP), fold_in(root, _PICTURE)
     record, final = augmenter.record, augmenter.preprocessing
-    cut = final if record.crop == "random" else preprocessing
+    cut = preprocessing if record.crop == "pad" or not record.cuts else final
 
     task = get_task(source.task)
 
@@ -309,7 +326,8 @@ def _loader(
             row = tf.nest.map_structure(tf.identity, row)
         data, target = source.fetch(row) if source.fetch else row
         seed = fold_in(fold_in(crop, number), index)
-        image, placement = cropped(data, source.encoded, record, cut, seed)
+        regions = task.regions(target) if record.crop == "objects" else None
+        image, placement = cropped(data, source.encoded, record, cut, seed, regions)
         with tf.control_dependencies([image]):
             tally.done(index)
         if cut.size != final.size:

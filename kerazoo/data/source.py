@@ -4,6 +4,30 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+SHOWN = 3  # places that a message names
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something odd in the annotations of a split; `str()` of it is a line for people.
+
+    Attributes:
+        kind: What: `"boxes without area"`.
+        action: What was done about it.
+        places: Where, each: file and line, or id.
+        fine: Whether it is in order, and merely counted.
+    """
+
+    kind: str
+    action: str
+    places: tuple[str, ...]
+    fine: bool = False
+
+    def __str__(self) -> str:
+        rest = len(self.places) - SHOWN
+        shown = "; ".join(self.places[:SHOWN]) + (f"; and {rest} more" if rest > 0 else "")
+        return f"{self.kind}: {len(self.places)}, {self.action} ({shown})"
+
 
 @dataclass(frozen=True)
 class Source:
@@ -24,6 +48,9 @@ class Source:
             indices and gives a batch.
         files: Paths of the pictures, in order, where each is a file.
         shape: `(height, width, channels)` where all pictures are known to have one.
+        class_ids: The data set's own numbers of the classes, where they are not 0, 1, 2, … (COCO
+            has gaps).
+        findings: What was odd in the annotations, see `Finding`.
     """
 
     name: str
@@ -36,6 +63,8 @@ class Source:
     fetch: Callable[[Any], tuple[Any, Any]] | None = None
     files: tuple[str, ...] | None = None
     shape: tuple[int, int, int] | None = None
+    class_ids: tuple[int, ...] | None = None
+    findings: tuple[Finding, ...] = ()
 
     def picture_name(self, index: int) -> str:
         """How to call a picture in a message: its path, or its place in the split."""

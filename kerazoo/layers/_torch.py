@@ -78,6 +78,13 @@ def normalise_batch(inputs, gamma, beta, epsilon: float):
     return y.permute(TO_KERAS), mean, (inverse**-2 - epsilon).clamp_(min=0.0)
 
 
+def resize(inputs, size, align_corners: bool):
+    """Bilinear interpolation to `size`, height and width; see `BilinearResize2D`."""
+    x = ops.convert_to_tensor(inputs).permute(TO_TORCH)
+    y = functional.interpolate(x, tuple(size), mode="bilinear", align_corners=align_corners)
+    return y.permute(TO_KERAS)
+
+
 def _wide(variable, x):
     """A channel's numbers in the dtype that the kernel takes beside the map's, at least float32."""
     if variable is None:

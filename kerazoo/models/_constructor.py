@@ -3,7 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
 import keras
@@ -20,6 +20,7 @@ from kerazoo.checkpoints.shipped import reachable
 from kerazoo.checkpoints.weights import tell
 from kerazoo.layers._runtime import prepare
 from kerazoo.models._arguments import Arguments, check_input_shape
+from kerazoo.models._backbones import MADE, find_backbone
 from kerazoo.models._docstring import documented
 from kerazoo.models._model import ModelInfo, ZooModel
 from kerazoo.models._rebuilding import check_stored
@@ -39,7 +40,8 @@ class Family:
         ids: Registered id -> the builder's keyword arguments that it stands for. The first id
             stands for the constructor itself.
         size: Input height and width where nothing else decides.
-        conventions: Where neither the caller nor a checkpoint decides.
+        conventions: Where neither the caller nor a checkpoint decides. None for those of the
+            family that its argument `backbone` names.
         dropout_rate: Before the classifier.
         stride: Total stride with `stem_strides=2`; the least input size.
         head: Name prefixes of the task's layers, which `include_top=False` leaves out.
@@ -51,7 +53,7 @@ class Family:
 
     ids: Mapping[str, Mapping[str, Any]]
     size: int = 224
-    conventions: Conventions = field(default_factory=Conventions)
+    conventions: Conventions | None = field(default_factory=Conventions)
     dropout_rate: float = 0.2
     stride: int = 32
     head: tuple[str, ...] = ("predictions",)
@@ -59,6 +61,14 @@ class Family:
     task: str = "classification"
     classes: int = 1000
     defaults: Mapping[str, Any] = field(default_factory=dict)
+
+    def conventions_with(self, extras: Mapping[str, Any]) -> Conventions:
+        """Those of a network with these arguments of its builder."""
+        if self.conventions is not None:
+            return self.conventions
+        found = find_backbone(extras["backbone"]).family.conventions
+        assert found is not None  # a backbone stands on no other
+        return found
 
 
 def constructor(
@@ -101,6 +111,7 @@ def constructor(
         made: Any = create
         made.__doc__ = documented(build, family)
         made.family, made.builder = family, build
+        MADE.update(dict.fromkeys(family.ids, made))
         show_signature(made, signature)
         return made
 
@@ -166,7 +177,7 @@ def _create(build, family: Family, arguments: Arguments) -> ZooModel:
     conventions = Conventions(
         arguments.padding,
         arguments.batch_norm_epsilon,
-        family.conventions.batch_norm_momentum,
+        family.conventions_with(arguments.extras).batch_norm_momentum,
         output_stride=arguments.output_stride,
     )
     trunk = build(x, conventions, arguments.stem_strides, **arguments.extras)
@@ -184,6 +195,7 @@ def _create(build, family: Family, arguments: Arguments) -> ZooModel:
         task=family.task,
         head=() if _headless(arguments) else family.head,
         confidence=_confidence(checkpoint, arguments),
+        task_facts=trunk.facts,
     )
     if checkpoint is not None:
         load_fitting(model, checkpoint, fresh_head=explicit_classes)
@@ -202,11 +214,12 @@ def _architecture(family: Family, extras: Mapping[str, Any]) -> str:
 
 def _settle(arguments: Arguments, family: Family, checkpoint) -> Arguments:
     """Replace every None that means "the checkpoint's, else the family's"."""
+    conventions = family.conventions_with(arguments.extras)
     default = {
         "classes": family.classes,
         "dropout_rate": family.dropout_rate,
-        "padding": family.conventions.padding,
-        "batch_norm_epsilon": family.conventions.batch_norm_epsilon,
+        "padding": conventions.padding,
+        "batch_norm_epsilon": conventions.batch_norm_epsilon,
         "stem_strides": 2,
     }
     if checkpoint is not None:
@@ -220,12 +233,16 @@ def _settle(arguments: Arguments, family: Family, checkpoint) -> Arguments:
             )
             if value is not None
         }
-    given = {f.name: getattr(arguments, f.name) for f in fields(Arguments)}
-    values: dict[str, Any] = {
-        name: default[name] if value is None and name in default else value
-        for name, value in given.items()
-    }
-    return Arguments(**values)
+
+    def settled(given: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            name: default[name] if value is None and name in default else value
+            for name, value in given.items()
+        }
+
+    given = settled({f.name: getattr(arguments, f.name) for f in fields(Arguments)})
+    given["extras"] = settled(arguments.extras)
+    return replace(arguments, **given)
 
 
 def _inputs(arguments: Arguments, family: Family, preprocessing):

@@ -34,6 +34,8 @@ class ModelInfo(Record, keys="info key"):
         head: Name prefixes of the layers that belong to the task; the others are the backbone.
             Empty where there is none.
         confidence: What held-out pictures say of its scores; None where nobody measured it.
+        task_facts: What the task has to know to read the outputs, JSON values: of a detector where
+            its anchors lie. Empty where the outputs say all.
     """
 
     architecture: str = field(text())
@@ -49,6 +51,7 @@ class ModelInfo(Record, keys="info key"):
     head: tuple[str, ...] = field(row(text(), "a list of names"), ())
     available: dict[str, tuple[int, int]] = field(table(_MAP), {})
     confidence: Confidence | None = field(optional(record(Confidence)), None)
+    task_facts: dict[str, Any] = field(table(), {})
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")

@@ -144,6 +144,7 @@ def MobileNetV3Large(
     alpha: float = 1.0,
     minimalistic: bool = False,
     dilate_strided: bool = False,
+    reduced_tail: bool = False,
 ) -> Trunk:
     """MobileNetV3-Large: 5.5 M parameters, 217 M multiply-adds (its paper's tables 1 and 3).
 
@@ -154,7 +155,14 @@ def MobileNetV3Large(
         minimalistic: Without 5x5 kernels, squeeze-and-excite and hard-swish.
         dilate_strided: With `output_stride`: whether a block that loses its stride is dilated as
             well, as torchvision's LR-ASPP and DeepLabV3 were trained.
+        reduced_tail: With the last stage, and what follows, half as wide (the paper's section 6.3),
+            as torchvision's SSDLite has it.
     """
+    if not isinstance(reduced_tail, bool):
+        raise invalid("reduced_tail", reduced_tail, "True or False")
+    rows, hidden = MOBILENET_V3_LARGE, 1280
+    if reduced_tail:
+        rows, hidden = (*rows[:-1], replace(rows[-1], filters=rows[-1].filters // 2)), hidden // 2
     return _mobilenet_v3(
-        x, conventions, stem_strides, MOBILENET_V3_LARGE, 1280, alpha, minimalistic, dilate_strided
+        x, conventions, stem_strides, rows, hidden, alpha, minimalistic, dilate_strided
     )

@@ -8,7 +8,7 @@ from kerazoo._errors import unknown
 if TYPE_CHECKING:
     from kerazoo.tasks.task import Task
 
-TASKS = ("classification", "segmentation")
+TASKS = ("classification", "detection", "segmentation")
 FEATURES = "features"  # of networks that have none of them
 
 

@@ -11,13 +11,13 @@ with several parts it is a dict (`{"boxes", "classes", "crowd"}`, `{"mask"}`).
 *Outputs* are a dict of arrays by name, in every runtime and file format: `{"scores": …}`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from kerazoo._checks import check_int
+from kerazoo._checks import Rule, integer
 from kerazoo._errors import invalid, unknown
 
 
@@ -71,20 +71,44 @@ class Card:
     head: str = "head"
 
 
+POSITIVE = integer()
+
+
 @dataclass(frozen=True)
 class Option:
-    """A positive int that a user may choose about predictions: an argument of `decode` and
-    `answer`, and an option of the commands that predict and export.
+    """What a user may choose about predictions: an argument of `decode` and `answer`, and an
+    option of the commands that predict and export.
 
     Attributes:
         name: `"top"`.
-        default: Where nobody says.
+        default: Where nobody says: a value, or words where it depends.
         help: A few words for `--help`.
+        rule: What it may be; a positive integer by default.
+        read: What was typed -> the value.
     """
 
     name: str
-    default: int
+    default: Any
     help: str
+    rule: Rule = POSITIVE
+    read: Callable[[str], Any] = int
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows for people: `header` and each of `rows` have the same number of cells."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+
+
+@dataclass
+class Survey:
+    """What a task says of a data set before training: tables, and lines on what to look at."""
+
+    tables: list[Table] = field(default_factory=list)
+    attention: list[str] = field(default_factory=list)
 
 
 class Result(Protocol):
@@ -164,6 +188,8 @@ class Task(Protocol):
             (the network's outputs are of the same form then).
         placed: Whether a target says where in the picture something is.
         fits_head: Whether a dense layer can be fitted to stored features (`fit_head`).
+        ships_thresholds: Whether a run ends with `calibrate` on the validation split: what users
+            are shown depends on it. (Fine-tuning always does.)
         drawings: File name -> caption of what `draw_figures` leaves.
         photographs: Those of them that show pictures of the data, which are not published unasked.
         learning: Arguments of the constructor of a network that learns: what the loss works on.
@@ -182,6 +208,7 @@ class Task(Protocol):
     mixes: bool
     placed: bool
     fits_head: bool
+    ships_thresholds: bool
     drawings: Mapping[str, str]
     photographs: tuple[str, ...]
     learning: Mapping[str, Any]
@@ -201,6 +228,42 @@ class Task(Protocol):
         """Raises unless `model` is a network of this task, and of the classes of `source`."""
         ...
 
+    def arguments(
+        self, given: Mapping[str, Any], source: Any, preprocessing: Any, build: Any
+    ) -> Mapping[str, Any]:
+        """Arguments of the constructor of a network that is to learn, which may follow from data.
+
+        Args:
+            given: Those of the recipe.
+            source: The training pictures.
+            preprocessing: How they are prepared.
+            build: Arguments -> such a network, without weights.
+        """
+        ...
+
+    def adopt(self, model: Any, labels: Sequence[str], classes: Sequence[str], build: Any) -> int:
+        """Copies what start weights know of classes with the same names into a new head.
+
+        Args:
+            model: Its trunk has the start weights, its head is new.
+            labels: Names of the classes that these were trained for.
+            classes: Names of the model's.
+            build: Gives the network that they were trained as, with its head.
+
+        Returns:
+            Of how many classes something was copied.
+        """
+        ...
+
+    def plan(self, pictures: int) -> dict[str, dict[str, Any]] | None:
+        """How a trained network goes on learning from so many pictures, where nobody says.
+
+        Returns:
+            Folder name -> keys of a recipe of each phase, in order; None for the usual ones: the
+            head alone, then all layers.
+        """
+        ...
+
     # Data: graphs of tf.data.
     def check_targets(self, targets: Any, source: Any, complete: bool = False) -> None:
         """Raises unless the targets of all pictures, stacked, are what `source` says.
@@ -209,10 +272,30 @@ class Task(Protocol):
         """
         ...
 
+    def survey(self, sources: Mapping[str, Any]) -> Survey:
+        """What there is to know of the targets of a data set before training.
+
+        Args:
+            sources: Split -> source.
+        """
+        ...
+
     def move(self, target: Any, placement: Any) -> Any:
         """The target of a picture that went where `kerazoo.placement.Placement` says.
 
         That is crop, scale and, with a negative scale of x, left and right in each other's place.
+        """
+        ...
+
+    def show(
+        self, picture: Any, target: Any, classes: Sequence[str]
+    ) -> tuple[Any, list[tuple[str, float | None]]]:
+        """A target for people: the picture with what is somewhere in it, and lines of text.
+
+        Args:
+            picture: PIL, as the target has it.
+            target: NumPy arrays, encoded or not, where the task can tell.
+            classes: Names.
         """
         ...
 
@@ -225,17 +308,35 @@ class Task(Protocol):
         """
         ...
 
-    def encode(self, targets: Any, classes: Sequence[str]) -> Any:
-        """A batch of targets as the loss takes them."""
+    def regions(self, target: Any) -> Any:
+        """What a random crop should keep in view: float32 boxes `(n, 4)` in pixels of the picture.
+
+        None where targets have no such places.
+        """
+        ...
+
+    def encode(self, targets: Any, classes: Sequence[str], model: Any = None) -> Any:
+        """A batch of targets as the loss takes them.
+
+        Args:
+            targets: Of pictures as the network takes them.
+            classes: Names.
+            model: The network that learns; None where there is none, which not every task can do
+                without.
+        """
         ...
 
     # Training.
-    def loss(self, recipe: Any) -> Any:
-        """A Keras loss, or one for each output."""
+    def loss(self, recipe: Any, model: Any) -> Any:
+        """A Keras loss, or one for each output by name."""
         ...
 
     def metrics(self) -> list[Any]:
-        """Keras metrics to watch; the one of `monitor` is among them."""
+        """Keras metrics to watch.
+
+        Where the one of `monitor` is not among them, the meter measures it on the validation split
+        after each epoch.
+        """
         ...
 
     def fit_head(self, learned: tuple, held_out: tuple, classes: int, whole: bool) -> "Fitted":
@@ -264,18 +365,27 @@ class Task(Protocol):
         ...
 
     # Evaluation.
-    def meter(self, source: Any) -> Meter:
-        """An empty meter for the classes of `source`."""
+    def meter(self, source: Any, network: Any, quick: bool = False) -> Meter:
+        """An empty meter for the classes of `source`.
+
+        Args:
+            source: The pictures.
+            network: The `kerazoo.predictor.Predictor` whose outputs are measured.
+            quick: Whether `headline` is all that will be asked for.
+        """
         ...
 
     # Figures.
-    def gather(self, batches: Iterable[tuple[Mapping, Any]], source: Any, indices: Any) -> Answers:
+    def gather(
+        self, batches: Iterable[tuple[Mapping, Any]], source: Any, indices: Any, network: Any
+    ) -> Answers:
         """All outputs of a network, kept.
 
         Args:
             batches: Outputs by name, and targets, of the pictures of `source` in order.
             source: The pictures.
             indices: Their places in it: some may be left out.
+            network: The `kerazoo.predictor.Predictor` that gave the outputs.
         """
         ...
 
@@ -304,9 +414,26 @@ class Task(Protocol):
         """
         ...
 
+    def signatures(self, record: Any) -> Mapping[str, Callable[[dict], dict]]:
+        """What files that hold several signatures give beside the outputs themselves.
+
+        Args:
+            record: The `ExportRecord`.
+
+        Returns:
+            Name -> a function of the outputs of one picture, batch first, by name, in a TensorFlow
+            graph of operations that LiteRT and ONNX have. Mostly there is none.
+        """
+        ...
+
     # Use.
     def decode(
-        self, outputs: Mapping[str, Any], record: Any, placements: Sequence[Any] = (), **how: Any
+        self,
+        outputs: Mapping[str, Any],
+        record: Any,
+        placements: Sequence[Any] = (),
+        pictures: Sequence[Any] = (),
+        **how: Any,
     ) -> list[Any]:
         """A prediction for each picture of a batch, in the pixels of the original.
 
@@ -314,6 +441,7 @@ class Task(Protocol):
             outputs: By name, each with the batch first.
             record: What carries `labels`: a `ModelInfo` or `ExportRecord`; None for nothing.
             placements: How each picture was placed, where the task needs it.
+            pictures: What each was given as, for predictions that can draw themselves.
             **how: Out of `options`.
         """
         ...
@@ -343,7 +471,7 @@ def check_options(task: Task, how: Mapping[str, Any]) -> None:
             if not accepted:
                 raise invalid(name, value, f"left out: {task.name} has no options")
             raise unknown("option", name, accepted)
-        check_int(name, value)
+        next(o for o in task.options if o.name == name).rule.check(name, value)
 
 
 class Untrained:
@@ -351,6 +479,7 @@ class Untrained:
 
     mixes = False
     fits_head = False
+    ships_thresholds = False
     drawings = MappingProxyType({})
     photographs = ()
 
@@ -358,16 +487,34 @@ class Untrained:
         """The error for networks that cannot be `what`, such as "trained"."""
         raise NotImplementedError
 
+    def arguments(self, given, source, preprocessing, build):
+        raise self.refusal("trained")
+
+    def adopt(self, model, labels, classes, build):
+        raise self.refusal("trained")
+
+    def plan(self, pictures):
+        raise self.refusal("trained")
+
     def check_targets(self, targets, source, complete=False):
         raise self.refusal("trained")
 
+    def survey(self, sources):
+        return Survey()
+
     def move(self, target, placement):
+        raise self.refusal("trained")
+
+    def show(self, picture, target, classes):
         raise self.refusal("trained")
 
     def renumber(self, target, numbers):
         raise self.refusal("trained")
 
-    def encode(self, targets, classes):
+    def regions(self, target):
+        raise self.refusal("trained")
+
+    def encode(self, targets, classes, model=None):
         raise self.refusal("trained")
 
     def fit_head(self, learned, held_out, classes, whole):
@@ -376,16 +523,16 @@ class Untrained:
     def calibrate(self, model, answers):
         raise self.refusal("trained")
 
-    def loss(self, recipe):
+    def loss(self, recipe, model):
         raise self.refusal("trained")
 
     def metrics(self):
         raise self.refusal("trained")
 
-    def meter(self, source):
+    def meter(self, source, network, quick=False):
         raise self.refusal("measured on a data set")
 
-    def gather(self, batches, source, indices):
+    def gather(self, batches, source, indices, network):
         raise self.refusal("measured on a data set")
 
     def draw_figures(self, answers, folder, count):

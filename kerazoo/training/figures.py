@@ -17,6 +17,7 @@ from kerazoo._checks import check_int, checked
 from kerazoo.data.corrupt import find_corrupt
 from kerazoo.data.source import Source
 from kerazoo.evaluation import output_batches
+from kerazoo.prediction import open_predictor
 from kerazoo.preprocessing import Preprocessing
 from kerazoo.tasks import get_task
 
@@ -57,10 +58,10 @@ def collect_answers(
         if progress:
             progress(now, total)
 
+    predictor = open_predictor(model, preprocessing=preprocessing)
     batches = output_batches(
-        model,
+        predictor,
         source,
-        preprocessing=preprocessing,
         batch_size=batch_size,
         limit=limit,
         progress=count,
@@ -71,7 +72,7 @@ def collect_answers(
     indices = np.arange(total)
     if done < total:
         indices = np.delete(indices, [each.index for each in find_corrupt(source, total)])
-    return task.gather(batches, source, indices)
+    return task.gather(batches, source, indices, predictor)
 
 
 @checked("source", "folder")

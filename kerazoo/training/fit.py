@@ -14,6 +14,7 @@ from kerazoo.training import folder as names
 from kerazoo.training.folder import RunRecord
 from kerazoo.training.inputs import Inputs, fit_batches, validation_batches
 from kerazoo.training.interrupts import StopWhenAsked, asked_to_stop
+from kerazoo.training.measure import Measure, measured_apart
 from kerazoo.training.optim.optimizers import recipe_schedule
 from kerazoo.training.recipe import Recipe
 from kerazoo.training.reports import Report, phase_of
@@ -117,9 +118,12 @@ class Fitting:
 
     def _one(self, leg: Leg, start: Position) -> dict[str, str]:
         recipe, inputs = self.recipe, self.inputs
-        data = fit_batches(recipe, inputs, leg.first, leg.step, leg.size)
+        data = fit_batches(recipe, inputs, leg.first, leg.step, leg.size, model=self.model)
         batches = distribution.batches(data.batches, recipe.strategy)
-        validation = distribution.batches(validation_batches(recipe, inputs), recipe.strategy)
+        validation = None
+        if not measured_apart(inputs.task):
+            watched = validation_batches(recipe, inputs, self.model)
+            validation = distribution.batches(watched, recipe.strategy)
         # A graph of its own for every size: one for all would know none of them.
         self.model.make_train_function(force=True)
         # On JAX it is the scope, not the network, that knows of other devices.
@@ -147,7 +151,10 @@ class Fitting:
         guard, self._watch = ours.StopOnNaN(), ours.Watch(monitor, start, recipe.patience)
         books = ours.Bookkeeping(recipe_schedule(recipe, steps), steps, start)
         averages = ours.Averages() if recipe.optimizer.ema else None
-        found = [guard, books, *([averages] if averages else []), self._watch]
+        found = [guard, books, *([averages] if averages else [])]
+        if measured_apart(self.inputs.task):
+            found.append(Measure(recipe, self.inputs, averages))
+        found.append(self._watch)
         if session.writer:
             ours.trim_log(output / names.LOG, start.epoch)
             backup = ours.Backup(

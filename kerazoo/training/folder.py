@@ -131,7 +131,7 @@ class RunRecord:
         for (name, a), (_, b) in zip(_flat(theirs), _flat(ours), strict=False):
             if a != b and name not in _MACHINE:
                 return f"another recipe: {name} = {json.dumps(a)}, not {json.dumps(b)}"
-        for name in ("data", "classes", "preprocessing", "weights", "teacher"):
+        for name in ("data", "classes", "preprocessing", "weights", "teacher", "trunk"):
             their = run.get(name)
             if name == "preprocessing" and their:  # an older record may lack what is a default
                 their = Preprocessing.from_dict(their).to_dict()

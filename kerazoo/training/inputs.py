@@ -195,7 +195,13 @@ def _kept(recipe: Recipe, inputs: Inputs, split: str) -> Source:
 
 
 def fit_batches(
-    recipe: Recipe, inputs: Inputs, epoch: int = 0, step: int = 0, size: int | None = None
+    recipe: Recipe,
+    inputs: Inputs,
+    epoch: int = 0,
+    step: int = 0,
+    size: int | None = None,
+    *,
+    model: Any = None,
 ) -> TrainingData:
     """Training batches from a step of an epoch on, targets as the loss takes them.
 
@@ -204,6 +210,7 @@ def fit_batches(
         inputs: The data.
         epoch, step: Where to start, counted from 0.
         size: Of the pictures, where that is not the preprocessing's.
+        model: The network that learns, for tasks whose targets depend on it.
     """
     data = training_data(
         inputs.train,
@@ -218,18 +225,30 @@ def fit_batches(
         cache=recipe.data.cache,
         shuffle_buffer=recipe.data.shuffle_buffer,
         encode=True,
+        model=model,
     )
     if inputs.teacher is None:
         return data
     return dataclasses.replace(data, batches=inputs.teacher.teach(data.batches))
 
 
-def validation_batches(recipe: Recipe, inputs: Inputs) -> tf.data.Dataset:
-    """The validation split exactly as the preprocessing says, targets as the loss takes them."""
+def validation_batches(
+    recipe: Recipe, inputs: Inputs, model: Any = None, beside: bool = False
+) -> tf.data.Dataset:
+    """The validation split exactly as the preprocessing says, targets as the loss takes them.
+
+    Args:
+        recipe: Batch size.
+        inputs: The data.
+        model: As for `fit_batches`.
+        beside: Whether the targets themselves come beside these, see `evaluation_batches`.
+    """
     return evaluation_batches(
         inputs.validation,
         inputs.pictures,
         recipe.batch_size,
         on_corrupt=recipe.data.on_corrupt,
         encode=True,
+        model=model,
+        beside=beside,
     )

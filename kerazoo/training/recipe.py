@@ -122,6 +122,9 @@ class Transfer(Record, section="transfer", keys="recipe key"):
     """How a network that was trained before goes on learning (`kerazoo.training.transfer.layers`).
 
     Args:
+        trunk: A trained network whose layers all but the head starts from, as a classifier's are of
+            use to a detector on the same backbone: a registered id, `"hf://user/repo"`, a folder as
+            `weights/*` or that of a run. The recipe's `weights` are left out then.
         freeze: `"none"`, `"backbone"` (all but the head: a linear probe), or a pattern of
             layer names, such as `"stage[12]_*"`, or a list of these. The beginning of names up to
             an underscore will do: `"stem"`, `"stage3"`, `"stage3_block1"`.
@@ -143,6 +146,7 @@ class Transfer(Record, section="transfer", keys="recipe key"):
             fitted to its pictures as well; the best weights are not.
     """
 
+    trunk: str | None = field(optional(text()), None)
     freeze: str | tuple[str, ...] = field(_PATTERNS, "none")
     freeze_until: str | None = field(optional(_PATTERN), None)
     batch_norm: str = field(word("auto", "frozen", "train"), "auto")
@@ -236,6 +240,8 @@ class Recipe(Record, keys="recipe key"):
 
     def check_together(self) -> None:
         check_strategy(self.strategy)
+        if self.transfer.trunk is not None and self.weights is not None:
+            raise invalid("transfer.trunk", self.transfer.trunk, "left out beside `weights`")
         before = 0.0
         for until, size in self.resolution:
             end = until if is_int(until) else until * self.epochs

@@ -71,7 +71,8 @@ class Report(keras.callbacks.Callback):
             self._progress.close()
         words = f"{self._phase}epoch {epoch + 1:>{len(str(self._epochs))}}/{self._epochs}"
         name, shown = self._monitor.name, self._monitor.shown
-        words += f"  loss {logs['loss']:.4f}  {name} {shown(logs[name])}"
+        words += f"  loss {logs['loss']:.4f}"
+        words += f"  {name} {shown(logs[name])}" if name in logs else f"  {name}"
         words += f"  validation {shown(logs[f'val_{name}'])}"
         words += f"  rate {logs['learning_rate']:.3g}  {logs['seconds']:.0f} s"
         print(words, flush=True)

@@ -16,8 +16,10 @@ import keras
 from kerazoo._checks import check_int, checked
 from kerazoo._errors import invalid
 from kerazoo._files import write_json
+from kerazoo.checkpoints.load import load_trunk
 from kerazoo.data.source import Source
 from kerazoo.evaluation import evaluate
+from kerazoo.labels import label_names
 from kerazoo.models import ZooModel
 from kerazoo.registry import create_model
 from kerazoo.report.curves import draw_curves
@@ -25,6 +27,7 @@ from kerazoo.training import distribution
 from kerazoo.training import folder as names
 from kerazoo.training.callbacks import save_weights
 from kerazoo.training.distillation import build_teacher, find_teacher
+from kerazoo.training.figures import collect_answers
 from kerazoo.training.fit import Fitting, Session
 from kerazoo.training.folder import RunRecord, network_facts, weights_facts
 from kerazoo.training.inputs import Inputs, load_inputs, open_inputs, start_weights
@@ -185,7 +188,8 @@ class Run:
             ValueError: A wrong recipe, data or weights, or a folder that holds something else.
         """
         teacher = self.recipe.distillation.teacher
-        self._weights = start_weights(self.recipe)
+        self._weights, trunk = start_weights(self.recipe), self.recipe.transfer.trunk
+        self._trunk = find_teacher(trunk) if trunk is not None else None
         self._teacher = find_teacher(teacher) if teacher is not None else None
         self.inputs = open_inputs(self.recipe, self._data_dir, self._sources, self._weights)
         self.record = RunRecord(self._output, self.facts(), self._command)
@@ -201,15 +205,10 @@ class Run:
             "classes": list(self.inputs.classes),
             "preprocessing": self.inputs.preprocessing.to_dict(),
             "weights": weights_facts(self._weights),
-            "teacher": self._teacher_facts(),
+            "teacher": _network_facts(self._teacher),
+            "trunk": _network_facts(self._trunk),
         }
         return json.loads(json.dumps(facts))
-
-    def _teacher_facts(self) -> dict[str, Any] | None:
-        if self._teacher is None:
-            return None
-        start, weights = self._teacher
-        return {"model": start.model, **weights_facts(weights)}
 
     def load(self) -> None:
         """Reads into memory what fits, and makes the teacher.
@@ -236,22 +235,53 @@ class Run:
             if name in recipe.arguments:
                 rule = "left out: the run decides it (start weights are the recipe's `weights`)"
                 raise invalid(f"arguments.{name}", recipe.arguments[name], rule)
-        size = (None, None) if recipe.resolution else inputs.preprocessing.size
         with _scope(recipe):
-            keras.utils.set_random_seed(recipe.seed)
-            self.model = create_model(
-                recipe.model,
-                weights=self._weights,
-                input_shape=(*size, 3),
-                classes=len(inputs.classes),
-                **inputs.task.learning,
-                **recipe.arguments,
-            )
+            given = self._conventions() | recipe.arguments
+            given = inputs.task.arguments(given, inputs.train, inputs.preprocessing, self._made)
+            self.model = self._made(given, self._weights)
+            if self._trunk is not None:
+                load_trunk(self.model, self._trunk[1])
+            self._adopt(given)
         self.model.info = replace(
             self.model.info,
             preprocessing=inputs.preprocessing,
             labels=tuple(inputs.classes),
             confidence=None,  # that of the start weights is of what they had learned
+        )
+
+    def _adopt(self, given: Mapping[str, Any]) -> None:
+        """Hands the head what the start weights know of classes of the same name."""
+        weights, classes, task = self._weights, self.inputs.classes, self.inputs.task
+        labels = weights and weights.labels
+        if weights is None or labels is None or weights.classes is None:
+            return
+        names = label_names(labels) if isinstance(labels, str) else labels
+        if tuple(names) == tuple(classes):
+            return
+
+        def build() -> ZooModel:
+            return self._made(given, weights, classes=weights.classes)
+
+        if found := task.adopt(self.model, names, classes, build):
+            log.info("%d of %d classes start as those of the same name.", found, len(classes))
+
+    def _conventions(self) -> dict[str, Any]:
+        """Those of the trunk to start from: without them its weights mean something else."""
+        return {} if self._trunk is None else dict(self._trunk[0].arguments)
+
+    def _made(
+        self, arguments: Mapping[str, Any], weights: Any = None, classes: int | None = None
+    ) -> ZooModel:
+        """A network as the recipe says, with these arguments of the constructor."""
+        size = (None, None) if self.recipe.resolution else self.inputs.preprocessing.size
+        keras.utils.set_random_seed(self.recipe.seed)
+        return create_model(
+            self.recipe.model,
+            weights=weights,
+            input_shape=(*size, 3),
+            classes=classes or len(self.inputs.classes),
+            **self.inputs.task.learning,
+            **arguments,
         )
 
     def compile(self) -> None:
@@ -263,9 +293,8 @@ class Run:
             optimizer = scale_rates(optimizer, model, recipe.transfer)
             optimizer = distribution.adapt(model, optimizer, recipe.strategy)
             add_l2(model, recipe.optimizer.l2)
-            model.compile(
-                optimizer, task.loss(recipe), metrics=task.metrics(), jit_compile=use_jit(recipe)
-            )
+            loss, jit = task.loss(recipe, model), use_jit(recipe)
+            model.compile(optimizer, loss, metrics=task.metrics(), jit_compile=jit)
             model.optimizer.build(model.trainable_variables)
             if not (self.record.output / names.STATE).exists():
                 restore_statistics(model, recipe, self.inputs)
@@ -300,6 +329,11 @@ class Run:
             model = distribution.local_copy(model)
         if optimizer is not None and recipe.optimizer.ema:
             settle_statistics(model, recipe, inputs)
+        if inputs.task.ships_thresholds:
+            pictures = {"batch_size": recipe.batch_size, "on_corrupt": recipe.data.on_corrupt}
+            answers = collect_answers(model, inputs.validation, **pictures)
+            confidence = inputs.task.calibrate(model, answers)
+            model.info = replace(model.info, confidence=confidence)
         found = evaluate(
             model, inputs.test, batch_size=recipe.batch_size, on_corrupt=recipe.data.on_corrupt
         )
@@ -312,6 +346,8 @@ class Run:
             "skipped_pictures": len(self._corrupt) + inputs.test.count - found.count,
         }
         if self.writer:
+            if (known := model.info.confidence) is not None:
+                self.record.note(confidence=known.to_dict())
             self._write(model, result)
         value = monitor.shown(found.headline)
         log.info("test %s %s on %d pictures", monitor.name, value, found.count)
@@ -338,6 +374,11 @@ def check_session(
     check_int("backup_every", backup_every, optional=True)
     if tensorboard and importlib.util.find_spec("tensorboard") is None:
         raise ImportError('TensorBoard logs need: pip install "kerazoo[tensorboard]"')
+
+
+def _network_facts(found: tuple[Any, Any] | None) -> dict[str, Any] | None:
+    """Of a network that was found beside the start weights."""
+    return None if found is None else {"model": found[0].model, **weights_facts(found[1])}
 
 
 @contextlib.contextmanager

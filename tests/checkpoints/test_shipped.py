@@ -32,7 +32,7 @@ def test_default_model():
     assert find(MOBILENET).model == "mobilenet_v2_100"
     assert find(MOBILENET).licence == "apache-2.0"
     with pytest.raises(ValueError, match="`task` must be one that a network comes with: class"):
-        default_model("segmentation")
+        default_model("features")
 
 
 def test_weights_are_those_of_the_file_bit_for_bit(shared):

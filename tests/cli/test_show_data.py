@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from kerazoo.cli import main
-from kerazoo.cli.show_data import _caption
 from kerazoo.data.open import open_source
+from kerazoo.tasks.classification.targets import describe
 from tests.data.test_sources import picture, raises, write_csv
 
 
@@ -40,10 +40,10 @@ def test_sheet_of_a_folder(folder, tmp_path, capsys):
 
 def test_captions_say_classes_and_their_shares():
     names = ("cat", "dog", "cup")
-    assert _caption(np.int64(2), names) == [("cup", None)]
-    assert _caption(np.array([0.0, 1.0, 0.0]), names) == [("dog", None)]
+    assert describe(np.int64(2), names) == [("cup", None)]
+    assert describe(np.array([0.0, 1.0, 0.0]), names) == [("dog", None)]
     mixed = [("70 % cat", None), ("30 % cup", None)]
-    assert _caption(np.array([0.7, 0.0, 0.3]), names) == mixed
+    assert describe(np.array([0.7, 0.0, 0.3]), names) == mixed
 
 
 def test_recipe_file_and_changes(folder, tmp_path, capsys):

@@ -21,10 +21,9 @@ class Reference:
         self.spec = pseudo.load_spec(REFERENCES / f"specs/{name}.json")
         self.gold = np.load(REFERENCES / f"golden/{name}.npz")
         details = self.spec["details"]
-        self.conventions = {
-            "padding": "same" if "SAME" in details["padding"] else "symmetric",
-            "batch_norm_epsilon": details["bn_eps"][0],
-        }
+        self.conventions = {"padding": "same" if "SAME" in details["padding"] else "symmetric"}
+        if details["bn_eps"]:
+            self.conventions["batch_norm_epsilon"] = details["bn_eps"][0]
 
     def weights(self) -> dict[str, np.ndarray]:
         """The pseudo-weights by the reference's own names, in its layouts."""

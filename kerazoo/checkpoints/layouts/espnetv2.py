@@ -49,7 +49,8 @@ def is_unused(name: str) -> bool:
     return any(re.fullmatch(pattern, name) for pattern in UNUSED)
 
 
-def _layer(module: str) -> str | None:
+def encoder_layer(module: str) -> str | None:
+    """Our layer of one of the original's modules; None where there is none."""
     if module in _SINGLE:
         return _SINGLE[module]
     found = re.fullmatch(r"level([2-5])_0\.(.+)", module)
@@ -61,6 +62,13 @@ def _layer(module: str) -> str | None:
     return None
 
 
+def prelu_variable(layer: str, variable: str) -> str:
+    """As `torch_variable`, in networks whose activations are PReLUs."""
+    if layer.endswith("_act"):
+        return f"{layer}/{'alpha' if variable == 'weight' else variable}"
+    return torch_variable(layer, variable)
+
+
 def _espnetv2(names: Iterable[str], layers: Iterable[str]) -> Translation:
     translation: Translation = {}
     for name in names:
@@ -69,13 +77,8 @@ def _espnetv2(names: Iterable[str], layers: Iterable[str]) -> Translation:
         if re.fullmatch(_STATISTICS, name) or is_unused(name):
             translation[name] = IGNORED
             continue
-        layer = _layer(module)
-        if layer is None:
-            translation[name] = name
-        elif layer.endswith("_act"):
-            translation[name] = f"{layer}/{'alpha' if variable == 'weight' else variable}"
-        else:
-            translation[name] = torch_variable(layer, variable)
+        layer = encoder_layer(module)
+        translation[name] = name if layer is None else prelu_variable(layer, variable)
     return translation
 
 

@@ -31,13 +31,14 @@ def narrowed(name: str, array: np.ndarray) -> dict[str, np.ndarray]:
     for each in nearest:
         steps = np.round(array / each).astype("int64")
         zero = -int(steps.min())
+        if steps.max() + zero > 255:
+            continue
         stored = {
             name: (steps + zero).astype("uint8"),
             name + SCALE: np.array(each, "float32"),
             name + ZERO: np.array(zero, "int32"),
         }
-        fits = steps.max() + zero <= 255
-        if fits and np.array_equal(widened(stored)[name], array):
+        if np.array_equal(widened(stored)[name], array):
             return stored
     return {name: array}
 

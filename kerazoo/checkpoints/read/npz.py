@@ -7,6 +7,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from kerazoo.checkpoints.read import ncnn
 from kerazoo.checkpoints.read.archives import open_archive
 
 _ENDING = ".npy"
@@ -19,6 +20,8 @@ _HEADERS = {
 def read_npz(file: BinaryIO, path: Path) -> dict[str, np.ndarray]:
     """Names and arrays of an `.npz` file; arrays of Python objects are refused.
 
+    What was read from ncnn's 8-bit files comes as floats (`ncnn`).
+
     Args:
         file: The open file.
         path: For messages.
@@ -29,7 +32,7 @@ def read_npz(file: BinaryIO, path: Path) -> dict[str, np.ndarray]:
     try:
         with open_archive(file) as archive:
             entries = archive.infolist()
-            return {_name(entry): _array(archive, entry) for entry in entries}
+            return ncnn.whole({_name(entry): _array(archive, entry) for entry in entries})
     except Exception as error:  # zipfile, zlib and NumPy fail in many ways
         raise _unreadable(path, error) from error
 
@@ -38,7 +41,7 @@ def npz_names(file: BinaryIO, path: Path) -> tuple[str, ...]:
     """The names in an `.npz` file."""
     try:
         with open_archive(file) as archive:
-            return tuple(map(_name, archive.infolist()))
+            return ncnn.whole_names(map(_name, archive.infolist()))
     except Exception as error:
         raise _unreadable(path, error) from error
 

@@ -39,6 +39,7 @@ class ExportRecord(Record, keys="record key"):
         preprocessing: How a picture becomes the network's input; None where unknown.
         calibration: Pictures that int8 ranges were found with.
         confidence: What held-out pictures say of the scores; None where nobody measured it.
+        task_facts: What the task has to know to read the outputs (`ModelInfo.task_facts`).
         kerazoo: Version that wrote this.
     """
 
@@ -55,6 +56,7 @@ class ExportRecord(Record, keys="record key"):
     preprocessing: Preprocessing | None = field(optional(record(Preprocessing)), None)
     calibration: int | None = field(optional(integer()), None)
     confidence: Confidence | None = field(optional(record(Confidence)), None)
+    task_facts: dict[str, Any] = field(table(), {})
     kerazoo: str = field(text(), __version__)
 
     def to_json(self) -> str:
@@ -127,6 +129,7 @@ def describe(model: Any, preprocessing: Preprocessing | None, labels: Any, **fac
         task=task.name,
         preprocessing=known and picture_preprocessing(model, known),
         confidence=getattr(info, "confidence", None),
+        task_facts=getattr(info, "task_facts", {}),
         **task.facts(model, getattr(info, "labels", None) if labels is None else labels),
         **facts,
     )

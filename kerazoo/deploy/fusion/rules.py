@@ -5,7 +5,12 @@ import numpy as np
 
 from kerazoo._graph import Graph, Node, Ref
 from kerazoo.deploy.fusion.linear import Affine, Linear, affine, linear
-from kerazoo.layers import ChannelShuffle, GatherChannels
+from kerazoo.layers import (
+    AdaptiveAveragePooling2D,
+    BilinearResize2D,
+    ChannelShuffle,
+    GatherChannels,
+)
 
 _L = keras.layers
 _TRAINING_ONLY = (
@@ -19,7 +24,10 @@ _RANDOM_PICTURES = (
 )
 # Weighted means of numbers of one channel, the weights adding up to one: these take any scale and
 # shift through. An average with padding leaves the padding out of the count, except in Torch.
-_MEANS = (_L.GlobalAveragePooling2D, _L.UpSampling2D, _L.Cropping2D)
+_MEANS = (
+    *(_L.GlobalAveragePooling2D, _L.UpSampling2D, _L.Cropping2D),
+    *(AdaptiveAveragePooling2D, BilinearResize2D),
+)
 _MAXIMA = (_L.MaxPooling2D, _L.GlobalMaxPooling2D)
 _Plan = list[tuple[Node, Affine]]
 

@@ -19,6 +19,7 @@ class Classification:
     mixes = True
     placed = False
     fits_head = True
+    ships_thresholds = False
     drawings = MappingProxyType(
         {"confusion.png": "confusion matrix", "mistakes.png": "the most confident mistakes"}
     )
@@ -47,25 +48,47 @@ class Classification:
 
         check(model, source)
 
+    def arguments(self, given, source, preprocessing, build):
+        return given
+
+    def adopt(self, model, labels, classes, build):
+        return 0  # its head is fitted to the pictures anyway
+
+    def plan(self, pictures):
+        return None
+
     def check_targets(self, targets, source, complete=False):
         from kerazoo.tasks.classification.targets import check_targets
 
         check_targets(targets, source, complete)
 
+    def survey(self, sources):
+        from kerazoo.tasks.classification.survey import survey
+
+        return survey(sources)
+
     def move(self, target, placement):
         return target  # a class stays what it is, wherever it is in the picture
+
+    def show(self, picture, target, classes):
+        from kerazoo.tasks.classification.targets import describe
+
+        return picture, describe(target, classes)
 
     def renumber(self, target, numbers):
         import tensorflow as tf
 
         return tf.gather(numbers, target)
 
-    def encode(self, targets, classes):
+    def regions(self, target):
+        return None  # it may be anywhere
+
+    def encode(self, targets, classes, model=None):
         from kerazoo.tasks.classification.training import encode
 
         return encode(targets, classes)
 
-    def loss(self, recipe):
+    def loss(self, recipe, model):
         from kerazoo.tasks.classification.training import loss
 
         return loss(recipe)
@@ -85,12 +108,12 @@ class Classification:
 
         return calibrate(model, answers)
 
-    def meter(self, source):
+    def meter(self, source, network, quick=False):
         from kerazoo.tasks.classification.meter import ClassificationMeter
 
         return ClassificationMeter(source)
 
-    def gather(self, batches, source, indices):
+    def gather(self, batches, source, indices, network):
         from kerazoo.tasks.classification.answers import gather
 
         return gather(batches, source, indices)
@@ -110,7 +133,10 @@ class Classification:
 
         return answer(outputs, record, **how)
 
-    def decode(self, outputs, record, placements=(), **how):
+    def signatures(self, record):
+        return {}
+
+    def decode(self, outputs, record, placements=(), pictures=(), **how):
         from kerazoo.tasks.classification.predictions import decode
 
         return decode(outputs, record, **how)

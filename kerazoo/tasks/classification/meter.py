@@ -45,9 +45,9 @@ class Accuracy:
     def __str__(self) -> str:
         low, high = self.interval
         return (
-            f"top-1 {self.top1:.2f} % (95 % interval {low:.1f} to {high:.1f} %), "
-            f"top-5 {self.top5:.2f} %, "
-            f"{self.count} pictures in {self.seconds:.1f} s"
+            f"top-1 {self.top1:.2f} %, top-5 {self.top5:.2f} %, "
+            f"{self.count} pictures in {self.seconds:.1f} s; "
+            f"95 % interval of top-1: {low:.1f} to {high:.1f} %"
         )
 
 

@@ -1,5 +1,6 @@
-"""Whether the classes of a source's pictures are those that it says."""
+"""Classes as targets: whether they are those that a source says, and how people read them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -25,3 +26,18 @@ def check_targets(targets: np.ndarray, source: Any, complete: bool = False) -> N
     if complete and empty:
         rule = f"a split with pictures of every class; none of {', '.join(map(repr, empty[:5]))}"
         raise invalid("data.train", source.split, rule)
+
+
+def describe(label: Any, classes: Sequence[str]) -> list[tuple[str, Any]]:
+    """The class, or the shares of two that were mixed: text, for these are no guesses.
+
+    Args:
+        label: A class, int64 `()`, or shares of the classes `(classes,)`.
+        classes: Names.
+    """
+    if label.ndim == 0:
+        return [(classes[int(label)], None)]
+    best = [i for i in label.argsort()[::-1][:2] if label[i] > 0.005]
+    if len(best) == 1 and label[best[0]] > 0.995:
+        return [(classes[int(best[0])], None)]
+    return [(f"{100 * label[i]:.0f} % {classes[i]}", None) for i in best]

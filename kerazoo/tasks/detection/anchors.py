@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from kerazoo._checks import check_choice, choice, flag, number, optional, row
+from kerazoo._checks import check_choice, choice, flag, number, optional, row, word
 from kerazoo._errors import invalid
 from kerazoo._fields import Record, field
 
@@ -59,6 +59,7 @@ class SSDAnchors(Record):
         clip: `"no"`; `"sizes"` (no wider or higher than the picture); `"centres and sizes"`.
             Corners may lie outside in every case.
         first_between: Whether the first map has the shape √(s·s') too.
+        rule: `"ssd"`, which tells it from the others in JSON.
     """
 
     scales: tuple[float, ...] = field(_SCALES)
@@ -70,6 +71,7 @@ class SSDAnchors(Record):
     )
     clip: str = field(choice("no", "sizes", "centres and sizes"), "no")
     first_between: bool = field(flag(), True)
+    rule: str = field(word("ssd"), "ssd")
 
     def check_together(self) -> None:
         maps = len(self.ratios)
@@ -112,11 +114,13 @@ class TensorFlowAnchors(Record):
         scales: Of each map, and one more, as shares of the picture's *shorter* side: a square stays
             square in a picture that is not.
         first: Scale of the small square on the first map.
+        rule: `"tensorflow"`, as in `SSDAnchors`.
     """
 
     # 0.2 to 0.95 evenly, then 1. The pipeline files say 0.3333 for ⅓: 8e-5 of a side beside it.
     scales: tuple[float, ...] = field(_SCALES, (0.2, 0.35, 0.5, 0.65, 0.8, 0.95, 1.0))
     first: float = field(number(above=0), 0.1)
+    rule: str = field(word("tensorflow"), "tensorflow")
 
     @property
     def clip(self) -> str:
@@ -145,6 +149,7 @@ class FittedAnchors(Record):
 
     Args:
         pairs: For each map, width and height of each shape, as shares of the picture's sides.
+        rule: `"fitted"`, as in `SSDAnchors`.
     """
 
     pairs: tuple[tuple[tuple[float, float], ...], ...] = field(
@@ -153,6 +158,7 @@ class FittedAnchors(Record):
             "width and height of each shape, for each map",
         )
     )
+    rule: str = field(word("fitted"), "fitted")
 
     @property
     def clip(self) -> str:
@@ -213,20 +219,13 @@ def grids_of(size: Size, strides: Sequence[int]) -> tuple[Size, ...]:
 RULES = {"ssd": SSDAnchors, "tensorflow": TensorFlowAnchors, "fitted": FittedAnchors}
 
 
-def rule_to_dict(rule: Record) -> dict[str, Any]:
-    """A rule as JSON can hold it."""
-    kind = next(name for name, cls in RULES.items() if type(rule) is cls)
-    return {"rule": kind, **rule.to_dict()}
-
-
 def rule_from_dict(values: Mapping[str, Any]) -> AnchorRule:
-    """The inverse of `rule_to_dict`.
+    """The rule whose `to_dict` gave that.
 
     Raises:
         ValueError: There is no such rule, or it has no such field.
     """
-    kind = check_choice("rule", values.get("rule"), RULES)
-    return RULES[kind].from_dict({k: v for k, v in values.items() if k != "rule"})
+    return RULES[check_choice("rule", values.get("rule"), RULES)].from_dict(values)
 
 
 # The rules of the public sources -------------------------------------------------------------

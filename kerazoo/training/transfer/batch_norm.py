@@ -57,6 +57,9 @@ def restore_batch_norm(model: keras.Model, batches: Iterable[Any]) -> None:
     to them, and its scale and shift so that the output is the same. Training then starts from (up
     to the variation between batches) the function that was learned.
 
+    Those that have never learned anything (a new head) are left alone: they normalise from the
+    first step on, and nothing is lost.
+
     Args:
         model: A built model; the variables of its batch normalisations change.
         batches: As for `settle_batch_norm`. A few hundred pictures do.
@@ -70,6 +73,8 @@ def restore_batch_norm(model: keras.Model, batches: Iterable[Any]) -> None:
             rule = "of batch normalisations with scale and shift (`scale=True, center=True`)"
             raise invalid("model", layer.name, rule)
     for layer, (count, means, variances) in _measured(model, batches, as_in_training=False):
+        if _is_new(layer):
+            continue
         weights = count / count.sum(0)
         mean = (weights * means).sum(0)
         variance = (weights * (variances + means**2)).sum(0) - mean**2
@@ -89,19 +94,28 @@ def restore_batch_norm(model: keras.Model, batches: Iterable[Any]) -> None:
 def has_folded_batch_norm(model: keras.Model) -> bool:
     """Whether the model has batch normalisations, and none of them has statistics or a scale.
 
-    Random weights are something else: their variance is 1, that of a folded one 1 - epsilon.
+    Random weights are something else: their variance is 1, that of a folded one 1 - epsilon. A new
+    head may have such.
     """
-    layers = batch_norms(model)
+    layers = [layer for layer in batch_norms(model) if not _is_new(layer)]
     return bool(layers) and all(map(_is_identity, layers))
 
 
+def _is_new(layer: keras.layers.BatchNormalization) -> bool:
+    """Whether it is as it was made."""
+    return _is_flat(layer) and bool((ops.convert_to_numpy(layer.moving_variance) == 1).all())
+
+
 def _is_identity(layer: keras.layers.BatchNormalization) -> bool:
-    mean, variance = map(ops.convert_to_numpy, (layer.moving_mean, layer.moving_variance))
+    variance = ops.convert_to_numpy(layer.moving_variance)
+    near = (variance != 1).all() and np.allclose(variance, 1 - layer.epsilon, 0, 1e-7)
+    return _is_flat(layer) and bool(near)
+
+
+def _is_flat(layer: keras.layers.BatchNormalization) -> bool:
+    mean = ops.convert_to_numpy(layer.moving_mean)
     gamma = ops.convert_to_numpy(layer.gamma) if layer.scale else np.ones(1)
-    flat = not mean.any() and (gamma == 1).all()
-    return bool(
-        flat and (variance != 1).all() and np.allclose(variance, 1 - layer.epsilon, 0, 1e-7)
-    )
+    return not mean.any() and bool((gamma == 1).all())
 
 
 def _measured(

@@ -27,7 +27,8 @@ def restore_statistics(model: ZooModel, recipe: Recipe, inputs: Inputs) -> None:
     if not restores_batch_norm(model, recipe.transfer):
         return
     count = min(-(-STATISTICS // recipe.batch_size), inputs.steps)
-    batches = distribution.batches(fit_batches(recipe, inputs).batches, recipe.strategy)
+    data = fit_batches(recipe, inputs, model=model)
+    batches = distribution.batches(data.batches, recipe.strategy)
     restore_batch_norm(model, batches.take(count))
     log.info("Restored the statistics of batch norms that were folded into convolutions.")
 
@@ -42,7 +43,7 @@ def settle_statistics(model: ZooModel, recipe: Recipe, inputs: Inputs) -> None:
     """
     if not any(layer.trainable for layer in batch_norms(model)):
         return
-    data = fit_batches(recipe, replace(inputs, teacher=None))
+    data = fit_batches(recipe, replace(inputs, teacher=None), model=model)
     batches = data.batches.take(min(SETTLING, inputs.steps))
     if recipe.strategy == "mirrored":  # the variables are on all devices, and so has to be the work
         with distribution.scope(recipe.strategy):

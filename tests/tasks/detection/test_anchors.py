@@ -151,7 +151,7 @@ def test_counts_are_those_of_the_shapes():
     ],
 )
 def test_rules_go_through_json(rule):
-    assert anchors.rule_from_dict(json.loads(json.dumps(anchors.rule_to_dict(rule)))) == rule
+    assert anchors.rule_from_dict(json.loads(json.dumps(rule.to_dict()))) == rule
 
 
 def test_what_is_wrong_is_named():

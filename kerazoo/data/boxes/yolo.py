@@ -1,0 +1,174 @@
+"""YOLO's annotations: a text file for each picture, with shares of the picture's sides."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kerazoo._errors import invalid
+from kerazoo.data.boxes.annotated import Annotated
+from kerazoo.data.boxes.findings import Findings
+from kerazoo.data.boxes.geometry import RawBox, RawPicture
+from kerazoo.pictures import PICTURE_SUFFIXES
+
+_SPLITS = ("train", "val", "valid", "validation", "test")
+_NAMES = ("classes.txt", "labels.txt", "obj.names")
+
+
+@dataclass(frozen=True)
+class YoloSet:
+    """What a folder holds.
+
+    Attributes:
+        splits: Pictures of each split: folders, or text files that list paths.
+        names: Of the classes by number; None where nothing says them.
+    """
+
+    splits: dict[str, tuple[Path, ...]]
+    names: dict[int, str] | None
+
+
+def yolo_set(path: Path) -> YoloSet | None:
+    """The data set in a folder, or of a `data.yaml`; None where there is none.
+
+    Known are `data.yaml` (or another YAML file in the folder) with `train`, `val` and `names`;
+    `images/<split>` beside `labels/<split>`; `<split>/images` beside `<split>/labels`; and `images`
+    beside `labels`.
+    """
+    if path.is_file():
+        return _of_yaml(path) if path.suffix.lower() in (".yaml", ".yml") else None
+    if not path.is_dir():
+        return None
+    for file in sorted((*path.glob("*.yaml"), *path.glob("*.yml"))):
+        if (found := _of_yaml(file)) is not None:
+            return found
+    splits = {}
+    for name in _SPLITS:
+        for images, labels in (("images/{}", "labels/{}"), ("{}/images", "{}/labels")):
+            if (path / images.format(name)).is_dir() and (path / labels.format(name)).is_dir():
+                splits[name] = (path / images.format(name),)
+    if not splits and (path / "images").is_dir() and any((path / "labels").glob("*.txt")):
+        splits = {"all": (path / "images",)}
+    return YoloSet(splits, _listed_names(path)) if splits else None
+
+
+def read_yolo(found: YoloSet, split: str) -> Annotated:
+    """A split.
+
+    Raises:
+        ValueError: A line that is not a class and four numbers (or a polygon), or a class that is
+            not listed; the message has file and line.
+    """
+    findings = Findings()
+    pictures, numbers = [], set()
+    for place in found.splits[split]:
+        for picture in _members(place):
+            file = _label_file(picture)
+            rows = _rows(file) if file.is_file() else []
+            numbers |= {number for number, _, _ in rows}
+            pictures.append((picture, file, rows))
+    names = found.names or {n: str(n) for n in range(max(numbers, default=-1) + 1)}
+    ids = tuple(sorted(names))
+    labels = {number: i for i, number in enumerate(ids)}
+    raw = []
+    for picture, file, rows in pictures:
+        boxes = []
+        for number, corners, line in rows:
+            where = f"{file.name}, line {line}"
+            if number not in labels:
+                raise invalid("data", where, f"of a class that is listed; {number} is not")
+            boxes.append(RawBox(corners, labels[number], where, relative=True))
+        raw.append(RawPicture(picture, None, boxes, picture.name))
+    plain = ids == tuple(range(len(ids)))
+    classes = tuple(names[n] for n in ids)
+    if len(set(classes)) < len(classes):
+        raise invalid("names", classes, "names that differ from each other")
+    return Annotated(raw, classes, None if plain else ids, findings)
+
+
+def _rows(file: Path) -> list[tuple[int, tuple[float, float, float, float], int]]:
+    """Class, corners as shares, and line number of each box."""
+    found = []
+    for line, text in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+        words = text.split()
+        if not words:
+            continue
+        try:
+            number, values = int(float(words[0])), [float(word) for word in words[1:]]
+        except ValueError:
+            values = []
+        if len(values) == 4:
+            x, y, width, height = values
+            corners = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+        elif len(values) >= 6 and len(values) % 2 == 0:  # a polygon
+            xs, ys = values[::2], values[1::2]
+            corners = (min(xs), min(ys), max(xs), max(ys))
+        else:
+            rule = "a class and four numbers, or a class and the corners of a polygon"
+            raise invalid("data", f"{file}, line {line}: {text[:60]}", rule)
+        if max(map(abs, values)) > 2:
+            rule = "in shares of the picture's sides, 0 to 1, not in pixels"
+            raise invalid("data", f"{file}, line {line}: {text[:60]}", rule)
+        found.append((number, corners, line))
+    return found
+
+
+def _label_file(picture: Path) -> Path:
+    """`…/labels/x.txt` of `…/images/x.jpg`; otherwise beside it."""
+    parts = [*picture.parts]
+    for at in range(len(parts) - 2, -1, -1):
+        if parts[at] == "images":
+            parts[at] = "labels"
+            break
+    return Path(*parts).with_suffix(".txt")
+
+
+def _members(place: Path) -> list[Path]:
+    if place.is_dir():
+        return sorted(p for p in place.rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES)
+    lines = place.read_text(encoding="utf-8").split("\n")
+    return [place.parent / line.strip() for line in lines if line.strip()]
+
+
+def _of_yaml(file: Path) -> YoloSet | None:
+    import yaml
+
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, ValueError, OSError):
+        return None
+    if not isinstance(content, dict) or "names" not in content or "train" not in content:
+        return None
+    root = file.parent / str(content.get("path") or "")
+    splits = {}
+    for name in _SPLITS:
+        if content.get(name):
+            places = content[name] if isinstance(content[name], list) else [content[name]]
+            splits[name] = tuple(_place(file, root, str(each)) for each in places)
+    return YoloSet(splits, _named(content["names"]))
+
+
+def _place(file: Path, root: Path, text: str) -> Path:
+    """Where a path of a YAML file leads: people move such folders, and Roboflow writes `../`."""
+    for base in (root, file.parent):
+        for candidate in (base / text, base / text.lstrip("./")):
+            if candidate.exists():
+                return candidate
+    raise invalid("data", f"{file}: {text}", "a file with paths of folders that are there")
+
+
+def _listed_names(root: Path) -> dict[int, str] | None:
+    for name in _NAMES:
+        if (root / name).is_file():
+            lines = (root / name).read_text(encoding="utf-8").splitlines()
+            return _named([line.strip() for line in lines if line.strip()])
+    if (root / "notes.json").is_file():  # Label Studio's export
+        content = json.loads((root / "notes.json").read_text(encoding="utf-8"))
+        return {int(c["id"]): str(c["name"]) for c in content["categories"]}
+    return None
+
+
+def _named(names: Sequence[Any] | dict[Any, Any]) -> dict[int, str]:
+    pairs = names.items() if isinstance(names, dict) else enumerate(names)
+    return {int(number): str(name) for number, name in pairs}
