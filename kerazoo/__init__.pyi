@@ -129,8 +129,33 @@ def ESPNetV2(
     out_features: Any = None,
     output_stride: int | None = None,
     like: str | None = None,
+    reinforce_last: bool = False,
 ) -> ZooModel:
     """ESPNetv2: 1.67 M parameters and 86.7 M multiply-adds at `scale=1`."""
+
+def ESPNetV2SSD(
+    input_shape: tuple | None = None,
+    scale: float = 2.0,
+    include_top: bool = True,
+    weights: Any = None,
+    input_tensor: Any = None,
+    pooling: str | None = None,
+    classes: int | None = None,
+    classifier_activation: Any = None,
+    name: str | None = None,
+    include_preprocessing: bool = False,
+    dropout_rate: float | None = None,
+    padding: str | None = None,
+    batch_norm_epsilon: float | None = None,
+    stem_strides: int | None = None,
+    features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
+    like: str | None = None,
+    rules: str | None = None,
+    anchors: Any = None,
+) -> ZooModel:
+    """ESPNetv2-SSD: 5.8 M parameters and 1.1 B multiply-adds at `scale=2`, 80 classes, 300 pixels."""
 
 def ESPNetV2Segmentation(
     input_shape: tuple | None = None,

@@ -162,7 +162,7 @@ class Predictor:
         return (
             pair
             for items, placements, outputs in batches
-            for pair in zip(items, self._decode(placements, outputs, how), strict=True)
+            for pair in zip(items, self._decode(items, placements, outputs, how), strict=True)
         )
 
     def predict(self, pictures: Any, **how: Any) -> list[Any]:
@@ -179,8 +179,8 @@ class Predictor:
         """
         return [prediction for _, prediction in self.predictions(pictures, **how)]
 
-    def _decode(self, placements: Sequence[Placement], outputs: dict, how: dict) -> list[Any]:
-        return self.task.decode(outputs, self._labelled, placements, **how)
+    def _decode(self, items: Sequence, placements: Sequence, outputs: dict, how: dict) -> list[Any]:
+        return self.task.decode(outputs, self._labelled, placements, items, **how)
 
     def _listed(self, pictures: Any) -> list[Any]:
         """What can be told to be wrong at once is told at once, not when it is computed."""

@@ -1,11 +1,12 @@
 """What commands that predict have in common: options of the tasks, and the network that is run."""
 
 import argparse
+from collections.abc import Callable
 from typing import Any
 
-from kerazoo.cli._model import positive
 from kerazoo.cli._quiet import import_keras
 from kerazoo.tasks import TASKS, get_task
+from kerazoo.tasks.task import Option
 
 
 def add_task_options(parser: argparse.ArgumentParser, about: str = "") -> None:
@@ -19,9 +20,24 @@ def add_task_options(parser: argparse.ArgumentParser, about: str = "") -> None:
     for name, option in options.items():
         parser.add_argument(
             f"--{name.replace('_', '-')}",
-            type=positive,
+            type=_reader(option),
             help=f"{about}{option.help} (default: {option.default})",
         )
+
+
+def _reader(option: Option) -> Callable[[str], Any]:
+    """For argparse: what was typed -> the value, or its complaint."""
+
+    def read(text: str) -> Any:
+        try:
+            value = option.read(text)
+        except ValueError:
+            value = text
+        if not option.rule.accepts(value):
+            raise argparse.ArgumentTypeError(f"{option.rule.wants} is needed, not {text!r}")
+        return value
+
+    return read
 
 
 def task_options(args: argparse.Namespace) -> dict[str, Any]:

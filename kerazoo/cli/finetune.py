@@ -109,10 +109,13 @@ def run(args: argparse.Namespace) -> int:
         **_given(args, options),
     )
     if result:  # of several processes one writes and tells
+        from kerazoo.tasks import get_task
+
+        figure = get_task(result["task"]).monitor
         say(
-            f"{Path(args.model).name} on {Path(args.data).name}: {100 * result['accuracy']:.2f} %"
-            f"{_within(result['interval'])} of {result['pictures']} pictures of "
-            f"{result['split']}; see {args.output}"
+            f"{Path(args.model).name} on {Path(args.data).name}: {figure.label} "
+            f"{figure.shown(result[figure.name])}{_within(result['interval'])} of "
+            f"{result['pictures']} pictures of {result['split']}; see {args.output}"
         )
     return int(result.get("skipped_pictures", 0) > 0)
 

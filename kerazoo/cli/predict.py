@@ -98,13 +98,14 @@ def draw_sheet(task: Any, name: str, results: Sequence[tuple[Path, Any]], path: 
         path: A PNG, which is replaced.
     """
     from kerazoo.pictures import open_picture
-    from kerazoo.report.contact_sheet import contact_sheet, save_sheet
+    from kerazoo.report.contact_sheet import contact_sheet, framed, save_sheet
 
     shown = results[:MOST]
     more = f", the first {MOST} of {len(results)} pictures" if len(results) > MOST else ""
+    drawn = (task.draw(open_picture(picture), prediction) for picture, prediction in shown)
     sheet = contact_sheet(
         f"{name}{more}",
-        [task.draw(open_picture(picture), prediction) for picture, prediction in shown],
+        [framed(each) if task.placed else each for each in drawn],  # nothing found is cut off
         [task.captions(prediction) for _, prediction in shown],
     )
     save_sheet(sheet, path)

@@ -107,5 +107,6 @@ def _kind(data: str | os.PathLike, data_dir: str | os.PathLike | None) -> str:
         return "masks"
     if is_path or Path(text).is_dir():
         return "folder"
-    rule = "the path of a folder or of a .csv, .json or .yaml file, or a TFDS name with `data_dir`"
+    files = "a .csv, .json or .yaml file"
+    rule = f"the path of a folder or of {files}, or a TFDS name together with `data_dir`"
     raise invalid("data", text, rule)

@@ -25,8 +25,13 @@ BRANCHES = 4
 BASES = (16, 32, 40, 48, 56, 64)  # all up to 64 whose branches the groups divide
 
 
-def table(base: int) -> tuple[EESP, ...]:
-    """The paper's table 1 for a `base` width (32 at scale 1); the stem is made apart."""
+def table(base: int, last: bool = False) -> tuple[EESP, ...]:
+    """The paper's table 1 for a `base` width (32 at scale 1); the stem is made apart.
+
+    Args:
+        base: Width.
+        last: Whether the last reducing unit gets the picture.
+    """
     # fmt: off
     return (
         EESP(base * 2,  repeats=1, reduce_receptive_field=13),
@@ -34,7 +39,7 @@ def table(base: int) -> tuple[EESP, ...]:
         EESP(base * 8,  repeats=8, reduce_receptive_field=9,  receptive_field=7),
         # The paper's figure 2 has the picture in every reducing unit. The original code makes
         # these layers here but never runs them, and its weights were trained so.
-        EESP(base * 16, repeats=4, reduce_receptive_field=7,  receptive_field=5, reinforce=False),
+        EESP(base * 16, repeats=4, reduce_receptive_field=7,  receptive_field=5, reinforce=last),
     )
     # fmt: on
 
@@ -62,7 +67,9 @@ def widths(scale: float) -> tuple[int, int, int]:
     leading=("input_shape", "scale"),
     conventions=Conventions("symmetric", 1e-5, 0.9),
 )
-def ESPNetV2(x, conventions, stem_strides, *, scale: float = 1.0) -> Trunk:
+def ESPNetV2(
+    x, conventions, stem_strides, *, scale: float = 1.0, reinforce_last: bool = False
+) -> Trunk:
     """ESPNetv2: 1.67 M parameters and 86.7 M multiply-adds at `scale=1`.
 
     Paper: https://arxiv.org/abs/1811.11431 (table 1).
@@ -78,12 +85,16 @@ def ESPNetV2(x, conventions, stem_strides, *, scale: float = 1.0) -> Trunk:
         scale: Width multiplier, above 0 and at most 2; published: 0.5, 1.0, 1.25, 1.5, 2.0. The
             base width, 32 times it, is rounded up to a multiple of 4, and must then be 16, 32, 40,
             48, 56 or 64 for the groups to divide.
+        reinforce_last: Whether the last reducing unit gets the picture too, as in the paper's
+            figure 2 and in EdgeNets' detector; the published classifiers are without.
     """
+    if not isinstance(reinforce_last, bool):
+        raise invalid("reinforce_last", reinforce_last, "True or False")
     base, stem, head = widths(scale)
     pyramid = PicturePyramid(x, conventions)
     trunk = Trunk(x, conventions)
     trunk.advance(conv_bn_prelu(x, stem, 3, conventions, "stem", stem_strides), stem_strides)
-    eesp_stages(trunk, table(base), pyramid)
+    eesp_stages(trunk, table(base, reinforce_last), pyramid)
     conventions = trunk.conventions
     x = depthwise_3x3(trunk.x, conventions, "head_depthwise")
     x = PReLU(name="head_depthwise_act")(batch_norm(x, conventions, "head_depthwise_bn"))

@@ -11,13 +11,13 @@ with several parts it is a dict (`{"boxes", "classes", "crowd"}`, `{"mask"}`).
 *Outputs* are a dict of arrays by name, in every runtime and file format: `{"scores": …}`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from kerazoo._checks import check_int
+from kerazoo._checks import Rule, integer
 from kerazoo._errors import invalid, unknown
 
 
@@ -71,20 +71,27 @@ class Card:
     head: str = "head"
 
 
+POSITIVE = integer()
+
+
 @dataclass(frozen=True)
 class Option:
-    """A positive int that a user may choose about predictions: an argument of `decode` and
-    `answer`, and an option of the commands that predict and export.
+    """What a user may choose about predictions: an argument of `decode` and `answer`, and an
+    option of the commands that predict and export.
 
     Attributes:
         name: `"top"`.
-        default: Where nobody says.
+        default: Where nobody says: a value, or words where it depends.
         help: A few words for `--help`.
+        rule: What it may be; a positive integer by default.
+        read: What was typed -> the value.
     """
 
     name: str
-    default: int
+    default: Any
     help: str
+    rule: Rule = POSITIVE
+    read: Callable[[str], Any] = int
 
 
 class Result(Protocol):
@@ -214,6 +221,29 @@ class Task(Protocol):
             source: The training pictures.
             preprocessing: How they are prepared.
             build: Arguments -> such a network, without weights.
+        """
+        ...
+
+    def adopt(self, model: Any, labels: Sequence[str], classes: Sequence[str], build: Any) -> int:
+        """Copies what start weights know of classes with the same names into a new head.
+
+        Args:
+            model: Its trunk has the start weights, its head is new.
+            labels: Names of the classes that these were trained for.
+            classes: Names of the model's.
+            build: Gives the network that they were trained as, with its head.
+
+        Returns:
+            Of how many classes something was copied.
+        """
+        ...
+
+    def plan(self, pictures: int) -> dict[str, dict[str, Any]] | None:
+        """How a trained network goes on learning from so many pictures, where nobody says.
+
+        Returns:
+            Folder name -> keys of a recipe of each phase, in order; None for the usual ones: the
+            head alone, then all layers.
         """
         ...
 
@@ -361,7 +391,12 @@ class Task(Protocol):
 
     # Use.
     def decode(
-        self, outputs: Mapping[str, Any], record: Any, placements: Sequence[Any] = (), **how: Any
+        self,
+        outputs: Mapping[str, Any],
+        record: Any,
+        placements: Sequence[Any] = (),
+        pictures: Sequence[Any] = (),
+        **how: Any,
     ) -> list[Any]:
         """A prediction for each picture of a batch, in the pixels of the original.
 
@@ -369,6 +404,7 @@ class Task(Protocol):
             outputs: By name, each with the batch first.
             record: What carries `labels`: a `ModelInfo` or `ExportRecord`; None for nothing.
             placements: How each picture was placed, where the task needs it.
+            pictures: What each was given as, for predictions that can draw themselves.
             **how: Out of `options`.
         """
         ...
@@ -398,7 +434,7 @@ def check_options(task: Task, how: Mapping[str, Any]) -> None:
             if not accepted:
                 raise invalid(name, value, f"left out: {task.name} has no options")
             raise unknown("option", name, accepted)
-        check_int(name, value)
+        next(o for o in task.options if o.name == name).rule.check(name, value)
 
 
 class Untrained:
@@ -415,6 +451,12 @@ class Untrained:
         raise NotImplementedError
 
     def arguments(self, given, source, preprocessing, build):
+        raise self.refusal("trained")
+
+    def adopt(self, model, labels, classes, build):
+        raise self.refusal("trained")
+
+    def plan(self, pictures):
         raise self.refusal("trained")
 
     def check_targets(self, targets, source, complete=False):

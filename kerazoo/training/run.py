@@ -19,6 +19,7 @@ from kerazoo._files import write_json
 from kerazoo.checkpoints.load import load_trunk
 from kerazoo.data.source import Source
 from kerazoo.evaluation import evaluate
+from kerazoo.labels import label_names
 from kerazoo.models import ZooModel
 from kerazoo.registry import create_model
 from kerazoo.report.curves import draw_curves
@@ -240,6 +241,7 @@ class Run:
             self.model = self._made(given, self._weights)
             if self._trunk is not None:
                 load_trunk(self.model, self._trunk[1])
+            self._adopt(given)
         self.model.info = replace(
             self.model.info,
             preprocessing=inputs.preprocessing,
@@ -247,11 +249,29 @@ class Run:
             confidence=None,  # that of the start weights is of what they had learned
         )
 
+    def _adopt(self, given: Mapping[str, Any]) -> None:
+        """Hands the head what the start weights know of classes of the same name."""
+        weights, classes, task = self._weights, self.inputs.classes, self.inputs.task
+        labels = weights and weights.labels
+        if weights is None or labels is None or weights.classes is None:
+            return
+        names = label_names(labels) if isinstance(labels, str) else labels
+        if tuple(names) == tuple(classes):
+            return
+
+        def build() -> ZooModel:
+            return self._made(given, weights, classes=weights.classes)
+
+        if found := task.adopt(self.model, names, classes, build):
+            log.info("%d of %d classes start as those of the same name.", found, len(classes))
+
     def _conventions(self) -> dict[str, Any]:
         """Those of the trunk to start from: without them its weights mean something else."""
         return {} if self._trunk is None else dict(self._trunk[0].arguments)
 
-    def _made(self, arguments: Mapping[str, Any], weights: Any = None) -> ZooModel:
+    def _made(
+        self, arguments: Mapping[str, Any], weights: Any = None, classes: int | None = None
+    ) -> ZooModel:
         """A network as the recipe says, with these arguments of the constructor."""
         size = (None, None) if self.recipe.resolution else self.inputs.preprocessing.size
         keras.utils.set_random_seed(self.recipe.seed)
@@ -259,7 +279,7 @@ class Run:
             self.recipe.model,
             weights=weights,
             input_shape=(*size, 3),
-            classes=len(self.inputs.classes),
+            classes=classes or len(self.inputs.classes),
             **self.inputs.task.learning,
             **arguments,
         )

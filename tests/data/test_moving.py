@@ -33,7 +33,7 @@ PLACED = SimpleNamespace(
     placed=True,
     mixes=False,
     move=lambda target, placement: fields(placement),
-    encode=lambda targets, classes: targets,
+    encode=lambda targets, classes, model: targets,
 )
 
 

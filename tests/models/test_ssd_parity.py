@@ -33,11 +33,24 @@ POINTS = {
         "cls0": "classes1_conv",
         "box5": "boxes6_conv",
     },
+    "espnetv2_ssd300_s_2.0": {
+        "level3": "stage2_block4_act",
+        "level5": "head_act",
+        "extra6": "extra1_act",
+        "extra8": "extra3_act",
+        "feature3": "extra_up1_act",
+        "feature0": "extra_up4_act",
+        "cls0": "classes1_conv",
+        "box5": "boxes6_conv",
+    },
 }
+# Slopes of activations that the original counts and never runs.
+UNUSED = {"espnetv2_ssd300_s_2.0": 96 + 128 + 256 + 512}
 MODELS = {
     "torchvision_ssdlite320_mobilenet_v3_large": ("ssdlite320_mobilenet_v3_large", 90),
     "torchvision_ssd300_vgg16": ("ssd300_vgg16", 90),
     "pytorch_ssd_mb2_ssd_lite": ("mb2_ssd_lite", 20),
+    "espnetv2_ssd300_s_2.0": ("espnetv2_ssd_s_2_0", 20),
 }
 
 
@@ -86,7 +99,7 @@ def test_points(case):
 def test_anchors(case):
     reference, net, _ = case
     ours, gold = anchors_of(net), reference.gold
-    assert reference.spec["params"] == kerazoo.profile(net).params
+    assert reference.spec["params"] - UNUSED.get(reference.name, 0) == kerazoo.profile(net).params
     assert reference.spec["macs"] == kerazoo.profile(net).macs
     if "anchors" in gold:
         np.testing.assert_allclose(ours, gold["anchors"], atol=1e-3)

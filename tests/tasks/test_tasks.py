@@ -24,7 +24,11 @@ def test_a_task_has_all_that_is_asked_of_it(name):
 
 def test_a_network_without_a_task_says_what_cannot_be_done_with_it():
     task = get_task(FEATURES)
-    for call in (lambda: task.meter(None), lambda: task.loss(None), lambda: task.head(None, None)):
+    for call in (
+        lambda: task.meter(None, None),
+        lambda: task.loss(None, None),
+        lambda: task.head(None, None),
+    ):
         with pytest.raises(ValueError, match=r"a head of your own cannot be .* with Keras' own"):
             call()
 
@@ -55,8 +59,8 @@ def test_segmentation_says_in_one_sentence_what_it_cannot_do():
     task = get_task("segmentation")
     calls = [
         lambda: task.check(None),
-        lambda: task.meter(None),
-        lambda: task.loss(None),
+        lambda: task.meter(None, None),
+        lambda: task.loss(None, None),
         lambda: task.facts(None, None),
         lambda: task.decode({}, None),
     ]

@@ -6,21 +6,21 @@ from collections.abc import Iterable
 from kerazoo.checkpoints.layouts.espnetv2 import encoder_layer, is_unused, prelu_variable
 from kerazoo.checkpoints.layouts.layout import IGNORED, Layout, Translation
 
-_PARTS = ("conv", "bn", "act")
-_POOL = {
-    **{f"projection_layer.cbr.{i}": f"_project_{part}" for i, part in enumerate(_PARTS)},
+PARTS = ("conv", "bn", "act")
+POOL = {
+    **{f"projection_layer.cbr.{i}": f"_project_{part}" for i, part in enumerate(PARTS)},
     **{f"stages.{i}": f"_branch{i + 1}_conv" for i in range(5)},
-    **{f"merge_layer.0.br.{i}": f"_merge_{part}" for i, part in enumerate(_PARTS[1:])},
-    **{f"merge_layer.2.cbr.{i}": f"_mix_{part}" for i, part in enumerate(_PARTS)},
+    **{f"merge_layer.0.br.{i}": f"_merge_{part}" for i, part in enumerate(PARTS[1:])},
+    **{f"merge_layer.2.cbr.{i}": f"_mix_{part}" for i, part in enumerate(PARTS)},
     "merge_layer.3": "_expand_conv",
-    **{f"br.br.{i}": f"_{part}" for i, part in enumerate(_PARTS[1:])},
+    **{f"br.br.{i}": f"_{part}" for i, part in enumerate(PARTS[1:])},
 }
 _SKIP = {
-    **{f"expansion_layer.cbr.{i}": f"_skip_{part}" for i, part in enumerate(_PARTS)},
+    **{f"expansion_layer.cbr.{i}": f"_skip_{part}" for i, part in enumerate(PARTS)},
     "wt_layer.1": "_skip_gate_conv",
 }
-_JOIN = {str(i): f"_join_{part}" for i, part in enumerate(_PARTS[1:])}
-_MODULES = {"bu_dec_l": _POOL, "merge_enc_dec_l": _SKIP, "bu_br_l": _JOIN}
+_JOIN = {str(i): f"_join_{part}" for i, part in enumerate(PARTS[1:])}
+_MODULES = {"bu_dec_l": POOL, "merge_enc_dec_l": _SKIP, "bu_br_l": _JOIN}
 
 
 def _layer(module: str) -> str | None:

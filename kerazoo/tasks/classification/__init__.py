@@ -51,6 +51,12 @@ class Classification:
     def arguments(self, given, source, preprocessing, build):
         return given
 
+    def adopt(self, model, labels, classes, build):
+        return 0  # its head is fitted to the pictures anyway
+
+    def plan(self, pictures):
+        return None
+
     def check_targets(self, targets, source, complete=False):
         from kerazoo.tasks.classification.targets import check_targets
 
@@ -122,7 +128,7 @@ class Classification:
 
         return answer(outputs, record, **how)
 
-    def decode(self, outputs, record, placements=(), **how):
+    def decode(self, outputs, record, placements=(), pictures=(), **how):
         from kerazoo.tasks.classification.predictions import decode
 
         return decode(outputs, record, **how)

@@ -12,7 +12,8 @@ beside it, imported where it is called.
 
 from types import MappingProxyType
 
-from kerazoo.tasks.task import Card, Figure
+from kerazoo._checks import number
+from kerazoo.tasks.task import Card, Figure, Option
 
 
 class Detection:
@@ -34,12 +35,22 @@ class Detection:
     learned = MappingProxyType({"classifier_activation": None})
     shapes = ("(batch, anchors, 4)", "(batch, anchors, 1 + classes)")
     columns = ("score (%)", "class", "box")
-    fields = ("index", "name", "score", "x1", "y1", "x2", "y2")
-    options = ()
+    fields = ("index", "name", "id", "score", "x1", "y1", "x2", "y2")
+    options = (
+        Option(
+            "threshold",
+            "measured for each class, else 0.5",
+            "score from which on a thing is told, 0 to 1",
+            number(least=0, most=1),
+            float,
+        ),
+        Option("most", 100, "things a picture"),
+    )
     card = Card(
         pipeline_tag="object-detection",
         features_tag="image-feature-extraction",
         usage="outputs = model.predict(x)\n",
+        decode='print(kerazoo.predict(model, "photograph.jpg").rows())\n',
         head="predictors",
     )
 
@@ -57,6 +68,16 @@ class Detection:
         from kerazoo.tasks.detection.auto import fitted_arguments
 
         return fitted_arguments(given, source, preprocessing, build)
+
+    def adopt(self, model, labels, classes, build):
+        from kerazoo.tasks.detection.adopt import adopt
+
+        return adopt(model, labels, classes, build)
+
+    def plan(self, pictures):
+        from kerazoo.tasks.detection.plan import plan
+
+        return plan(pictures)
 
     def check_targets(self, targets, source, complete=False):
         from kerazoo.tasks.detection.targets import check_targets
@@ -129,10 +150,10 @@ class Detection:
 
         return answer(outputs, record, **how)
 
-    def decode(self, outputs, record, placements=(), **how):
+    def decode(self, outputs, record, placements=(), pictures=(), **how):
         from kerazoo.tasks.detection.predictions import decode
 
-        return decode(outputs, record, placements, **how)
+        return decode(outputs, record, placements, pictures, **how)
 
     def rows(self, prediction):
         from kerazoo.tasks.detection.predictions import rows

@@ -44,7 +44,7 @@ class Features(Untrained):
     def answer(self, outputs, record, **how):
         return dict(outputs)
 
-    def decode(self, outputs, record, placements=(), **how):
+    def decode(self, outputs, record, placements=(), pictures=(), **how):
         count = len(next(iter(outputs.values())))
         return [{name: y[i] for name, y in outputs.items()} for i in range(count)]
 

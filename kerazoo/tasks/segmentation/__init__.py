@@ -116,7 +116,7 @@ class Segmentation:
 
         return answer(outputs, record, **how)
 
-    def decode(self, outputs, record, placements=(), **how):
+    def decode(self, outputs, record, placements=(), pictures=(), **how):
         from kerazoo.tasks.segmentation.predictions import decode
 
         return decode(outputs, record, placements, **how)

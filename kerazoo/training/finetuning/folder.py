@@ -158,6 +158,7 @@ class FinetuneFolder:
         figure = self._task.monitor.name
         interval = answers.interval
         result = {
+            "task": self._task.name,
             figure: round(answers.headline, 6),
             "interval": interval and [round(share, 4) for share in interval],
             "pictures": answers.count,

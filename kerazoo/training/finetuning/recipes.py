@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from kerazoo._errors import invalid
 from kerazoo.data.source import Source
 from kerazoo.open import Start
 from kerazoo.registry import get_entry
@@ -73,9 +74,13 @@ def make_recipes(
         "batch_size": wishes.batch_size or plan.batch_size(train.count),
         "seed": seed,
     }
-    phases = {PROBE: _probe(start, train, held_out, wishes, changes)}
-    if epochs := unfrozen_epochs(wishes, train):
-        phases[UNFROZEN] = _unfrozen(train, wishes, epochs)
+    own = get_task(get_entry(start.model).task).plan(train.count)
+    if own is not None:
+        phases = {name: _wished(keys, wishes) for name, keys in own.items()}
+    else:
+        phases = {PROBE: _probe(start, train, held_out, wishes, changes)}
+        if epochs := unfrozen_epochs(wishes, train):
+            phases[UNFROZEN] = _unfrozen(train, wishes, epochs)
     last, recipes = [*phases][-1], {}
     for name, own in phases.items():
         wanted = {
@@ -85,6 +90,25 @@ def make_recipes(
         }
         recipes[name] = load_recipe({**common, **own}, wanted)
     return recipes
+
+
+def _wished(keys: dict[str, Any], wishes: Wishes) -> dict[str, Any]:
+    """Keys of a phase in which all layers learn, with what was asked for in their place."""
+    for name, value in (
+        ("unfreeze_epochs", wishes.unfreeze_epochs),
+        ("unfreeze_rate", wishes.unfreeze_rate),
+    ):
+        if value is not None:
+            raise invalid(name, value, "left out: all layers learn at once, see `epochs`")
+    optimizer, found = dict(keys["optimizer"]), dict(keys)
+    if wishes.epochs is not None:
+        found["epochs"] = wishes.epochs
+        optimizer["warmup_epochs"] = min(optimizer["warmup_epochs"], wishes.epochs / 4)
+    if wishes.learning_rate is not None:
+        optimizer["learning_rate"] = wishes.learning_rate
+    if wishes.batch_size is not None:
+        found["batch_size"] = wishes.batch_size
+    return {**found, "optimizer": optimizer}
 
 
 def _probe(

@@ -16,7 +16,7 @@ from kerazoo.publish.hub import check_licence
 from kerazoo.registry import create_model, get_entry
 from kerazoo.training import distribution
 from kerazoo.training.finetuning.folder import FinetuneFolder
-from kerazoo.training.finetuning.recipes import PROBE, Wishes, make_recipes, unfrozen_epochs
+from kerazoo.training.finetuning.recipes import Wishes, make_recipes, unfrozen_epochs
 from kerazoo.training.finetuning.size import choose_size
 from kerazoo.training.finetuning.splits import choose_splits, is_held_out
 from kerazoo.training.inputs import open_inputs, recipe_preprocessing
@@ -157,7 +157,7 @@ def finetune(
             _check_patterns(recipe, len(inputs.classes))
     settings = {"keep": keep, "licence": licence, "mistakes": mistakes}
     folder = FinetuneFolder(Path(output), start, recipes, settings, command)
-    distribution.start(recipes[PROBE].strategy)
+    distribution.start(next(iter(recipes.values())).strategy)
     with distribution.chief_holds(folder.path):
         distribution.chief_does(lambda: folder.check(force))
         result = folder.result

@@ -120,7 +120,7 @@ def test_l2_pulls_kernels_by_its_factor():
 
 
 def test_label_smoothing():
-    loss = get_task("classification").loss(recipe(optimizer__label_smoothing=0.2))
+    loss = get_task("classification").loss(recipe(optimizer__label_smoothing=0.2), None)
     logits = np.array([[2.0, 0.0]], "float32")
     log_p = logits - np.log(np.exp(logits).sum())
     assert float(loss(np.array([[1.0, 0.0]], "float32"), logits)) == pytest.approx(

@@ -1,0 +1,50 @@
+"""What an exported detector says of itself, and what a server answers with it."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from kerazoo.tasks.detection.detector import CODES, LOGITS, detector_of
+from kerazoo.tasks.detection.predictions import class_names, least_scores
+
+
+def facts(model: Any, labels: Any) -> dict[str, Any]:
+    """`outputs` and `labels` of an `ExportRecord`; see `Task.facts`.
+
+    Args:
+        model: A detector of kerazoo's.
+        labels: Name of a label set or the names; by default the numbers of the classes from 1.
+    """
+    outputs = {CODES: "box codes of each anchor", LOGITS: "logits of each anchor, background first"}
+    return {"outputs": outputs, "labels": class_names(model.output[LOGITS].shape[-1] - 1, labels)}
+
+
+def answer(
+    outputs: Mapping[str, Any], record: Any, threshold: float | None = None, most: int = 100
+) -> dict[str, Any]:
+    """What was found in each picture, the surest first, zeros (and no name) after `count`.
+
+    `boxes` `(batch, n, 4)`: x1, y1, x2, y2 as shares of the network's input, which are shares of
+    the picture where that is stretched; `scores`, `classes` from 0 and `names` `(batch, n)`;
+    `count` `(batch,)`.
+    """
+    import tensorflow as tf
+
+    from kerazoo.tasks.detection.postprocess_graph import find_in_graph
+
+    detector = detector_of(record)
+    height, width = detector.size
+    boxes = detector.coder.decode(tf.constant(detector.boxes()), outputs[CODES])
+    rule = detector.suppression
+    rule = replace(rule, total=min(most, rule.total or most))
+    least = least_scores(len(record.labels), record.confidence, threshold)
+    found = find_in_graph(boxes, outputs[LOGITS], rule, detector.size, least.tolist())
+    there = tf.range(rule.total)[None] < found["count"][:, None]
+    names = tf.gather(tf.constant(record.labels), found["classes"])
+    return {
+        "boxes": tf.clip_by_value(found["boxes"] / (width, height, width, height), 0.0, 1.0),
+        "scores": found["scores"],
+        "classes": found["classes"],
+        "names": tf.where(there, names, ""),
+        "count": found["count"],
+    }
