@@ -29,7 +29,7 @@ class Forms:
             where that has at most so many times the multiplications; 0 leaves them apart.
         dense_groups: Up to so many groups a 1x1 convolution is made one dense one.
         dense_narrow: So is one of up to four groups that take no more channels than this each.
-        dense_single: So is every grouped one with a single filter for several channels, whatever its
+        dense_single: So is every grouped one with one filter for several channels, whatever its
             kernel: ONNX Runtime takes those for depthwise and fails.
         summed_branches: Sums of depthwise convolutions up to this size become one, without
             dilation; 0 leaves them.
