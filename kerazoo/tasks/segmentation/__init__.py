@@ -124,6 +124,9 @@ class Segmentation:
 
         return answer(outputs, record, **how)
 
+    def signatures(self, record):
+        return {}
+
     def decode(self, outputs, record, placements=(), pictures=(), **how):
         from kerazoo.tasks.segmentation.predictions import decode
 
