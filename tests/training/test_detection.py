@@ -97,7 +97,7 @@ def test_a_classifiers_trunk_is_a_start(folder, tmp_path, monkeypatch):
         ours, theirs = (m.get_layer(name).get_weights() for m in (started.model, trunk))
         for a, b in zip(ours, theirs, strict=True):
             np.testing.assert_array_equal(a, b)
-    with pytest.raises(ValueError, match=r"`transfer.trunk` must be left out beside `weights`"):
+    with pytest.raises(ValueError, match=r"`transfer\.trunk` must be left out beside `weights`"):
         recipe(folder, weights="imagenet", transfer={"trunk": "mobilenet_v1"})
 
 

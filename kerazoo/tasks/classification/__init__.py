@@ -62,6 +62,11 @@ class Classification:
 
         check_targets(targets, source, complete)
 
+    def survey(self, sources):
+        from kerazoo.tasks.classification.survey import survey
+
+        return survey(sources)
+
     def move(self, target, placement):
         return target  # a class stays what it is, wherever it is in the picture
 

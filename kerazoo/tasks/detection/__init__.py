@@ -84,6 +84,11 @@ class Detection:
 
         check_targets(targets, source, complete)
 
+    def survey(self, sources):
+        from kerazoo.tasks.detection.survey import survey
+
+        return survey(sources)
+
     def move(self, target, placement):
         from kerazoo.tasks.detection.targets import move
 
