@@ -3,7 +3,7 @@
     python benchmarks/segmentation_accuracy.py --shared ../shared [--pictures 8] [NAME ...]
 
 * Networks of Pascal VOC on the COCO pictures of `coco_tiny` (val2017), whose objects are drawn from
-  large to small where they are of a VOC class; other objects are background, crowds do not count.
+  large to small, those of other classes as background; crowds of VOC classes do not count.
 * The Cityscapes network on CamVid's test pictures, untrained there: its classes are taken for the
   nearest of CamVid's 11, its `background` is never chosen, unlabelled pixels do not count.
 
@@ -104,14 +104,10 @@ def coco(shared: Path) -> Iterator[tuple[Path, np.ndarray]]:
     for picture in facts["images"]:
         size = picture["height"], picture["width"]
         mask = np.zeros(size, "uint8")
-        found = [
-            each
-            for each in facts["annotations"]
-            if each["image_id"] == picture["id"] and each["category_id"] in numbers
-        ]
+        found = [each for each in facts["annotations"] if each["image_id"] == picture["id"]]
         for each in sorted(found, key=lambda each: -each["area"]):
-            value = UNSEEN if each["iscrowd"] else numbers[each["category_id"]]
-            mask[drawn(each["segmentation"], size)] = value
+            value = numbers.get(each["category_id"], 0)
+            mask[drawn(each["segmentation"], size)] = UNSEEN if value and each["iscrowd"] else value
         yield shared / "coco_tiny/val2017" / picture["file_name"], mask
 
 

@@ -8,6 +8,7 @@ _PUBLIC = {
     "tfds_source": "kerazoo.data.tfds",
     "folder_source": "kerazoo.data.folder",
     "boxes_source": "kerazoo.data.boxes.folders",
+    "masks_source": "kerazoo.data.masks.source",
     "csv_source": "kerazoo.data.csv_file",
     "array_source": "kerazoo.data.arrays",
     "Source": "kerazoo.data.source",

@@ -9,6 +9,7 @@ from kerazoo._errors import invalid
 from kerazoo.data.boxes.folders import boxed_splits, boxes_source
 from kerazoo.data.csv_file import csv_source, csv_splits
 from kerazoo.data.folder import folder_source, folder_splits
+from kerazoo.data.masks.source import masks_source, masks_splits
 from kerazoo.data.source import Source
 from kerazoo.data.splits import default_split
 from kerazoo.data.tfds import tfds_source, tfds_splits
@@ -26,20 +27,21 @@ def open_source(
     shards: int = 1,
     **options: Any,
 ) -> Source:
-    """A TFDS set, a folder or file of pictures with boxes, an image folder or a CSV file.
+    """A TFDS set, pictures with boxes or with masks, an image folder or a CSV file.
 
     Args:
         data: A path that ends in `.csv`, `.json` (COCO) or `.yaml` (YOLO); the path of a folder
             (with a `/` in it, or one that exists, where no `data_dir` is given), by what it holds:
-            boxes as COCO, Pascal VOC or YOLO have them, else a sub-folder for each class;
-            otherwise a TFDS name.
+            boxes as COCO, Pascal VOC or YOLO have them, masks (`masks_source`), else a
+            sub-folder for each class; otherwise a TFDS name.
         split: By default `"all"` where a folder or CSV file has no splits, else what `purpose`
             says.
         data_dir: For TFDS sets: the folder that holds `<name>/<version>`.
         purpose: Which split is the default one: `"train"`, or `"evaluate"` for a split that is
             held out (`"validation"`, else `"test"`).
         shards: For TFDS sets, see `tfds_source`.
-        **options: For `folder_source`, `csv_source` and `boxes_source`, such as `fractions`.
+        **options: For `folder_source`, `csv_source`, `boxes_source` and `masks_source`, such as
+            `fractions`.
 
     Raises:
         ValueError: No such data.
@@ -54,6 +56,8 @@ def open_source(
         return csv_source(text, split, **options)
     if kind == "boxes":
         return boxes_source(text, split, **options)
+    if kind == "masks":
+        return masks_source(text, split, **options)
     if kind == "folder":
         return folder_source(text, split, **options)
     assert data_dir is not None  # else `_kind` finds no TFDS set
@@ -79,6 +83,9 @@ def split_names(
         found = boxed_splits(text)
         names = found[1] if found else ()
         return () if names == ("all",) else names
+    if kind == "masks":
+        names = masks_splits(text) or ()
+        return () if names == ("all",) else names
     return csv_splits(text) if kind == "csv" else folder_splits(text)
 
 
@@ -96,6 +103,8 @@ def _kind(data: str | os.PathLike, data_dir: str | os.PathLike | None) -> str:
         return "tfds"
     if boxed_splits(text):
         return "boxes"
+    if masks_splits(text):
+        return "masks"
     if is_path or Path(text).is_dir():
         return "folder"
     files = "a .csv, .json or .yaml file"

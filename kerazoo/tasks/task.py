@@ -414,6 +414,18 @@ class Task(Protocol):
         """
         ...
 
+    def signatures(self, record: Any) -> Mapping[str, Callable[[dict], dict]]:
+        """What files that hold several signatures give beside the outputs themselves.
+
+        Args:
+            record: The `ExportRecord`.
+
+        Returns:
+            Name -> a function of the outputs of one picture, batch first, by name, in a TensorFlow
+            graph of operations that LiteRT and ONNX have. Mostly there is none.
+        """
+        ...
+
     # Use.
     def decode(
         self,

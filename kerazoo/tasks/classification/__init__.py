@@ -133,6 +133,9 @@ class Classification:
 
         return answer(outputs, record, **how)
 
+    def signatures(self, record):
+        return {}
+
     def decode(self, outputs, record, placements=(), pictures=(), **how):
         from kerazoo.tasks.classification.predictions import decode
 

@@ -155,6 +155,11 @@ class Detection:
 
         return answer(outputs, record, **how)
 
+    def signatures(self, record):
+        from kerazoo.tasks.detection.serving import signatures
+
+        return signatures(record)
+
     def decode(self, outputs, record, placements=(), pictures=(), **how):
         from kerazoo.tasks.detection.predictions import decode
 

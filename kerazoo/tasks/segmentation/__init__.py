@@ -1,23 +1,29 @@
 """A class for every pixel.
 
 This module is light, so that a listing can ask it: what needs Keras or TensorFlow is in the modules
-beside it, imported where it is called. Whatever is not there yet says so in one sentence: nothing
-here pretends.
+beside it, imported where it is called.
 """
 
 from types import MappingProxyType
 
-from kerazoo.tasks.task import Card, Figure, Untrained
+from kerazoo.tasks.task import Card, Figure
 
 
-class Segmentation(Untrained):
-    """See `kerazoo.tasks.task.Task`. The output is `logits`, `(batch, height, width, classes)`."""
+class Segmentation:
+    """See `kerazoo.tasks.task.Task`. The output is `logits`, `(batch, height, width, classes)`; a
+    target is `{"mask": …}`, the bytes of a PNG (`targets`).
+    """
 
     name = "segmentation"
     monitor = Figure("mean_iou", "mIoU", "miou")
     figures = (monitor,)
     outputs = ("logits",)
+    mixes = False
     placed = True
+    fits_head = False
+    ships_thresholds = False
+    drawings = MappingProxyType({"confusion.png": "pixels by true and predicted class"})
+    photographs = ()
     learning = MappingProxyType({"classifier_activation": None})
     learned = MappingProxyType({"classifier_activation": None})
     shapes = ("(batch, height, width, classes)",)
@@ -30,12 +36,6 @@ class Segmentation(Untrained):
         usage="logits = model.predict(x)\n",
     )
 
-    def refusal(self, what):
-        return ValueError(
-            f"Segmentation networks cannot be {what} by kerazoo yet: build them with "
-            "`kerazoo.create_model`, call them on pictures, and train them with Keras' own `fit`."
-        )
-
     def head(self, trunk, arguments):
         from kerazoo.tasks.segmentation.head import head
 
@@ -46,6 +46,66 @@ class Segmentation(Untrained):
 
         check(model, source)
 
+    def arguments(self, given, source, preprocessing, build):
+        return given
+
+    def check_targets(self, targets, source, complete=False):
+        from kerazoo.tasks.segmentation.targets import check_targets
+
+        check_targets(targets, source, complete)
+
+    def move(self, target, placement):
+        from kerazoo.tasks.segmentation.targets import move
+
+        return move(target, placement)
+
+    def show(self, picture, target, classes):
+        from kerazoo.tasks.segmentation.predictions import show
+
+        return show(picture, target, classes)
+
+    def renumber(self, target, numbers):
+        from kerazoo.tasks.segmentation.targets import renumber
+
+        return renumber(target, numbers)
+
+    def regions(self, target):
+        return None
+
+    def encode(self, targets, classes, model=None):
+        from kerazoo.tasks.segmentation.training import encode
+
+        return encode(targets, model)
+
+    def loss(self, recipe, model):
+        from kerazoo.tasks.segmentation.training import loss
+
+        return loss(model)
+
+    def metrics(self):
+        return []  # the meter measures at the size of the pictures
+
+    def fit_head(self, learned, held_out, classes, whole):
+        raise ValueError("The decoder of a segmenter cannot be fitted to stored features.")
+
+    def calibrate(self, model, answers):
+        return None
+
+    def meter(self, source, network, quick=False):
+        from kerazoo.tasks.segmentation.meter import SegmentationMeter
+
+        return SegmentationMeter(source, network)
+
+    def gather(self, batches, source, indices, network):
+        from kerazoo.tasks.segmentation.answers import gather
+
+        return gather(batches, source, network)
+
+    def draw_figures(self, answers, folder, count):
+        from kerazoo.tasks.segmentation.answers import draw
+
+        draw(answers, folder)
+
     def facts(self, model, labels):
         from kerazoo.tasks.segmentation.serving import facts
 
@@ -55,6 +115,9 @@ class Segmentation(Untrained):
         from kerazoo.tasks.segmentation.serving import answer
 
         return answer(outputs, record, **how)
+
+    def signatures(self, record):
+        return {}
 
     def decode(self, outputs, record, placements=(), pictures=(), **how):
         from kerazoo.tasks.segmentation.predictions import decode

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from kerazoo._errors import invalid
-from kerazoo.tasks.segmentation.masks import UNSEEN
+from kerazoo.tasks.segmentation.masks import UNSEEN, class_map
+from kerazoo.tasks.segmentation.targets import decoded
 
 
 class Confusion:
@@ -145,3 +146,41 @@ def measured(confusion: Confusion, count: int, seconds: float) -> Overlap:
         count,
         seconds,
     )
+
+
+class SegmentationMeter:
+    """See `kerazoo.tasks.task.Meter`: masks at the size of the pictures.
+
+    Args:
+        source: Its `classes` are those of the network.
+        network: A `kerazoo.predictor.Predictor`, which knows where pictures were put.
+
+    Attributes:
+        confusion: Of the pictures so far.
+        count: How many.
+    """
+
+    def __init__(self, source: Any, network: Any) -> None:
+        self._source, self._network = source, network
+        self.confusion, self.count = Confusion(source.classes), 0
+
+    def update(self, outputs: Mapping[str, Any], targets: Any) -> None:
+        """Takes in a batch: `logits`, `(batch, height, width, classes)`, and the source's targets.
+
+        Raises:
+            ValueError: Scores of other classes than the source's.
+        """
+        scores = np.asarray(outputs["logits"])
+        classes = len(self._source.classes)
+        if scores.ndim != 4 or scores.shape[-1] != classes:
+            rule = f"a segmenter of the {classes} classes of {self._source.name!r}"
+            raise invalid("model", f"logits of shape {scores.shape}", rule)
+        for each, data in zip(scores, targets["mask"], strict=True):
+            truth = decoded(data)
+            placement = self._network.preprocessing.place(*truth.shape)
+            self.confusion.update(truth, class_map(each, placement))
+            self.count += 1
+
+    def result(self, seconds: float) -> Overlap:
+        """The figures of all pictures so far."""
+        return measured(self.confusion, self.count, seconds)

@@ -13,7 +13,8 @@ from kerazoo._errors import invalid
 from kerazoo._files import write_file
 from kerazoo.labels import label_names
 from kerazoo.placement import Placement
-from kerazoo.tasks.segmentation.masks import MOST_CLASSES, UNSEEN, class_map
+from kerazoo.tasks.segmentation.masks import MOST_CLASSES, class_map
+from kerazoo.tasks.segmentation.targets import decoded
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,4 +139,15 @@ def as_json(prediction: Segments) -> list[dict[str, Any]]:
     ]
 
 
-__all__ = ["UNSEEN", "Segments", "as_json", "captions", "class_names", "decode", "rows"]
+def show(picture: Any, target: Any, classes: Sequence[str]) -> tuple[Any, list]:
+    """A target for people: the picture with its classes over it, and their shares.
+
+    Args:
+        picture: PIL.
+        target: `{"mask": …}`, the bytes of a PNG or an array, or that array alone.
+        classes: Names.
+    """
+    mask = target["mask"] if isinstance(target, dict) else target
+    mask = decoded(mask) if isinstance(mask, bytes) else np.asarray(mask).astype("uint8")
+    segments = Segments(mask, tuple(classes))
+    return segments.draw(picture), captions(segments)

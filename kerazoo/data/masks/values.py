@@ -1,0 +1,147 @@
+"""What the numbers of a mask mean: pictures of masks in their many modes, and classes of values."""
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kerazoo._bounds import PICTURE_PIXELS
+from kerazoo._errors import invalid
+
+IGNORED = 255  # of pixels that do not count, in every mask as the tasks have it
+MOST = 255  # classes
+_VALUES = 1 << 16
+_UNKNOWN = 256
+
+
+@dataclass(frozen=True)
+class Values:
+    """Classes by the value of a pixel.
+
+    Attributes:
+        classes: Names.
+        of_value: Value -> number of the class, or `IGNORED`; other values are errors.
+    """
+
+    classes: tuple[str, ...]
+    of_value: Mapping[int, int]
+
+    def encode(self, values: np.ndarray, name: str) -> np.ndarray:
+        """uint8 class numbers of a mask's values.
+
+        Args:
+            values: As `read_values` gives them.
+            name: Of the file, for the error.
+
+        Raises:
+            ValueError: A value that stands for no class.
+        """
+        table = np.full(_VALUES, _UNKNOWN, "uint16")
+        for value, number in self.of_value.items():
+            table[value] = number
+        found = table[values]
+        if (found == _UNKNOWN).any():
+            wrong = int(values[found == _UNKNOWN][0])
+            known = ", ".join(map(str, sorted(self.of_value)))
+            rule = f"of the values {known}; it has {wrong} (`classes` and `ignore` say what counts)"
+            raise invalid("mask", name, rule)
+        return found.astype("uint8")
+
+
+def read_values(path: str | Path) -> np.ndarray:
+    """The numbers in a mask, `(height, width)`, 0 to 65,535.
+
+    A palette's numbers are taken, not its colours; a mask of one bit has 0 and 1; one of 16 bits
+    its own numbers. Colours are taken where red, green and blue are equal everywhere.
+
+    Raises:
+        ValueError: Not a picture, too large, or one whose colours are no numbers.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(path) as picture:
+            if picture.width * picture.height > PICTURE_PIXELS.value:
+                raise invalid("mask", str(path), f"of at most {PICTURE_PIXELS.value:,} pixels")
+            values = np.asarray(picture)
+            mode = picture.mode
+    except OSError as error:
+        raise invalid("mask", str(path), f"a picture that can be read ({error})") from error
+    if mode in ("RGB", "RGBA", "LA"):
+        colours = values[..., : 3 if mode != "LA" else 1]
+        if not (colours == colours[..., :1]).all():
+            rule = (
+                "of class numbers (a grey or palette PNG); it has colours, which nothing says the "
+                "classes of"
+            )
+            raise invalid("mask", f"{path} ({mode})", rule)
+        values = colours[..., 0]
+    if values.ndim != 2 or (values.dtype.kind not in "ub" and (values < 0).any()):
+        raise invalid("mask", f"{path} ({mode})", "of whole numbers from 0")
+    if values.dtype.kind == "f" or int(values.max(initial=0)) >= _VALUES:
+        raise invalid("mask", f"{path} ({mode})", f"of whole numbers below {_VALUES:,}")
+    return values.astype("uint16")
+
+
+def as_png(mask: np.ndarray) -> bytes:
+    """Class numbers, uint8 `(height, width)`, as the bytes of a grey PNG."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(mask).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def given_values(classes: Mapping[int, str] | Sequence[str], ignore: Sequence[int] = ()) -> Values:
+    """Values whose meaning is told.
+
+    Args:
+        classes: Value -> name, or names of the values 0, 1, 2, …; values with one name are one
+            class.
+        ignore: Values that do not count. 255 is one of them unless it is a class.
+
+    Raises:
+        ValueError: No two classes, too many, values twice.
+    """
+    named = dict(classes) if isinstance(classes, Mapping) else dict(enumerate(classes))
+    names = tuple(dict.fromkeys(named.values()))
+    texts = all(isinstance(name, str) and name for name in names)
+    if not texts or not 2 <= len(names) <= MOST:
+        raise invalid("classes", classes, f"two to {MOST} names")
+    for value in (*named, *ignore):
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < _VALUES:
+            raise invalid("classes", value, f"of values from 0 to {_VALUES - 1}")
+    if both := set(named) & set(ignore):
+        raise invalid("ignore", sorted(both), "values that are no class")
+    skipped = {*ignore, IGNORED} - set(named)
+    numbers = {value: names.index(name) for value, name in named.items()}
+    return Values(names, {**numbers, **dict.fromkeys(skipped, IGNORED)})
+
+
+def found_values(seen: Sequence[int]) -> Values:
+    """What the values of a data set mean where nobody tells: each is a class, 255 is none.
+
+    A set of 0 and 255 alone has two classes, `background` and `foreground`.
+    """
+    values = sorted({*seen})
+    if values == [0, IGNORED]:
+        return Values(("background", "foreground"), {0: 0, IGNORED: 1})
+    own = [value for value in values if value != IGNORED]
+    return given_values({value: f"class {value}" for value in own})
+
+
+def read_classes(file: Path) -> Values:
+    """`classes.txt`: a name a line, in the order of the values, or a value and a name.
+
+    `ignore` is the name of what does not count.
+    """
+    lines = [line.strip() for line in file.read_text("utf-8").splitlines() if line.strip()]
+    parts = [line.split(maxsplit=1) for line in lines]
+    if all(len(part) == 2 and part[0].isdecimal() for part in parts):
+        named = {int(value): name for value, name in parts}
+    else:
+        named = dict(enumerate(lines))
+    ignored = [value for value, name in named.items() if name.lower() == "ignore"]
+    return given_values({v: n for v, n in named.items() if v not in ignored}, ignored)
