@@ -1,5 +1,6 @@
 """A linear probe: the classifier that held-out pictures choose, and how sure it may be."""
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,9 @@ PENALTIES = tuple(10.0 ** (-power / 2) for power in range(-2, 8))
 PATIENCE = 2  # penalties in a row that may be worse than the best before the rest is left out
 # With fewer held-out pictures chance would choose: then all pictures are held out in turn.
 ENOUGH, FOLDS = 1000, 5
+# Multiply-adds of a step up to which BLAS works on one thread. Several wait for each other by
+# spinning: where the machine has other work, ten times longer than such a step takes.
+SMALL = 10**9
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +85,20 @@ def fit_probe(learned: tuple, held_out: tuple, classes: int, whole: bool) -> Pro
         classes: Number of classes.
         whole: Whether the final classifier learns from `held_out` too.
     """
-    shortened, rotation = _shortened(np.concatenate([learned[0], held_out[0]], axis=1))
+    count, width = learned[0].shape[0] * len(learned[1]), learned[0].shape[-1]
+    with _threads(count * width * classes):
+        return _fit(learned, held_out, classes, whole)
+
+
+def _threads(work: int) -> contextlib.AbstractContextManager:
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(1 if work <= SMALL else None, user_api="blas")
+
+
+def _fit(learned: tuple, held_out: tuple, classes: int, whole: bool) -> Probe:
+    evened = _evening(learned[0])
+    shortened, rotation = _shortened(np.concatenate([learned[0], held_out[0]], axis=1) / evened)
     train = Stored(shortened[:, : len(learned[1])], learned[1])
     watch = Stored(shortened[:, len(learned[1]) :], held_out[1])
     pool = train + watch if whole else train
@@ -96,7 +113,10 @@ def fit_probe(learned: tuple, held_out: tuple, classes: int, whole: bool) -> Pro
         for name, value in _figures(watched, part, confidence.temperature).items()
     }
     weights = [
-        (rotation @ each.kernel / confidence.temperature, each.bias / confidence.temperature)
+        (
+            rotation @ each.kernel / evened[:, None] / confidence.temperature,
+            each.bias / confidence.temperature,
+        )
         for each in (watched, final)
     ]
     return Probe(weights[0], weights[1], logs, confidence, {"penalty": penalty})
@@ -135,6 +155,17 @@ def _folds(pool: Stored) -> Iterator[tuple[Stored, Stored]]:
     fold[order] = np.arange(len(pool)) % FOLDS
     for number in range(min(FOLDS, len(pool))):
         yield pool[fold != number], pool[fold == number]
+
+
+def _evening(features: np.ndarray) -> np.ndarray:
+    """What features `(views, count, width)` are divided by, `(width,)`: the root of their spread.
+
+    A penalty hardly lets a feature of small spread take part; divided by all of its spread, one
+    that hardly ever answers counts as much as any. Halfway between, the cross-entropy on held-out
+    fifths was lowest, of CIFAR-10 and of 37 breeds of pets.
+    """
+    spread = features.std((0, 1))
+    return np.sqrt(np.where(spread > 0, spread, 1)).astype("float32")
 
 
 def _shortened(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
