@@ -160,13 +160,13 @@ def test_palette_is_vocs():
 def test_label_files_keep_every_number(tmp_path):
     mask = np.array([[0, 1, 20], [255, 7, 3]], "uint8")
     segments = Segments(mask, tuple(map(str, range(21))))
-    segments.save(tmp_path / "mask.png")
+    segments.save_mask(tmp_path / "mask.png")
     with Image.open(tmp_path / "mask.png") as picture:
         assert picture.mode == "P"
         np.testing.assert_array_equal(np.asarray(picture), mask)
         assert picture.convert("RGB").getpixel((1, 0)) == (128, 0, 0)
     with pytest.raises(ValueError, match=r"`path` must be a file name in .png"):
-        segments.save(tmp_path / "mask.jpg")
+        segments.save_mask(tmp_path / "mask.jpg")
 
 
 def test_overlay_has_colours_and_a_legend():
@@ -181,6 +181,11 @@ def test_overlay_has_colours_and_a_legend():
     assert drawn.getpixel((60, 30)) == tuple(round(0.45 * 100 + 0.55 * c) for c in (192, 128, 128))
     colours = {colour for _, colour in drawn.crop((81, 0, *drawn.size)).getcolors(1 << 20)}
     assert (192, 128, 128) in colours
+    with_picture = Segments(mask, names, picture)
+    assert with_picture.draw().size == drawn.size
+    assert str(with_picture) == "background 50%, person 50%"
+    with pytest.raises(ValueError, match="it is not known what these were found on"):
+        Segments(mask, names).draw()
     with pytest.raises(ValueError, match="must be 80 x 60 pixels"):
         TASK.draw(Image.new("RGB", (60, 80)), Segments(mask, names))
 
@@ -265,7 +270,7 @@ def test_encoded_masks_fit_the_outputs():
     assert encode(mask, None).shape == (1, 4, 4)
     x = keras.Input((4, 4, 3))
     coarse = keras.Model(x, keras.layers.Conv2D(2, 2, 2)(x))
-    np.testing.assert_array_equal(encode(mask, coarse)[0], [[0, 2], [8, 10]])
+    np.testing.assert_array_equal(encode(mask, coarse)[0], [[5, 7], [13, 15]])
     heads = {name: keras.layers.Conv2D(2, 1)(x) for name in ("logits", "auxiliary")}
     found = encode(mask, keras.Model(x, heads))
     assert set(found) == {"logits", "auxiliary"}
