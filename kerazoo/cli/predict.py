@@ -78,7 +78,8 @@ def run(args: argparse.Namespace) -> int:
         for found in predictor.predictions(paths, skip, **task_options(args)):
             results.append(found)
             if copies:
-                save_drawn(predictor.task, *found, copies[found[0]])
+                picture, prediction = found
+                save_drawn(predictor.task, picture, prediction, copies[picture])
             progress.at(len(results) + len(skipped), len(paths))
     show = _print_json if args.json else _print_csv if args.csv else print_predictions
     show(predictor.task, results)
@@ -151,7 +152,7 @@ def draw_sheet(task: Any, name: str, results: Sequence[tuple[Path, Any]], path: 
     sheet = contact_sheet(
         f"{name}{more}",
         [framed(each) if task.placed else each for each in drawn],  # nothing found is cut off
-        [task.captions(prediction) for _, prediction in shown],
+        [[(picture.name, None), *task.captions(prediction)] for picture, prediction in shown],
     )
     save_sheet(sheet, path)
 
