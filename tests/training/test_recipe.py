@@ -73,8 +73,9 @@ def test_every_recipe_makes_a_step(data_dir, tmp_path, name):
     assert np.isfinite(logs["loss"])
     after = [np.array(v) for v in model.trainable_variables]
     changed = sum((a != b).any() for a, b in zip(before, after, strict=True))
-    # Learned groups and dead activations may leave a few variables alone.
-    assert changed > 0.8 * len(before)
+    # Learned groups and dead activations may leave a few variables alone; few boxes all of what
+    # reads boxes from maps that have none of them.
+    assert changed > (0.5 if run.inputs.task.placed else 0.8) * len(before)
     assert all(np.isfinite(a).all() for a in after)
 
 
