@@ -272,10 +272,11 @@ def _rows(
 
         return tf.data.Dataset.range(per_epoch).map(at)
 
+    @_as_it_is
     def any_good(number: tf.Tensor) -> tf.Tensor:
         # With nothing but corrupt pictures the data ends: it would never yield a batch.
         done = tf.cast(number - epoch, tf.int32)
-        return done < 2 or tf.reduce_min(tally.marks) < done
+        return (done < 2) | (tf.reduce_min(tally.marks) < done)
 
     epochs = tf.data.Dataset.range(epoch, tf.int64.max).take_while(any_good)
     if source.fetch:

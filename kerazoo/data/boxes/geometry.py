@@ -119,11 +119,13 @@ def _settled(box: RawBox, size: Size, findings: Findings) -> Corners | None:
         findings.add("boxes with swapped corners", box.place)
     low = min(x1, x2), min(y1, y2)
     high = max(x1, x2), max(y1, y2)
-    (left, top), (right, bottom) = (
-        [min(max(v, 0.0), float(s)) for v, s in zip(corner, sides, strict=True)]
-        for corner in (low, high)
+    width, height = map(float, sides)
+    inside = (
+        min(max(low[0], 0.0), width),
+        min(max(low[1], 0.0), height),
+        min(max(high[0], 0.0), width),
+        min(max(high[1], 0.0), height),
     )
-    inside = left, top, right, bottom
     if inside[0] >= inside[2] or inside[1] >= inside[3]:
         findings.add("boxes outside their picture", box.place)
         return None

@@ -28,7 +28,7 @@ def check_targets(targets: np.ndarray, source: Any, complete: bool = False) -> N
         raise invalid("data.train", source.split, rule)
 
 
-def describe(label: Any, classes: Sequence[str]) -> list[tuple[str, Any]]:
+def describe(label: Any, classes: Sequence[str]) -> list[tuple[str, None]]:
     """The class, or the shares of two that were mixed: text, for these are no guesses.
 
     Args:
@@ -40,4 +40,4 @@ def describe(label: Any, classes: Sequence[str]) -> list[tuple[str, Any]]:
     best = [i for i in label.argsort()[::-1][:2] if label[i] > 0.005]
     if len(best) == 1 and label[best[0]] > 0.995:
         return [(classes[int(best[0])], None)]
-    return [(f"{100 * label[i]:.0f} % {classes[i]}", None) for i in best]
+    return [(f"{100 * label[i]:.0f} % {classes[int(i)]}", None) for i in best]

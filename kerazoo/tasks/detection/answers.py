@@ -67,8 +67,8 @@ class Answers:
             rows = shown[mine]
             order = np.argsort(-picture["scores"][rows], kind="stable")
             mine, rows = mine[order], rows[order]
-            boxes, crowd = (picture[key][truths] for key in ("truths", "crowd"))
-            found = match_class([(boxes, crowd, picture["boxes"][rows], picture["scores"][rows])])
+            given = picture["truths"][truths], picture["crowd"][truths]
+            found = match_class([(*given, picture["boxes"][rows], picture["scores"][rows])])
             # More than COCO's 100 of a class in a picture are not judged: they count as wrong.
             right[mine[: len(found.scores)]] = found.right[0] | found.ignored[0]
             hits = int(found.right[0].sum())
