@@ -155,7 +155,7 @@ def ESPNetV2SSD(
     rules: str | None = None,
     anchors: Any = None,
 ) -> ZooModel:
-    """ESPNetv2-SSD: 5.8 M parameters and 1.1 B multiply-adds at `scale=2`, 80 classes, 300 pixels."""
+    """ESPNetv2-SSD: 5.8 M parameters and 1.16 B multiply-adds at `scale=2`, 80 classes, 300 pixels."""
 
 def ESPNetV2Segmentation(
     input_shape: tuple | None = None,

@@ -75,11 +75,10 @@ def run(args: argparse.Namespace) -> int:
         complain(error)
 
     with Progress(len(paths), "picture") as progress:
-        for found in predictor.predictions(paths, skip, **task_options(args)):
-            results.append(found)
+        for path, found in predictor.predictions(paths, skip, **task_options(args)):
+            results.append((path, found))
             if copies:
-                picture, prediction = found
-                save_drawn(predictor.task, picture, prediction, copies[picture])
+                save_drawn(predictor.task, path, found, copies[path])
             progress.at(len(results) + len(skipped), len(paths))
     show = _print_json if args.json else _print_csv if args.csv else print_predictions
     show(predictor.task, results)
