@@ -500,7 +500,8 @@ class TestSheet:
             save_sheet(Broken(), path)
         assert path.read_text() == "older"
         save_sheet(Image.new("RGB", (3, 3)), path)
-        assert Image.open(path).size == (3, 3)
+        with Image.open(path) as saved:
+            assert saved.size == (3, 3)
         assert [p.name for p in tmp_path.iterdir()] == ["demo.png"]
 
 

@@ -83,7 +83,8 @@ def test_what_the_folder_holds(run):
     names = {path.name for path in run.iterdir()}
     assert names == MADE | {"1_probe", "2_unfrozen"}
     for name in ("curves.png", "confusion.png", "mistakes.png"):
-        assert Image.open(run / name).format == "PNG"
+        with Image.open(run / name) as drawn:
+            assert drawn.format == "PNG"
     record = json.loads((run / "run.json").read_text())
     assert record["command"].startswith("kerazoo finetune ")
     assert record["classes"] == list(COLOURS)
