@@ -2,12 +2,13 @@
 
     python benchmarks/finetune.py [pets37 cifar10 pets3] [--shared ../shared] [--weights FILE]
 
-Each set is fine-tuned as a user does it, by the command in a process of its own: the linear probe
-alone (`--unfreeze-epochs 0`), and with all that the defaults say. Seconds are those of the whole
-command. scikit-learn's `LogisticRegression` with its defaults learns from all training pictures of
-the command, the held-out ones included, as the network in the command's folder sees them, at the
-same size. Needs the data of `../shared`: 37 breeds of pets (222 pictures), 1,000 pictures of
-CIFAR-10, three breeds (220 pictures); and scikit-learn.
+Each set is fine-tuned as a user does it, by the command with its defaults in a process of its own.
+Seconds are those of the whole command; with `--probe-only` of one with `--unfreeze-epochs 0`. The
+probe's figure is that of the command's first phase. scikit-learn's `LogisticRegression` with its
+defaults learns from all training pictures of the command, the held-out ones included, as the
+network in the command's folder sees them, at the same size. Needs the data of `../shared`: 37
+breeds of pets (222 pictures), 1,000 pictures of CIFAR-10, three breeds (220 pictures); and
+scikit-learn.
 
 Prints a Markdown table: right answers on the test pictures in percent, and the 95 % interval of
 the last column.
@@ -69,8 +70,8 @@ def regression(output: Path, words: list[str]) -> float:
     from kerazoo.inference import inference_function
     from kerazoo.open import open_model
 
-    # Of the probe alone: the trunk is still the pretrained one.
-    model = open_model(output / "model.keras")
+    # After the probe the trunk is still the pretrained one.
+    model = open_model(output / "1_probe" / "model.weights.h5")
     run = inference_function(keras.Model(model.inputs, model.get_layer("predictions").input))
 
     def features(source):
@@ -94,21 +95,19 @@ def main() -> None:
     parser.add_argument("--probe-only", action="store_true", help="leave all layers out")
     args = parser.parse_args()
     weights = ["--weights", str(args.weights or args.shared / WEIGHTS)]
-    print("| set | regression % | probe % | s | defaults % | s | kept | test | 95 % interval |")
-    print("|---|---:|---:|---:|---:|---:|---|---:|---|")
+    print("| set | regression % | probe % | defaults % | s | kept | pictures | 95 % interval |")
+    print("|---|---:|---:|---:|---:|---|---:|---|", flush=True)
+    further = ["--unfreeze-epochs", "0"] if args.probe_only else []
     for name in args.sets:
         with tempfile.TemporaryDirectory() as place:
             folder = Path(place)
             words = options(name, args.shared, folder)
-            probe, first = finetune(words + weights, folder / "probe", "--unfreeze-epochs", "0")
-            theirs = regression(folder / "probe", words)
-            result, second = probe, first
-            if not args.probe_only:
-                result, second = finetune(words + weights, folder / "run")
+            result, seconds = finetune(words + weights, folder / "run", *further)
+            theirs = regression(folder / "run", words)
         low, high = result["interval"]
         print(
-            f"| {name} | {100 * theirs:.1f} | {100 * probe['accuracy']:.1f} | {first:.0f} "
-            f"| {100 * result['accuracy']:.1f} | {second:.0f} | {result['kept'][2:]} "
+            f"| {name} | {100 * theirs:.1f} | {100 * result['phases']['1_probe']:.1f} "
+            f"| {100 * result['accuracy']:.1f} | {seconds:.0f} | {result['kept'][2:]} "
             f"| {result['pictures']} | {100 * low:.1f} to {100 * high:.1f} |",
             flush=True,
         )

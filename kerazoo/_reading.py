@@ -324,8 +324,10 @@ def _orientation(tiff: tf.Tensor) -> tf.Tensor:
 
         def number(part: tf.Tensor) -> tf.Tensor:
             count = part.shape[-1]
-            powers = tf.constant([256**i for i in range(count)], tf.int64)
-            return tf.reduce_sum(part * tf.where(order == b"II*\0", powers, powers[::-1]), -1)
+            # Two constants: of one read backwards TensorFlow's layout pass tells an error.
+            up, down = ([256**i for i in places] for places in (range(count), range(count)[::-1]))
+            powers = tf.where(order == b"II*\0", *(tf.constant(p, tf.int64) for p in (up, down)))
+            return tf.reduce_sum(part * powers, -1)
 
         raw = tf.pad(raw, [[0, 10]])
         size = tf.cast(tf.size(raw), tf.int64)

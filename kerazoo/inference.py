@@ -30,8 +30,11 @@ def inference_function(model: Any, batch: int | None = None) -> Callable[[Any], 
     height, width, channels = model.input_shape[1:]
     # One trace for all batches, the last and smaller one included.
     signature = [tf.TensorSpec((batch, height, width, channels), tf.float32)]
+    # Without autograph: rewriting Keras' code, which is written for tracing, only takes time.
     graph = tf.function(
-        lambda batch: model(as_inputs(model, batch), training=False), input_signature=signature
+        lambda batch: model(as_inputs(model, batch), training=False),
+        input_signature=signature,
+        autograph=False,
     )
     # Now, so that threads find it made.
     forget_gradients(graph.get_concrete_function())

@@ -1,6 +1,7 @@
 """Names of classes, and predictions turned into them."""
 
 import functools
+import logging
 from collections.abc import Sequence
 from importlib import resources
 from typing import Any, NamedTuple
@@ -18,6 +19,8 @@ LABEL_SETS = {"imagenet": 1000, "cifar10": 10}
 # VOC's 20; "voc_segmentation": the same with background first; "cityscapes": its 19 classes that
 # count, and what is ignored.
 OTHER_SETS = {"coco": 80, "coco_paper": 90, "voc": 20, "voc_segmentation": 21, "cityscapes": 20}
+
+_log = logging.getLogger("kerazoo")
 
 
 class Prediction(NamedTuple):
@@ -96,6 +99,8 @@ def _names(classes: int, model: Any, labels: str | Sequence[str] | None) -> tupl
             raise invalid("model", name, "a kerazoo model that carries labels (or pass `labels`)")
     if labels is None:
         labels = next((name for name, count in LABEL_SETS.items() if count == classes), None)
+        if labels is not None and model is not None:
+            tell_guess(classes)
         if labels is None:
             known = " or ".join(f"{count} ({name})" for name, count in LABEL_SETS.items())
             rule = f"scores for {known} classes, or given together with `model` or `labels`"
@@ -104,6 +109,15 @@ def _names(classes: int, model: Any, labels: str | Sequence[str] | None) -> tupl
     if len(names) != classes:
         raise invalid("labels", f"{len(names)} names", f"as many names as classes, {classes}")
     return names
+
+
+@functools.cache
+def tell_guess(classes: int) -> None:
+    """Warns that the names of a network's classes are guessed by their number; once for each."""
+    for label_set, count in LABEL_SETS.items():
+        if count == classes:
+            words = "The network does not name its %d classes: shown are those of %s (`labels`)."
+            _log.warning(words, classes, label_set)
 
 
 def _to_numpy(tensor: Any) -> np.ndarray:

@@ -188,6 +188,9 @@ def as_picture(item: Any) -> Any:
     from PIL import Image
 
     if isinstance(item, np.ndarray):
+        if item.ndim == 3 and item.shape[-1] not in (1, 2, 3, 4):
+            rule = "of shape (height, width) or (height, width, channels), 1 to 4 of them"
+            raise invalid("pictures", f"an array {item.shape}", rule)
         return Image.fromarray(item[..., 0] if item.ndim == 3 and item.shape[-1] == 1 else item)
     return of_pil(item) if isinstance(item, Image.Image) else open_picture(item)
 

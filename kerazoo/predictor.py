@@ -228,6 +228,8 @@ class Predictor:
             picture, size = open_reduced(item, enough)
         else:
             picture = as_picture(item)
+            if picture.mode == "L" and self.input_shape[-1] == 3:  # a grey array: as a grey file
+                picture = picture.convert("RGB")
             size = picture.height, picture.width
         placement = self.preprocessing.place(*size)
         return placement, self.preprocessing.from_pil(picture)

@@ -131,8 +131,9 @@ def test_source_describes_the_split(data_dir):
 
 def test_evaluation_as_numbers():
     assert Accuracy(50.0, 90.0, 10, 1.5).to_dict() == {
-        "top1": 50.0, "top5": 90.0, "count": 10, "seconds": 1.5,
+        "top1": 50.0, "top5": 90.0, "count": 10, "seconds": 1.5, "interval": [23.66, 76.34],
     }  # fmt: skip
+    assert "95 % interval of top-1: 23.7 to 76.3 %" in str(Accuracy(50.0, 90.0, 10, 1.5))
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from kerazoo.labels import Prediction, decode_predictions, label_names
+from kerazoo.labels import Prediction, decode_predictions, label_names, tell_guess
+from kerazoo.tasks.classification.predictions import decode
 from tests.references import REFERENCES
 
 
@@ -68,6 +69,19 @@ def test_labels_of_a_model_win_over_the_count():
 
 def test_the_count_decides_for_a_model_whose_weights_do_not_say_it():
     assert decode_predictions(np.eye(10), top=1, model=_Model(None))[3][0].name == "cat"
+
+
+@pytest.mark.parametrize(("classes", "label_set"), [(10, "cifar10"), (1000, "imagenet")])
+def test_guessed_names_are_told_once(classes, label_set, caplog):
+    tell_guess.cache_clear()
+    scores = np.eye(classes)
+    decode_predictions(scores, labels=label_set)
+    decode_predictions(scores)  # without a network there is none that could say it
+    decode({"scores": scores}, _Model(None).info)
+    assert [each.levelname for each in caplog.records] == ["WARNING"]
+    assert f"does not name its {classes} classes: shown are those of {label_set}" in caplog.text
+    decode_predictions(scores, model=_Model(None))
+    assert len(caplog.records) == 1
 
 
 def test_fewer_classes_than_top_give_all():

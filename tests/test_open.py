@@ -317,7 +317,9 @@ CANNOT = (
     "The argument `{argument}` must be a network that Keras can build: this one was exported, and "
     "can only be run (`kerazoo predict`, `Runner`). Received: `{argument}={what!r}`"
 )
-ENDINGS = ".safetensors, .weights.h5, .h5, .hdf5, .keras, .pth, .pt, .bin, .npz"
+ENDINGS = (
+    ".safetensors, .weights.h5, .h5, .hdf5, .keras, .pth, .pt, .bin, .npz, .ckpt.index, .tar.gz"
+)
 COMMANDS = {
     "predict": predict,
     "evaluate": evaluate,

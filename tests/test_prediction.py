@@ -116,6 +116,10 @@ def test_pictures_that_cannot_be_read(model, photographs, tmp_path):
         ({"top": True}, "`top` must be a positive int"),
         ({"pictures": 3}, "`pictures` must be paths, PIL pictures or uint8 arrays"),
         ({"pictures": np.zeros((8, 8, 3), "float32")}, "`pictures` must be paths, PIL pictures"),
+        (
+            {"pictures": np.zeros((3, 8, 8), "uint8")},
+            r"`pictures` must be of shape \(height, width",
+        ),
         ({"runtime": "onx"}, "Did you mean 'onnx'"),
         ({"what": "mixnet_n"}, "Unknown `model`. Did you mean 'mixnet_"),
     ],
@@ -125,6 +129,12 @@ def test_what_does_not_fit(model, arguments, message):
     call = {"what": model, "pictures": np.zeros((8, 8, 3), "uint8"), **arguments}
     with pytest.raises(ValueError, match=message):
         kerazoo.predict(**call)
+
+
+def test_grey_arrays_are_read_as_grey_files(model):
+    grey = np.arange(64, dtype="uint8").reshape(8, 8)
+    found = kerazoo.predict(model, grey)
+    assert found == kerazoo.predict(model, np.repeat(grey[..., None], 3, -1))
 
 
 def test_an_open_network_keeps_its_options(model):

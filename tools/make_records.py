@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from detection_records import detection_records
 from segmentation_records import segmentation_records
 
 from kerazoo._files import write_text
@@ -88,6 +89,7 @@ NAMES = {
     **{family: {} for family in ("nasnet", "resnet_v2")},  # see APPLICATIONS
     "espnetv2": {f"s={s}": f"espnetv2_s_{s.replace('.', '_')}" for s in SCALES},
     # See segmentation_records.py.
+    "detection": {},  # see detection_records.py
     **{family: {} for family in ("espnet", "espnetv2_segmentation", "torchvision_segmentation")},
 }
 
@@ -333,6 +335,7 @@ MAKERS: tuple[Callable[..., Iterator[dict[str, Any]]], ...] = (
     keras_records,
     application_records,
     lambda family, entries: segmentation_records(family, entries, record),
+    lambda family, entries: detection_records(family, entries, record),
 )
 
 

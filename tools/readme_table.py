@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kerazoo import list_models
 from kerazoo._files import write_text
-from kerazoo.checkpoints.records import checkpoints_for
+from kerazoo.checkpoints.records import checkpoints_for, usual_dataset
 from kerazoo.registry import get_entry
 from kerazoo.tasks import TASKS, get_task, task_of
 
@@ -17,7 +17,7 @@ START, END = "<!-- models: make catalogue -->", "<!-- /models -->"
 
 def table() -> str:
     """One line a model: size, cost, the accuracy published for its default weights, licence."""
-    label = get_task(TASKS[0]).monitor.label
+    label = ", ".join(get_task(task).monitor.label for task in TASKS)
     lines = [
         f"| model | parameters (M) | multiply-adds (M) | {label} (%) | weights | licence |",
         "|---|---:|---:|---:|---|---|",
@@ -28,7 +28,8 @@ def table() -> str:
         if entry.same_as:
             short[id] = entry.same_as
             continue
-        known = [c for c in checkpoints_for(entry.weights_of) if c.dataset == "imagenet"]
+        dataset = usual_dataset(entry.weights_of)
+        known = [c for c in checkpoints_for(entry.weights_of) if c.dataset == dataset]
         known.sort(key=lambda c: (not c.default, c.size != entry.input_size))
         best = known[0] if known else None
         figure = best.metrics.get(task_of(entry).monitor.metric) if best else None

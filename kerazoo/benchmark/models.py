@@ -25,8 +25,10 @@ def open_named(what: Any, weights: Any, size: int | None) -> tuple[str, Any]:
         return what.name, what
     if os.fspath(what) not in catalogue():
         return public_name(os.fspath(what)), open_model(what, weights, size=size)
+    if weights is not None:  # which may want arguments of their own
+        return os.fspath(what), open_model(what, weights, size=size)
     shape = {} if size is None else {"input_shape": (size, size, 3)}
-    return os.fspath(what), create_model(os.fspath(what), weights=weights, **shape)
+    return os.fspath(what), create_model(os.fspath(what), weights=None, **shape)
 
 
 def facts(id: str, model) -> dict[str, Any]:

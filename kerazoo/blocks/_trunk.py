@@ -1,6 +1,5 @@
 """What a family's builder hands to the shared code that makes models."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +25,7 @@ class Trunk:
     conventions: Conventions = field(default_factory=Conventions)
     features: dict[int, Any] = field(default_factory=dict)
     taps: dict[str, tuple[int, Any]] = field(default_factory=dict)
-    head: Callable[..., Any] | None = None
+    head: Any = None
     facts: dict[str, Any] = field(default_factory=dict)
 
     @property

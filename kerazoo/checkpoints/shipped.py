@@ -10,6 +10,7 @@ from kerazoo.checkpoints.records import Checkpoint, all_checkpoints
 from kerazoo.checkpoints.weights import Weights, registered
 
 log = logging.getLogger("kerazoo")
+_TOLD: set[str] = set()  # what has stood in already: once is enough to be told
 
 
 def shipped(task: str | None = None) -> tuple[Checkpoint, ...]:
@@ -65,7 +66,9 @@ def reachable(weights: Weights, asked: Any) -> Weights:
         fetch(wanted)
     except DownloadError as error:
         gist = " ".join(str(error).split()).partition(" (")[0].partition(". ")[0].rstrip(".:")
-        log.warning("%s: %s, which comes with kerazoo, is used instead.", gist, spare.id)
+        if spare.id not in _TOLD:
+            log.warning("%s: %s, which comes with kerazoo, is used instead.", gist, spare.id)
+        _TOLD.add(spare.id)
         return registered(spare)
     return weights
 

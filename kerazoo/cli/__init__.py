@@ -27,6 +27,7 @@ COMMANDS = {
     "finetune": "finetune",
     "export": "export",
     "optimize": "optimize",
+    "check": "check",
     "show-data": "show_data",
     "push": "push",
     "benchmark": "benchmark",

@@ -27,6 +27,7 @@ examples:
   kerazoo predict mixnet_s photographs/ --runtime openvino
   kerazoo predict mixnet_s.tflite photographs/
   kerazoo predict mixnet_s photographs/ --sheet sheet.png
+  kerazoo predict detection street.jpg --threshold 0.3 --save drawn/
 """
 
 MOST = 60  # pictures on a sheet
@@ -40,7 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sheet", metavar="FILE.png", help="also draw the pictures with what was found on them"
     )
-    parser.add_argument("--force", action="store_true", help="overwrite FILE.png")
+    parser.add_argument(
+        "--save", metavar="FOLDER", help="also draw what was found onto a copy of each picture"
+    )
+    parser.add_argument("--force", action="store_true", help="overwrite FILE.png, and in FOLDER")
     parser.add_argument(
         "--exact",
         action=argparse.BooleanOptionalAction,
@@ -53,13 +57,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from kerazoo._errors import invalid
     from kerazoo.pictures import find_pictures
 
     paths = find_pictures(args.pictures)  # before the model: a typo should not cost its loading
     if args.sheet:
         check_sheet(Path(args.sheet), args.force)
+    copies = drawn_paths(paths, Path(args.save), args.force) if args.save else {}
     predictor = load_predictor(args)
     predictor.exact = args.exact
+    if copies and not predictor.task.placed:
+        raise invalid("save", args.save, f"left out: {predictor.task.name} finds nothing to draw")
     results, skipped = [], []
 
     def skip(error: Exception) -> None:
@@ -69,13 +77,51 @@ def run(args: argparse.Namespace) -> int:
     with Progress(len(paths), "picture") as progress:
         for found in predictor.predictions(paths, skip, **task_options(args)):
             results.append(found)
+            if copies:
+                picture, prediction = found
+                save_drawn(predictor.task, picture, prediction, copies[picture])
             progress.at(len(results) + len(skipped), len(paths))
     show = _print_json if args.json else _print_csv if args.csv else print_predictions
     show(predictor.task, results)
     if args.sheet and results:
         draw_sheet(predictor.task, predictor.name, results, Path(args.sheet))
         complain(f"contact sheet: {args.sheet}")  # on stderr: stdout is for the answers
+    if copies and results:
+        complain(f"drawn pictures: {args.save}")
     return 0 if len(results) == len(paths) else 1
+
+
+def drawn_paths(paths: Sequence[Path], folder: Path, force: bool) -> dict[Path, Path]:
+    """Where the copy of each picture goes: under its own name, numbered where two have the same.
+
+    Raises:
+        ValueError: A file of that name is there, and may not be overwritten.
+    """
+    from kerazoo._files import check_output
+
+    found: dict[Path, Path] = {}
+    taken: set[Path] = set()
+    for path in paths:
+        suffix = ".jpg" if path.suffix.lower() in (".jpg", ".jpeg") else ".png"
+        place, number = folder / f"{path.stem}{suffix}", 2
+        while place in taken:
+            place, number = folder / f"{path.stem}_{number}{suffix}", number + 1
+        found[path] = place
+        taken.add(place)
+    if found:
+        check_output(folder, [*taken], force)
+    return found
+
+
+def save_drawn(task: Any, picture: Path, prediction: Any, path: Path) -> None:
+    """A copy of a picture with what was found on it."""
+    from kerazoo._files import write_file
+    from kerazoo.pictures import open_picture
+
+    drawn = task.draw(open_picture(picture), prediction)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kind, quality = ("PNG", {}) if path.suffix == ".png" else ("JPEG", {"quality": 92})
+    write_file(path, lambda partial: drawn.save(partial, kind, **quality))
 
 
 def check_sheet(path: Path, force: bool) -> None:
@@ -106,7 +152,7 @@ def draw_sheet(task: Any, name: str, results: Sequence[tuple[Path, Any]], path: 
     sheet = contact_sheet(
         f"{name}{more}",
         [framed(each) if task.placed else each for each in drawn],  # nothing found is cut off
-        [task.captions(prediction) for _, prediction in shown],
+        [[(picture.name, None), *task.captions(prediction)] for picture, prediction in shown],
     )
     save_sheet(sheet, path)
 

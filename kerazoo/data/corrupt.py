@@ -125,5 +125,6 @@ def _reason(message: str) -> str:
     """TensorFlow's message without the names of its ops; of `open_picture` its reason."""
     if ours := re.search(r"Cannot read picture '<bytes>': (.*)\.$", message, re.MULTILINE):
         return ours[1]
-    message = message.partition("}}")[2] or message
-    return " ".join(message.partition("[Op:")[0].split()).rstrip(" .") or "not a picture"
+    message = re.sub(r"\[\[.*?\]\]", "", message.partition("[Op:")[0])
+    message = message.rpartition("}}")[2]
+    return " ".join(message.split()).rstrip(" .") or "not a picture"

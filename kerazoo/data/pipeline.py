@@ -20,6 +20,9 @@ from kerazoo.tasks import get_task
 # Random numbers for different ends come from different branches of the seed.
 _SHUFFLE, _CROP, _PICTURE, _MIX = range(4)
 
+# Of functions for `map`: autograph would rewrite all that they call, a second for each pipeline.
+_as_it_is = tf.autograph.experimental.do_not_convert
+
 
 @dataclass(frozen=True)
 class TrainingData:
@@ -187,6 +190,7 @@ def evaluation_batches(
     _check_on_corrupt(on_corrupt)
     task = get_task(source.task)
 
+    @_as_it_is
     def decode(data: tf.Tensor, target: Any) -> tuple[tf.Tensor, Any]:
         image, placement = placed_picture(data, source.encoded, preprocessing)
         moved = task.move(target, placement) if encode else target
@@ -204,7 +208,7 @@ def evaluation_batches(
         rows = rows.ignore_errors()
     batches = rows.batch(batch_size)
     if encode:
-        batches = batches.map(encoded)
+        batches = batches.map(_as_it_is(encoded))
     return batches.prefetch(2)
 
 
@@ -268,10 +272,11 @@ def _rows(
 
         return tf.data.Dataset.range(per_epoch).map(at)
 
+    @_as_it_is
     def any_good(number: tf.Tensor) -> tf.Tensor:
         # With nothing but corrupt pictures the data ends: it would never yield a batch.
         done = tf.cast(number - epoch, tf.int32)
-        return done < 2 or tf.reduce_min(tally.marks) < done
+        return (done < 2) | (tf.reduce_min(tally.marks) < done)
 
     epochs = tf.data.Dataset.range(epoch, tf.int64.max).take_while(any_good)
     if source.fetch:
@@ -293,6 +298,7 @@ def _encoder(source: Source, augmenter: Augmenter, branch: tf.Tensor, model: Any
     """Encodes the targets of a numbered batch, and mixes it where that is wanted."""
     task = get_task(source.task)
 
+    @_as_it_is
     def encoded(number: tf.Tensor, batch: tuple) -> tuple[tf.Tensor, Any]:
         pictures, targets = batch[0], task.encode(batch[1], source.classes, model)
         if not augmenter.record.mixes:
@@ -315,6 +321,7 @@ def _loader(
 
     task = get_task(source.task)
 
+    @_as_it_is
     def load(number: tf.Tensor, index: tf.Tensor, row: Any) -> tuple[tf.Tensor, Any]:
         with tf.control_dependencies([tally.begin(index)]):
             row = tf.nest.map_structure(tf.identity, row)

@@ -20,6 +20,7 @@ from kerazoo._errors import invalid
 from kerazoo._machine import cores, require
 
 Shape = tuple[int, ...]
+RAW = "raw"  # the signature of files with several that gives the network's outputs as they are
 
 
 Outputs = dict[str, np.ndarray]
@@ -75,7 +76,7 @@ class SavedModelRuntime:
         set_tensorflow_threads(threads)
         self._model = tf.saved_model.load(str(path))  # kept: functions do not hold their module
         signatures = self._model.signatures
-        self._run = signatures["raw" if "raw" in signatures else "serving_default"]
+        self._run = signatures[RAW if RAW in signatures else "serving_default"]
         (self._input,) = self._run.structured_input_signature[1]
         self._tensor = tf.constant
 
@@ -204,8 +205,14 @@ class LiteRTRuntime:
         from ai_edge_litert.interpreter import Interpreter
 
         self._interpreter = Interpreter(str(path), num_threads=threads or cores())
-        self._input = self._interpreter.get_input_details()[0]
-        self._outputs = _litert_outputs(self._interpreter)
+        self._runner = None  # of the network alone, where the file has more
+        if len(self._interpreter.get_signature_list()) > 1:
+            self._runner = self._interpreter.get_signature_runner(RAW)
+            ((self._name, self._input),) = self._runner.get_input_details().items()
+            self._outputs = self._runner.get_output_details()
+        else:
+            self._input = self._interpreter.get_input_details()[0]
+            self._outputs = _litert_outputs(self._interpreter)
         self._shape: Shape | None = None
         self._lock = threading.Lock()  # an interpreter holds one batch at a time
 
@@ -223,18 +230,25 @@ class LiteRTRuntime:
             wanted = ", ".join(map(str, size))
             raise invalid("array", array.shape, f"of shape (batch, {wanted}), as the file is")
         with self._lock:
-            if array.shape != self._shape:
-                self._shape = None
-                self._interpreter.resize_tensor_input(self._input["index"], array.shape)
-                self._interpreter.allocate_tensors()
-                self._shape = array.shape
-            self._interpreter.set_tensor(self._input["index"], _quantised(array, self._input))
-            self._interpreter.invoke()
-            found = {
-                name: self._interpreter.get_tensor(details["index"])
-                for name, details in self._outputs.items()
-            }
+            if self._runner is not None:
+                found = self._runner(**{self._name: _quantised(array, self._input)})
+            else:
+                found = self._run(array)
         return {name: _dequantised(y, self._outputs[name]) for name, y in found.items()}
+
+    def _run(self, array: np.ndarray) -> Outputs:
+        """The outputs as the file gives them."""
+        if array.shape != self._shape:
+            self._shape = None
+            self._interpreter.resize_tensor_input(self._input["index"], array.shape)
+            self._interpreter.allocate_tensors()
+            self._shape = array.shape
+        self._interpreter.set_tensor(self._input["index"], _quantised(array, self._input))
+        self._interpreter.invoke()
+        return {
+            name: self._interpreter.get_tensor(details["index"])
+            for name, details in self._outputs.items()
+        }
 
 
 def _litert_outputs(interpreter: Any) -> dict[str, Any]:

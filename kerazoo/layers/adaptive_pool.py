@@ -53,13 +53,13 @@ def _gathered(x, axis: int, starts: np.ndarray, ends: np.ndarray):
     """Sums of a few neighbours: sooner than a product with a matrix of mostly zeros."""
     sizes = ends - starts
     shape = [-1 if i == axis else 1 for i in range(4)]
-    total = None
+    total = 0
     for tap in range(sizes.max()):
         part = ops.take(x, np.minimum(starts + tap, ends - 1), axis=axis)
         if sizes.min() < sizes.max():
             share = np.where(tap < sizes, 1 / sizes, 0.0).reshape(shape)
             part = part * ops.cast(share, x.dtype)
-        total = part if total is None else total + part
+        total = total + part
     return total / int(sizes.max()) if sizes.min() == sizes.max() else total
 
 

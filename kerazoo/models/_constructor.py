@@ -3,7 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
 import keras
@@ -241,7 +241,8 @@ def _settle(arguments: Arguments, family: Family, checkpoint) -> Arguments:
         }
 
     given = settled({f.name: getattr(arguments, f.name) for f in fields(Arguments)})
-    return Arguments(**given | {"extras": settled(arguments.extras)})
+    given["extras"] = settled(arguments.extras)
+    return replace(arguments, **given)
 
 
 def _inputs(arguments: Arguments, family: Family, preprocessing):

@@ -59,5 +59,5 @@ def documented(build: Callable, family: Any) -> str:
         for c in checkpoints_for(id)
     ]
     weights = "\n".join(["\nWeights:", *known, ""]) if known else ""
-    common = _COMMON_DOC.format(classes=family.classes, shape=task.shapes[0])
+    common = _COMMON_DOC.format(classes=family.classes, shape="` and `".join(task.shapes))
     return f"{text}\n{common}{weights}"

@@ -70,7 +70,7 @@ def ESPNetV2SSD(
     rules: str | None = None,
     anchors: Any = None,
 ) -> Trunk:
-    """ESPNetv2-SSD: 5.8 M parameters and 1.1 B multiply-adds at `scale=2`, 80 classes, 300 pixels.
+    """ESPNetv2-SSD: 5.8 M parameters and 1.16 B multiply-adds at `scale=2`, 80 classes, 300 pixels.
 
     Source: https://arxiv.org/abs/1906.03516, section 4.4. Unlike the classifier, its last reducing
     unit gets the picture too. The original counts 992 parameters more, of activations that it never

@@ -124,9 +124,14 @@ def _pictures(preprocessing: Mapping[str, Any] | None) -> str:
     if preprocessing is None:
         return "The preprocessing was not recorded."
     height, width = preprocessing["size"]
+    share = f"{preprocessing['crop_fraction']:.4g}"
+    how = {
+        "crop": f"so that {height}x{width} is {share} of it, centre crop",
+        "stretch": f"to {height}x{width}, whatever its proportions",
+        "pad": f"to fit into {height}x{width}, centred on a border",
+    }[preprocessing.get("fit", "crop")]
     return (
-        f"Scaled ({preprocessing['interpolation']}) so that {height}x{width} is "
-        f"{preprocessing['crop_fraction']:.4g} of it, centre crop, then `(x / 255 - mean) / std` "
+        f"Scaled ({preprocessing['interpolation']}) {how}, then `(x / 255 - mean) / std` "
         f"with mean {preprocessing['mean']} and std {preprocessing['std']}."
     )
 

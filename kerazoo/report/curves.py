@@ -1,6 +1,7 @@
 """`curves.png`: loss, watched figure and rate of a run (or of several, one after the other)."""
 
 import csv
+import functools
 import logging
 import math
 from collections.abc import Sequence
@@ -74,9 +75,14 @@ def can_draw() -> bool:
     try:
         import matplotlib.figure  # noqa: F401
     except ImportError:
-        log.warning('No curves.png: that needs Matplotlib, pip install "kerazoo[plot]".')
+        _tell()
         return False
     return True
+
+
+@functools.cache  # once is enough for a command, which draws several times
+def _tell() -> None:
+    log.warning('No figures (curves.png, …): Matplotlib draws them, pip install "kerazoo[plot]".')
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

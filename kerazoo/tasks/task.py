@@ -12,7 +12,7 @@ with several parts it is a dict (`{"boxes", "classes", "crowd"}`, `{"mask"}`).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -92,6 +92,23 @@ class Option:
     help: str
     rule: Rule = POSITIVE
     read: Callable[[str], Any] = int
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows for people: `header` and each of `rows` have the same number of cells."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+
+
+@dataclass
+class Survey:
+    """What a task says of a data set before training: tables, and lines on what to look at."""
+
+    tables: list[Table] = field(default_factory=list)
+    attention: list[str] = field(default_factory=list)
 
 
 class Result(Protocol):
@@ -255,6 +272,14 @@ class Task(Protocol):
         """
         ...
 
+    def survey(self, sources: Mapping[str, Any]) -> Survey:
+        """What there is to know of the targets of a data set before training.
+
+        Args:
+            sources: Split -> source.
+        """
+        ...
+
     def move(self, target: Any, placement: Any) -> Any:
         """The target of a picture that went where `kerazoo.placement.Placement` says.
 
@@ -389,6 +414,18 @@ class Task(Protocol):
         """
         ...
 
+    def signatures(self, record: Any) -> Mapping[str, Callable[[dict], dict]]:
+        """What files that hold several signatures give beside the outputs themselves.
+
+        Args:
+            record: The `ExportRecord`.
+
+        Returns:
+            Name -> a function of the outputs of one picture, batch first, by name, in a TensorFlow
+            graph of operations that LiteRT and ONNX have. Mostly there is none.
+        """
+        ...
+
     # Use.
     def decode(
         self,
@@ -461,6 +498,9 @@ class Untrained:
 
     def check_targets(self, targets, source, complete=False):
         raise self.refusal("trained")
+
+    def survey(self, sources):
+        return Survey()
 
     def move(self, target, placement):
         raise self.refusal("trained")

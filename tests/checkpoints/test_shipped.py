@@ -61,6 +61,7 @@ def offline(monkeypatch):
 
     said = []
     monkeypatch.setattr(shipped, "fetch", refuse)
+    monkeypatch.setattr(shipped, "_TOLD", set())
     monkeypatch.setattr(shipped.log, "warning", lambda text, *rest: said.append(text % rest))
     return said
 
@@ -73,6 +74,7 @@ def test_they_stand_in_for_defaults_that_cannot_be_fetched(offline):
     assert "(no network)" not in offline[0]
     small = find("mobilenet_v2_100", size=96, needed=True)
     assert (small.weights, small.preprocessing.size) == (MOBILENET, (96, 96))
+    assert len(offline) == 1  # told once
     # The published default is what the name means.
     assert find("mobilenet_v2_100").weights == "keras/mobilenet_v2_1.0_224"
 

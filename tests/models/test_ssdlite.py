@@ -88,6 +88,19 @@ def test_sizes_of_the_papers(version, kernels):
     assert abs(counted.macs / 1e9 - published) <= 0.01
 
 
+@pytest.mark.parametrize(
+    ("create", "params", "macs"),
+    [(kerazoo.SSD, 14_776_629, 1_259_068_672), (kerazoo.SSDLite, 2_113_141, 177_617_344)],
+)
+def test_sizes_beyond_the_backbone(create, params, macs):
+    """Table 5 of MobileNetV2's paper: 14.8 M and 1.25 B of SSD, 2.1 M and (not so) 0.35 B."""
+    with no_values():
+        whole = kerazoo.profile(create("mobilenet_v2", (320, 320, 3)))
+        trunk = kerazoo.MobileNetV2(include_top=False, weights=None, input_shape=(320, 320, 3))
+    backbone = kerazoo.profile(trunk)
+    assert (whole.params - backbone.params, whole.macs - backbone.macs) == (params, macs)
+
+
 def test_the_catalogue_has_its_sizes():
     entry = catalogue()["ssdlite_mobilenet_v2"]
     assert (entry.task, entry.input_size) == ("detection", (320, 320))

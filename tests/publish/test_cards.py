@@ -60,7 +60,7 @@ def test_a_folder_of_ones_own_is_no_data_set_of_the_hub(model):
 
 def test_no_link_leads_nowhere(model):
     cards = [card_of(model), *(p.read_text("utf-8") for p in ROOT.glob("weights/*/README.md"))]
-    assert len(cards) == 5
+    assert len(cards) >= 5
     for card in cards:
         assert re.findall(r"\]\(https?://[^)]*\)", card) == []
     for path in ROOT.glob("weights/*/README.md"):

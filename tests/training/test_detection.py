@@ -9,6 +9,7 @@ import pytest
 from kerazoo.data.open import open_source
 from kerazoo.evaluation import evaluate
 from kerazoo.tasks.detection.detector import detector_of
+from kerazoo.training.finetuning.run import finetune
 from kerazoo.training.recipe import load_recipe
 from kerazoo.training.run import Run, train
 from kerazoo.training.trained import load_trained
@@ -31,14 +32,15 @@ def folder(tmp_path_factory):
 
 def recipe(folder, **changes):
     values = {
-        "model": "ssdlite_mobilenet_v1",
+        "model": "ssd_mobilenet_v1",  # of all detectors the one with the fewest layers
         "epochs": 2,
         "batch_size": 4,
         "arguments": {"alpha": 0.25, "anchors": "auto"},
         "data": {"name": str(folder), "validation": "val", "test": "val"},
         "preprocessing": {"size": list(SHAPE), "fit": "stretch", "crop_fraction": 1.0},
         "augmentation": {"crop": "objects"},
-        "optimizer": {"name": "adamw", "learning_rate": 0.01, "ema": 0.5},
+        "optimizer": {"name": "adam", "learning_rate": 0.01},
+        "transfer": {"freeze": "backbone"},
     }
     return load_recipe(values | changes)
 
@@ -97,7 +99,7 @@ def test_a_classifiers_trunk_is_a_start(folder, tmp_path, monkeypatch):
         ours, theirs = (m.get_layer(name).get_weights() for m in (started.model, trunk))
         for a, b in zip(ours, theirs, strict=True):
             np.testing.assert_array_equal(a, b)
-    with pytest.raises(ValueError, match=r"`transfer.trunk` must be left out beside `weights`"):
+    with pytest.raises(ValueError, match=r"`transfer\.trunk` must be left out beside `weights`"):
         recipe(folder, weights="imagenet", transfer={"trunk": "mobilenet_v1"})
 
 
@@ -121,3 +123,26 @@ def test_classes_of_the_same_name_start_from_their_rows(run, folder, tmp_path, c
         for m in (started.model, old)
     )
     np.testing.assert_array_equal(new_bias[:, [0, 1]], old_bias[:, [0, 2]])  # background, and b
+
+
+def test_fine_tuning_ends_with_a_folder_to_publish(run, folder, tmp_path):
+    """All layers from the first step, by the task's own plan; nothing of a classifier is said."""
+    output, _ = run
+    result = finetune(
+        output,
+        folder,
+        tmp_path / "tuned",
+        epochs=1,
+        changes={"transfer.freeze": "backbone", "optimizer.ema": 0.0, "optimizer.name": "adam"},
+        progress=False,
+    )
+    assert result["task"] == "detection"
+    assert result["kept"] == "1_all"
+    assert 0 <= result["ap"] <= 1
+    files = {path.name for path in (tmp_path / "tuned").iterdir()}
+    assert files >= {"model.keras", "model.safetensors", "curves.png", "precision.png", "1_all"}
+    card = (tmp_path / "tuned/README.md").read_text()
+    assert "object-detection" in card
+    assert "classifier" not in card
+    with pytest.raises(ValueError, match="`unfreeze_epochs` must be left out: all layers"):
+        finetune(output, folder, tmp_path / "other", unfreeze_epochs=2)

@@ -27,7 +27,7 @@ def _mb2_ssd_lite(names: Iterable[str], layers: Iterable[str]) -> Translation:
         if found and 1 <= int(found[1]) <= len(blocks):
             block = blocks[int(found[1]) - 1]
             part = (_FULL if f"{block}_expand_conv" in layers else _SHORT).get(found[2])
-            return part and (f"{block}_{part}", found[3])
+            return (f"{block}_{part}", found[3]) if part else None
         found = re.fullmatch(r"extras\.(\d)\.conv\.(\d)\.(\w+)", name)
         if found and found[2] in _EXTRA:
             return f"extra{int(found[1]) + 1}{_EXTRA[found[2]]}", found[3]

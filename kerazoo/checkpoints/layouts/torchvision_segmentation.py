@@ -53,7 +53,7 @@ def _segmentation(names: Iterable[str], layers: Iterable[str]) -> Translation:
             layer = f"{'head' if number else 'stem'}_{_NORMED[int(rest)]}" if rest in "01" else None
         else:
             layer = _of_block(blocks[number - 1], rest, set(layers)) if number < last else None
-        return layer and (layer, variable)
+        return (layer, variable) if layer else None
 
     translation = translate_modules(names, module_of)
     if "auxiliary_conv" not in layers:

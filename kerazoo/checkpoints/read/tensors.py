@@ -18,6 +18,12 @@ from kerazoo.checkpoints.read.keras import (
 )
 from kerazoo.checkpoints.read.npz import npz_names, read_npz
 from kerazoo.checkpoints.read.safetensors import read_safetensors, safetensors_names
+from kerazoo.checkpoints.read.tensorflow1 import (
+    archive_names,
+    index_names,
+    read_archive,
+    read_index,
+)
 from kerazoo.checkpoints.read.torch import read_torch
 
 
@@ -44,6 +50,8 @@ READERS: dict[str, Reader] = {
     ".pt": _TORCH,
     ".bin": _TORCH,
     ".npz": Reader(read_npz, npz_names),
+    ".ckpt.index": Reader(read_index, index_names),
+    ".tar.gz": Reader(read_archive, archive_names),
 }
 
 
@@ -65,8 +73,10 @@ def read_tensors(
 
     Args:
         path: `.safetensors`, `.pth`, `.pt`, `.bin` (PyTorch state dict, read without torch),
-            `.npz`, `.h5`, `.weights.h5` or `.keras`. Keras files give `<layer>/<variable>` (see
-            `kerazoo.checkpoints.read.keras`), all others their names verbatim.
+            `.npz`, `.h5`, `.weights.h5`, `.keras`, `.ckpt.index` or `.tar.gz` (a checkpoint of
+            TensorFlow 1, of which only the variables are read). Keras files give
+            `<layer>/<variable>` (see `kerazoo.checkpoints.read.keras`), all others their names
+            verbatim.
         digests: What the content must have; the very file that has them is read.
 
     Returns:

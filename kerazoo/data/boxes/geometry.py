@@ -69,7 +69,7 @@ def settle(raw: RawPicture, findings: Findings) -> BoxedPicture | None:
     except PictureError:
         findings.add("pictures that cannot be read", str(raw.path))
         return None
-    upright = stored[::-1] if orientation >= 5 else stored
+    upright = (stored[1], stored[0]) if orientation >= 5 else stored
     drawn, turn = upright, 1
     if raw.size is not None and orientation != 1:
         if upright == stored == raw.size:
@@ -119,9 +119,12 @@ def _settled(box: RawBox, size: Size, findings: Findings) -> Corners | None:
         findings.add("boxes with swapped corners", box.place)
     low = min(x1, x2), min(y1, y2)
     high = max(x1, x2), max(y1, y2)
+    width, height = map(float, sides)
     inside = (
-        *(min(max(v, 0.0), float(s)) for v, s in zip(low, sides, strict=True)),
-        *(min(max(v, 0.0), float(s)) for v, s in zip(high, sides, strict=True)),
+        min(max(low[0], 0.0), width),
+        min(max(low[1], 0.0), height),
+        min(max(high[0], 0.0), width),
+        min(max(high[1], 0.0), height),
     )
     if inside[0] >= inside[2] or inside[1] >= inside[3]:
         findings.add("boxes outside their picture", box.place)

@@ -91,11 +91,11 @@ def _split_folders(folder: Path) -> MaskedSet | None:
     splits = {}
     for each in sorted(path for path in folder.iterdir() if path.is_dir()):
         beside = folder / f"{each.name}{SUFFIX}"
-        inside = _first(each, PICTURES), _first(each, MASKS)
+        pictures, masks = _first(each, PICTURES), _first(each, MASKS)
         if beside.is_dir():
             splits[each.name] = _reader(_side_by_side, each, beside)
-        elif None not in inside:
-            splits[each.name] = _reader(_side_by_side, *inside)
+        elif pictures is not None and masks is not None:
+            splits[each.name] = _reader(_side_by_side, pictures, masks)
     pictures, masks = _first(folder, PICTURES), _first(folder, MASKS)
     if not splits and pictures is not None and masks is not None:
         for each in sorted(path for path in pictures.iterdir() if path.is_dir()):

@@ -3,12 +3,13 @@
 import errno
 import re
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from kerazoo._errors import invalid
 from kerazoo._graph import as_inputs
+from kerazoo.deploy.runtimes import RAW
 from kerazoo.inference import forget_gradients, named_outputs
 
 INPUT = "image"
@@ -52,8 +53,13 @@ def outputs_of(graph: Any, image: Any, outputs: Sequence[str]) -> dict[str, Any]
     return dict(zip(outputs, tf.nest.flatten(graph(image)), strict=True))
 
 
-def saved_graph(graph: Any, outputs: Sequence[str]) -> tempfile.TemporaryDirectory:
+def saved_graph(
+    graph: Any, outputs: Sequence[str], further: Mapping[str, Callable[[dict], dict]] | None = None
+) -> tempfile.TemporaryDirectory:
     """The graph alone as a SavedModel, for LiteRT's converter, in a folder that goes when unused.
+
+    `further` signatures, for one picture, give what a function makes of the outputs; that of the
+    outputs themselves is then called `raw`.
 
     Given concrete functions, that converter would lose the names of inputs and outputs. What
     TensorFlow makes of a dilated convolution, it only recognises for a fixed batch: there it gets
@@ -71,7 +77,15 @@ def saved_graph(graph: Any, outputs: Sequence[str]) -> tempfile.TemporaryDirecto
         input_signature=[tf.TensorSpec(shape, tf.float32, name=INPUT)],
         autograph=False,
     )
-    save_module(module, {"serving_default": module.run}, folder.name)
+    signatures = {RAW if further else "serving_default": module.run}
+    for name, finish in (further or {}).items():
+
+        def run(image: Any, finish: Callable[[dict], dict] = finish) -> dict[str, Any]:
+            return finish(outputs_of(graph, image, outputs))
+
+        one = tf.TensorSpec((1, *shape[1:]), tf.float32, name=INPUT)
+        signatures[name] = tf.function(run, autograph=False).get_concrete_function(one)
+    save_module(module, signatures, folder.name)
     return folder
 
 

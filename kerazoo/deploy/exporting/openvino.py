@@ -12,6 +12,10 @@ from kerazoo.deploy.exporting._format import Format, Job
 from kerazoo.deploy.exporting.graph import INPUT, cannot_lower
 
 FACTS = "kerazoo"  # section of the file's `rt_info`
+PRECISION = (
+    "where the processor has bfloat16, OpenVINO computes in it: for the scores of the original, "
+    'compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})'
+)
 
 
 def _write(job: Job, folder: Path) -> None:
@@ -27,7 +31,7 @@ def _write(job: Job, folder: Path) -> None:
     _join_padding(network)
     if job.record.precision == "int8":
         network = _quantised(network, job)
-    for key, value in job.record.facts().items():
+    for key, value in {**job.record.facts(), "precision": PRECISION}.items():
         network.set_rt_info(value, [FACTS, key])
     try:
         openvino.save_model(network, folder / job.name, compress_to_fp16=False)

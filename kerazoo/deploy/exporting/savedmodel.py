@@ -7,9 +7,8 @@ from kerazoo._errors import invalid
 from kerazoo.deploy.exporting._format import Format, Job
 from kerazoo.deploy.exporting.graph import INPUT, outputs_of, save_module
 from kerazoo.deploy.exporting.record import ASSET
+from kerazoo.deploy.runtimes import RAW
 from kerazoo.tasks import task_of
-
-RAW = "raw"  # the signature that gives the network's outputs as they are, by name
 
 
 def _write(job: Job, folder: Path) -> None:

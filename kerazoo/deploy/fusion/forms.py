@@ -29,6 +29,8 @@ class Forms:
             where that has at most so many times the multiplications; 0 leaves them apart.
         dense_groups: Up to so many groups a 1x1 convolution is made one dense one.
         dense_narrow: So is one of up to four groups that take no more channels than this each.
+        dense_single: So is every grouped one with one filter for several channels, whatever its
+            kernel: ONNX Runtime takes those for depthwise and fails.
         summed_branches: Sums of depthwise convolutions up to this size become one, without
             dilation; 0 leaves them.
         short_prelu: PReLU as a maximum, or as two parts where slopes exceed 1; `"convolved"` as
@@ -44,6 +46,7 @@ class Forms:
     merged_mix: float
     dense_groups: int
     dense_narrow: int = 0
+    dense_single: bool = False
     summed_branches: int = 0
     short_prelu: bool | str = False
     parts: int = 0
@@ -86,7 +89,7 @@ TARGETS = {
     "openvino": Forms(
         merged_mix=2.1, dense_groups=1, dense_narrow=16, summed_branches=9, convolved_pools=4
     ),
-    "onnx": Forms(merged_mix=_ALWAYS, dense_groups=2, shuffled_planes=True),
+    "onnx": Forms(merged_mix=_ALWAYS, dense_groups=2, dense_single=True, shuffled_planes=True),
     "litert": _LITERT,
     "litert_int8": replace(_LITERT, short_prelu="convolved"),
 }
@@ -117,7 +120,10 @@ def chosen(linear: Linear, forms: Forms) -> Linear:
         return _merged(linear) if _merges(linear, forms.merged_mix) else _split(linear)
     if linear.kind in (GroupedConv2D, keras.layers.Conv2D):
         *size, channels, _ = linear.kernels[0].shape
-        dense = size == [1, 1] and forms.dense(linear.config["groups"], channels)
+        groups = linear.config["groups"]
+        dense = size == [1, 1] and forms.dense(groups, channels)
+        single = 1 < groups == linear.filters and channels > 1
+        dense = dense or (forms.dense_single and single)
         return _dense(linear) if dense else linear
     if linear.kind is GroupedPointwiseConv2D:
         channels = max(kernel.shape[2] for kernel in linear.kernels)

@@ -62,6 +62,11 @@ class Classification:
 
         check_targets(targets, source, complete)
 
+    def survey(self, sources):
+        from kerazoo.tasks.classification.survey import survey
+
+        return survey(sources)
+
     def move(self, target, placement):
         return target  # a class stays what it is, wherever it is in the picture
 
@@ -127,6 +132,9 @@ class Classification:
         from kerazoo.tasks.classification.serving import answer
 
         return answer(outputs, record, **how)
+
+    def signatures(self, record):
+        return {}
 
     def decode(self, outputs, record, placements=(), pictures=(), **how):
         from kerazoo.tasks.classification.predictions import decode

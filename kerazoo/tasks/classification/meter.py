@@ -14,7 +14,13 @@ _NORMAL = 1.959964  # standard deviations to either side that hold 95 % of a nor
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Accuracy on a data set: `top1` and `top5` in percent, `count` pictures, wall `seconds`."""
+    """Accuracy on a data set.
+
+    Attributes:
+        top1, top5: In percent.
+        count: Pictures.
+        seconds: Of the clock.
+    """
 
     top1: float
     top5: float
@@ -26,14 +32,22 @@ class Accuracy:
         """Top-1 as a share of 1."""
         return self.top1 / 100
 
-    def to_dict(self) -> dict[str, float]:
-        """As plain numbers, for JSON."""
-        return asdict(self)
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Where `top1` on all such pictures is, in percent, with 95 % confidence."""
+        low, high = wilson_interval(round(self.top1 * self.count / 100), self.count)
+        return 100 * low, 100 * high
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain numbers, for JSON; `interval` is that of `top1`, in percent."""
+        return {**asdict(self), "interval": [round(each, 2) for each in self.interval]}
 
     def __str__(self) -> str:
+        low, high = self.interval
         return (
             f"top-1 {self.top1:.2f} %, top-5 {self.top5:.2f} %, "
-            f"{self.count} pictures in {self.seconds:.1f} s"
+            f"{self.count} pictures in {self.seconds:.1f} s; "
+            f"95 % interval of top-1: {low:.1f} to {high:.1f} %"
         )
 
 

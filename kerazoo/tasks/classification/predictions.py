@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from kerazoo.labels import Prediction, decode_predictions
+from kerazoo.labels import Prediction, decode_predictions, tell_guess
 
 NOT_SURE = "not sure: "  # before the best class, where its score is below the threshold
 
@@ -27,12 +27,14 @@ def decode(outputs: Mapping[str, Any], record: Any, top: int = 5) -> list[Classe
     Args:
         outputs: `scores`, `(batch, classes)`.
         record: Carries `labels` and maybe `confidence`; without labels the number of classes
-            decides.
+            decides, which is said.
         top: How many classes.
     """
     labels = getattr(record, "labels", None) or None
     confidence = getattr(record, "confidence", None)
     scores = outputs["scores"]
+    if labels is None:
+        tell_guess(np.shape(scores)[-1])
     found = [Classes(each) for each in decode_predictions(scores, top, labels=labels)]
     if confidence is not None:
         shares = probabilities(np.asarray(scores))

@@ -1,5 +1,6 @@
 """A linear probe: the classifier that held-out pictures choose, and how sure it may be."""
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,9 @@ PENALTIES = tuple(10.0 ** (-power / 2) for power in range(-2, 8))
 PATIENCE = 2  # penalties in a row that may be worse than the best before the rest is left out
 # With fewer held-out pictures chance would choose: then all pictures are held out in turn.
 ENOUGH, FOLDS = 1000, 5
+# Multiply-adds of a step up to which BLAS works on one thread. Several wait for each other by
+# spinning: where the machine has other work, ten times longer than such a step takes.
+SMALL = 10**9
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +85,18 @@ def fit_probe(learned: tuple, held_out: tuple, classes: int, whole: bool) -> Pro
         classes: Number of classes.
         whole: Whether the final classifier learns from `held_out` too.
     """
+    count, width = learned[0].shape[0] * len(learned[1]), learned[0].shape[-1]
+    with _threads(count * width * classes):
+        return _fit(learned, held_out, classes, whole)
+
+
+def _threads(work: int) -> contextlib.AbstractContextManager:
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(1 if work <= SMALL else None, user_api="blas")
+
+
+def _fit(learned: tuple, held_out: tuple, classes: int, whole: bool) -> Probe:
     shortened, rotation = _shortened(np.concatenate([learned[0], held_out[0]], axis=1))
     train = Stored(shortened[:, : len(learned[1])], learned[1])
     watch = Stored(shortened[:, len(learned[1]) :], held_out[1])

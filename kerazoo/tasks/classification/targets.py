@@ -39,5 +39,5 @@ def describe(label: Any, classes: Sequence[str]) -> list[tuple[str, None]]:
         return [(classes[int(label)], None)]
     best = [i for i in label.argsort()[::-1][:2] if label[i] > 0.005]
     if len(best) == 1 and label[best[0]] > 0.995:
-        return [(classes[best[0]], None)]
-    return [(f"{100 * label[i]:.0f} % {classes[i]}", None) for i in best]
+        return [(classes[int(best[0])], None)]
+    return [(f"{100 * label[i]:.0f} % {classes[int(i)]}", None) for i in best]

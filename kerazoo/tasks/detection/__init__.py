@@ -84,6 +84,11 @@ class Detection:
 
         check_targets(targets, source, complete)
 
+    def survey(self, sources):
+        from kerazoo.tasks.detection.survey import survey
+
+        return survey(sources)
+
     def move(self, target, placement):
         from kerazoo.tasks.detection.targets import move
 
@@ -149,6 +154,11 @@ class Detection:
         from kerazoo.tasks.detection.serving import answer
 
         return answer(outputs, record, **how)
+
+    def signatures(self, record):
+        from kerazoo.tasks.detection.serving import signatures
+
+        return signatures(record)
 
     def decode(self, outputs, record, placements=(), pictures=(), **how):
         from kerazoo.tasks.detection.predictions import decode

@@ -67,7 +67,7 @@ class Answers:
             rows = shown[mine]
             order = np.argsort(-picture["scores"][rows], kind="stable")
             mine, rows = mine[order], rows[order]
-            given = [picture[key][truths] for key in ("truths", "crowd")]
+            given = picture["truths"][truths], picture["crowd"][truths]
             found = match_class([(*given, picture["boxes"][rows], picture["scores"][rows])])
             # More than COCO's 100 of a class in a picture are not judged: they count as wrong.
             right[mine[: len(found.scores)]] = found.right[0] | found.ignored[0]

@@ -70,10 +70,10 @@ def head(trunk: Trunk, arguments: Any) -> dict[str, Any]:
     """
     plan = trunk.head
     assert isinstance(plan, SSDHead)  # every network of this task has one
-    size = tuple(plan.picture.shape[1:3])
-    if None in size:
+    _, height, width, channels = plan.picture.shape
+    if height is None or width is None:
         rule = "of a fixed height and width: the anchors depend on it"
-        raise invalid("input_shape", (*size, plan.picture.shape[3]), rule)
+        raise invalid("input_shape", (height, width, channels), rule)
     if arguments.classifier_activation not in (None, "linear"):
         rule = "None: the loss and what reads the outputs take logits"
         raise invalid("classifier_activation", arguments.classifier_activation, rule)
@@ -85,8 +85,8 @@ def head(trunk: Trunk, arguments: Any) -> dict[str, Any]:
         CODES: _rows(plan, maps, "boxes", 4, CODES),
         LOGITS: _rows(plan, maps, "classes", arguments.classes + 1, LOGITS),
     }
-    grids = tuple(tuple(x.shape[1:3]) for x in maps)
-    trunk.facts = plan.rules.detector(size, grids).to_dict()
+    grids = tuple((x.shape[1], x.shape[2]) for x in maps)
+    trunk.facts = plan.rules.detector((height, width), grids).to_dict()
     return outputs
 
 

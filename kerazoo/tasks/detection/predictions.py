@@ -156,7 +156,7 @@ def decode(
     scores = detector.suppression.scores(logits)
     found = []
     for number, placement in enumerate(placements):
-        size = tuple(int(side) for side in placement.picture)
+        size = (int(placement.picture[0]), int(placement.picture[1]))
         moved = placement.inverse.boxes(boxes[number]).astype("float32")
         kept = find(moved, scores[number], detector.suppression, size, least)
         whole = clipped(kept.boxes, size)

@@ -19,6 +19,16 @@ def facts(model: Any, labels: Any) -> dict[str, Any]:
     return {"outputs": outputs, "labels": class_names(model.output[LOGITS].shape[-1] - 1, labels)}
 
 
+def signatures(record: Any) -> dict[str, Any]:
+    """`detect`: `answer` without names, which files for phones have beside the network."""
+
+    def detect(outputs: Mapping[str, Any]) -> dict[str, Any]:
+        found = _found(outputs, record, None, 100, one=True)
+        return {name: found[name] for name in ("boxes", "scores", "classes", "count")}
+
+    return {"detect": detect}
+
+
 def answer(
     outputs: Mapping[str, Any], record: Any, threshold: float | None = None, most: int = 100
 ) -> dict[str, Any]:
@@ -30,21 +40,27 @@ def answer(
     """
     import tensorflow as tf
 
-    from kerazoo.tasks.detection.postprocess_graph import find_in_graph
+    found = _found(outputs, record, threshold, most)
+    there = tf.range(tf.shape(found["scores"])[1])[None] < found["count"][:, None]
+    names = tf.gather(tf.constant(record.labels), found["classes"])
+    return {**found, "names": tf.where(there, names, "")}
+
+
+def _found(
+    outputs: Mapping[str, Any], record: Any, threshold: float | None, most: int, one: bool = False
+) -> dict[str, Any]:
+    """`boxes`, `scores`, `classes` and `count`; of one picture alone with what LiteRT has."""
+    import tensorflow as tf
+
+    from kerazoo.tasks.detection.postprocess_graph import find_in_graph, find_one_in_graph
 
     detector = detector_of(record)
     height, width = detector.size
     boxes = detector.coder.decode(tf.constant(detector.boxes()), outputs[CODES])
     rule = detector.suppression
-    rule = replace(rule, total=min(most, rule.total or most))
-    least = least_scores(len(record.labels), record.confidence, threshold)
-    found = find_in_graph(boxes, outputs[LOGITS], rule, detector.size, least.tolist())
-    there = tf.range(rule.total)[None] < found["count"][:, None]
-    names = tf.gather(tf.constant(record.labels), found["classes"])
-    return {
-        "boxes": tf.clip_by_value(found["boxes"] / (width, height, width, height), 0.0, 1.0),
-        "scores": found["scores"],
-        "classes": found["classes"],
-        "names": tf.where(there, names, ""),
-        "count": found["count"],
-    }
+    rule = replace(rule, total=min(most, rule.total or most), per_class=None, clip=True)
+    least = least_scores(len(record.labels), record.confidence, threshold).tolist()
+    find = find_one_in_graph if one else find_in_graph
+    found = find(boxes, outputs[LOGITS], rule, detector.size, least)
+    shares = found["boxes"] / tf.constant((width, height, width, height), tf.float32)
+    return {**found, "boxes": tf.clip_by_value(shares, 0.0, 1.0)}

@@ -44,6 +44,9 @@ class Features(Untrained):
     def answer(self, outputs, record, **how):
         return dict(outputs)
 
+    def signatures(self, record):
+        return {}
+
     def decode(self, outputs, record, placements=(), pictures=(), **how):
         count = len(next(iter(outputs.values())))
         return [{name: y[i] for name, y in outputs.items()} for i in range(count)]

@@ -49,6 +49,14 @@ class Segmentation:
     def arguments(self, given, source, preprocessing, build):
         return given
 
+    def adopt(self, model, labels, classes, build):
+        return 0  # a last 1x1 convolution is soon learned
+
+    def plan(self, pictures):
+        from kerazoo.tasks.segmentation.plan import plan
+
+        return plan(pictures)
+
     def check_targets(self, targets, source, complete=False):
         from kerazoo.tasks.segmentation.targets import check_targets
 
@@ -116,10 +124,13 @@ class Segmentation:
 
         return answer(outputs, record, **how)
 
+    def signatures(self, record):
+        return {}
+
     def decode(self, outputs, record, placements=(), pictures=(), **how):
         from kerazoo.tasks.segmentation.predictions import decode
 
-        return decode(outputs, record, placements, **how)
+        return decode(outputs, record, placements, pictures, **how)
 
     def rows(self, prediction):
         from kerazoo.tasks.segmentation.predictions import rows

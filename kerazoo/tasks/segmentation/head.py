@@ -50,7 +50,7 @@ def check(model: Any, source: Any = None) -> None:
     fits = [len(shape) for shape in shapes] == [4, 4] and (shapes[1][-1] or 0) > 1
     if not fits or wanted not in (None, shapes[1][-1]):
         rule = "a segmenter: one input and one output (batch, height, width, n), n from 2"
-        if wanted is not None:
+        if source is not None:
             rule = f"a segmenter of the {wanted} classes of {source.name!r}"
         raise invalid("model", f"{model.name} with shapes {shapes}", rule)
     if source is not None and shapes[0][-1] != 3:

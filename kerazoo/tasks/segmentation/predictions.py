@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,12 @@ from kerazoo._checks import checked
 from kerazoo._errors import invalid
 from kerazoo._files import write_file
 from kerazoo.labels import label_names
+from kerazoo.pictures import as_picture, open_picture
 from kerazoo.placement import Placement
 from kerazoo.tasks.segmentation.masks import MOST_CLASSES, class_map
 from kerazoo.tasks.segmentation.targets import decoded
+
+_KINDS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,10 +28,20 @@ class Segments:
         mask: Number of the class, uint8 `(height, width)`, of the size of the upright original;
             255 where the network did not see the picture.
         names: Of the classes.
+        picture: What the picture was given as: a path, bytes, an array, a PIL picture; None if
+            unknown.
     """
 
     mask: np.ndarray
     names: tuple[str, ...]
+    picture: Any = field(default=None, repr=False)
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name} {share:.0%}" for name, share in captions(self)) or "nothing"
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A dict of JSON values for each class, as `kerazoo predict --json` prints: for pandas."""
+        return as_json(self)
 
     @property
     def pixels(self) -> np.ndarray:
@@ -40,18 +53,36 @@ class Segments:
         """Share of the picture, 0 to 1, of each class that is there; the largest first."""
         return {found["name"]: found["share"] for found in as_json(self)}
 
-    def draw(self, picture: Any) -> Any:
+    def draw(self, picture: Any = None) -> Any:
         """The picture with the classes in colours over it, and a legend; a PIL picture.
 
         Args:
-            picture: A PIL picture of the mask's size.
+            picture: A PIL picture of the mask's size; by default the one that was given.
+
+        Raises:
+            ValueError: It has another size, or nobody knows which it was.
+            PictureError: The file cannot be read any more.
         """
         from kerazoo.tasks.segmentation.drawing import overlay
 
-        return overlay(picture, self)
+        return overlay(self._opened() if picture is None else picture, self)
 
     @checked("path")
     def save(self, path: str | os.PathLike) -> None:
+        """Writes `draw()` to a file; the ending says its format: `.jpg`, `.png`, `.webp`.
+
+        Raises:
+            ValueError, PictureError: As `draw`; or the ending is none of these.
+        """
+        ending = Path(path).suffix.lower()
+        if ending not in _KINDS:
+            raise invalid("path", str(path), f"a file name in {', '.join(_KINDS)}")
+        drawn = self.draw()
+        quality = {} if ending == ".png" else {"quality": 92}
+        write_file(Path(path), lambda partial: drawn.save(partial, _KINDS[ending], **quality))
+
+    @checked("path")
+    def save_mask(self, path: str | os.PathLike) -> None:
         """Writes the mask as a PNG of class numbers with a palette, as Pascal VOC's are.
 
         Raises:
@@ -64,9 +95,19 @@ class Segments:
         picture = label_picture(self.mask)
         write_file(Path(path), lambda partial: picture.save(partial, "PNG"))
 
+    def _opened(self) -> Any:
+        if self.picture is None:
+            raise invalid("picture", None, "given: it is not known what these were found on")
+        if isinstance(self.picture, str | os.PathLike | bytes):
+            return open_picture(self.picture)
+        return as_picture(self.picture)
+
 
 def decode(
-    outputs: Mapping[str, Any], record: Any, placements: Sequence[Placement] = ()
+    outputs: Mapping[str, Any],
+    record: Any,
+    placements: Sequence[Placement] = (),
+    pictures: Sequence[Any] = (),
 ) -> list[Segments]:
     """The classes of each picture's pixels.
 
@@ -75,6 +116,7 @@ def decode(
         record: Carries `labels`; without, classes are called by their numbers.
         placements: Where each picture was put in the network's input; without, masks have the size
             of the logits.
+        pictures: What each was given as.
 
     Raises:
         ValueError: Scores of another shape, or that are not finite; too many classes; labels of
@@ -90,8 +132,10 @@ def decode(
         size = scores.shape[1:3]
         placements = [Placement((1.0, 1.0), (0.0, 0.0), size, size)] * len(scores)
     return [
-        Segments(class_map(each, placement), names)
-        for each, placement in zip(scores, placements, strict=True)
+        Segments(class_map(each, placement), names, picture)
+        for each, placement, picture in zip(
+            scores, placements, pictures or [None] * len(scores), strict=True
+        )
     ]
 
 

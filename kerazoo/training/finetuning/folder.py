@@ -73,7 +73,9 @@ class FinetuneFolder:
         here = [name for name in ours if self._at(name).exists()]
         if here and not force:
             rule = f"the folder of this very run, or one without {', '.join(here)}"
-            raise invalid("output", str(self.path), f"{rule} (--force throws those away)")
+            other = _differing((read_run(self.path) or {}).get("finetune"), self._facts())
+            differs = f"; what differs: {', '.join(other)}" if other else ""
+            raise invalid("output", str(self.path), f"{rule} (--force throws those away){differs}")
         for name in here:
             path = self._at(name)
             shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -252,3 +254,17 @@ def _within(interval: tuple[float, float] | None, monitor: Figure) -> str:
         return "."
     low, high = (monitor.shown(share, 1) for share in interval)
     return f". With 95 % confidence that of all such pictures is between {low} and {high}."
+
+
+def _differing(theirs: Any, ours: Any, name: str = "") -> list[str]:
+    """Names of the innermost values that are not the same in both, `phases.probe.epochs`."""
+    if not isinstance(theirs, Mapping) or not isinstance(ours, Mapping):
+        return [name] if name and theirs != ours else []
+    found = []
+    for key in sorted({*theirs, *ours}):
+        inner = f"{name}.{key}" if name else str(key)
+        if (key in theirs) != (key in ours):
+            found.append(inner)
+        else:
+            found += _differing(theirs[key], ours[key], inner)
+    return found

@@ -1,8 +1,10 @@
 """The size of the pictures, where nobody says it."""
 
+import contextlib
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from kerazoo.data.samples import pictures_at
 from kerazoo.data.source import Source
@@ -28,7 +30,7 @@ def choose_size(own: int, macs: int | None, source: Source, epochs: int) -> int:
         epochs: Of training all layers.
     """
     side = native_side(source)
-    if side >= own:
+    if side is None or side >= own:
         return own
     allowed = [size for size in SIZES if size <= min(own, ENLARGED * side)]
     if not allowed:
@@ -43,10 +45,13 @@ def choose_size(own: int, macs: int | None, source: Source, epochs: int) -> int:
     raise AssertionError("the last size is always taken")
 
 
-def native_side(source: Source) -> int:
-    """Median of the shorter sides of some pictures, in pixels."""
+def native_side(source: Source) -> int | None:
+    """Median of the shorter sides of some pictures, in pixels; None where none can be decoded."""
     if source.shape:
         return min(source.shape[:2])
     places = np.unique(np.linspace(0, min(source.count, 10 * LOOKS) - 1, LOOKS).astype(int))
-    sides: list[Any] = [min(each.size) for each in pictures_at(source, places)]
-    return int(np.median(sides))
+    sides: list[Any] = []
+    for place in places:
+        with contextlib.suppress(tf.errors.OpError):  # a damaged one, which is told later
+            sides += [min(each.size) for each in pictures_at(source, [place])]
+    return int(np.median(sides)) if sides else None

@@ -79,9 +79,9 @@ class StoredFit:
         self._trunk = _in_inference(keras.Model(self._model.inputs, self._layer.input))
         mirrored = self._recipe.augmentation.flip and inputs.train.count <= MIRRORED
         learned = self._stored(inputs.train, mirrored, corrupt)
-        # Of the validation split the corrupt ones are not counted, as they are not in steps.
-        watched = self._stored(inputs.validation, mirrored, {})
         whole = self._recipe.transfer.head == WITH_HELD_OUT
+        # Corrupt ones count where they are learned from; otherwise they do not, as in steps.
+        watched = self._stored(inputs.validation, mirrored, corrupt if whole else {})
         probe = inputs.task.fit_head(learned, watched, len(inputs.classes), whole)
         self._layer.set_weights(probe.watched)
         seconds = round(time.monotonic() - began, 1)

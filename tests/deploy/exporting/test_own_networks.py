@@ -148,6 +148,10 @@ class TestFacts:
         model = openvino.Core().read_model(path)
         names = ("labels", "input", "normalisation", "kerazoo")
         self.check({name: model.get_rt_info(["kerazoo", name]).astype(str) for name in names})
+        hint = model.get_rt_info(["kerazoo", "precision"]).astype(str)
+        settings = json.loads("{" + hint.partition("{")[2].removesuffix(")"))
+        openvino.Core().compile_model(model, "CPU", settings)
+        assert settings == {"INFERENCE_PRECISION_HINT": "f32"}
 
 
 def test_comparison(tmp_path):

@@ -2,11 +2,15 @@
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from kerazoo import Preprocessing, open_picture
 from kerazoo.deploy import Runner, export
 from kerazoo.deploy.exporting import FORMATS
 from tests import ROOT
@@ -40,6 +44,16 @@ def folder(tmp_path_factory):
 def test_there_is_one_for_each_format():
     own = {"prepare.py", "litert_run.py", "onnx_run.py", "openvino_run.py", "savedmodel_run.py"}
     assert set(SCRIPTS) == own
+
+
+def test_sixteen_bits_are_read_as_kerazoo_reads_them(folder):
+    levels = np.linspace(0, 65535, 40 * 50).reshape(40, 50).astype("uint16")
+    Image.fromarray(levels).save(folder / "deep.png")
+    prepare = runpy.run_path(str(folder / "prepare.py"))["prepare"]
+    record = Preprocessing.from_dict({**RECORD.to_dict(), "size": [32, 32]})
+    theirs = prepare(folder / "deep.png", record.to_dict())[0]
+    ours = record.from_pil(open_picture(folder / "deep.png"))
+    np.testing.assert_allclose(theirs, ours, atol=2 / 255 / min(record.std))
 
 
 @pytest.mark.parametrize(

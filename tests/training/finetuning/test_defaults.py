@@ -3,6 +3,7 @@
 import dataclasses
 import importlib.util
 import json
+import re
 import shutil
 
 import keras
@@ -16,6 +17,7 @@ from kerazoo.data.classes import with_classes
 from kerazoo.data.folder import folder_source
 from kerazoo.deploy.exporting.record import describe
 from kerazoo.open import open_model
+from kerazoo.pictures import PictureError
 from kerazoo.tasks import get_task
 from kerazoo.training import finetune, load_trained
 from kerazoo.training.callbacks import Watch
@@ -115,6 +117,24 @@ def test_confidence_travels_with_the_network(run):
     assert published.info.confidence == model.info.confidence
     headless = open_model(output, include_top=False)
     assert headless.info.confidence is None
+
+
+def test_a_damaged_picture_is_left_out_of_the_features_and_told(data, start, tmp_path, capsys):  # noqa: F811
+    pictures, output = shutil.copytree(data, tmp_path / "data"), tmp_path / "run"
+    for split in ("train", "test"):
+        path = sorted((pictures / split).rglob("*.png"))[0]
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    words = [str(each) for each in ("finetune", start, "--data", pictures, "--output", output)]
+    assert main(words) == 1
+    run = json.loads((output / "run.json").read_text())
+    assert run["result"]["skipped_pictures"] == 2
+    assert run["result"]["pictures"] == 3  # of four
+    (skipped,) = json.loads((output / "1_probe/run.json").read_text())["skipped_pictures"]
+    assert skipped.endswith(".png")
+    told = capsys.readouterr().err
+    assert re.search(r"Skipped .*0\.png: \w.*PNG", told), told
+    with pytest.raises(PictureError, match=r"0\.png"):
+        finetune(start, pictures, tmp_path / "no", changes={"data.on_corrupt": "fail"})
 
 
 def test_too_large_batches_leave_nothing(data, start, tmp_path):  # noqa: F811

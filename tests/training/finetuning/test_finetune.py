@@ -211,6 +211,7 @@ def test_another_run_is_not_overwritten(run, words, capsys):
     error = capsys.readouterr().err
     assert "--force throws those away" in error
     assert "1_probe" in error
+    assert "what differs: phases.1_probe.seed, phases.2_unfrozen.seed" in error
     assert error.count("\n") == 1
 
 
