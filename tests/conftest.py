@@ -56,6 +56,15 @@ def data_dir(tmp_path_factory) -> Path:
     return stand_ins(tmp_path_factory.mktemp("tfds"))
 
 
+@pytest.fixture(scope="module")
+def tiny_net():
+    """The id of a network of a few layers, which is registered while the module's tests run."""
+    from tests.tiny import registered
+
+    with registered() as name:
+        yield name
+
+
 @pytest.fixture(autouse=True)
 def logging_as_python_has_it():
     """Some libraries that tests load raise the root logger's level, or disable other loggers."""

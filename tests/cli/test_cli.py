@@ -393,14 +393,12 @@ class TestOwnData:
                 Image.fromarray(pixels).save(tmp_path / "data" / name / f"{i}.png")
         return tmp_path / "data"
 
-    def test_evaluate(self, capsys, data, tmp_path):
+    def test_evaluate(self, capsys, data, tiny_net, tmp_path):
         pytest.importorskip("ai_edge_litert")
         import kerazoo
         from kerazoo.deploy import export
 
-        model = kerazoo.create_model(
-            "mobilenet_v1_025", weights=None, input_shape=(32, 32, 3), classes=2
-        )
+        model = kerazoo.create_model(tiny_net, weights=None, input_shape=(32, 32, 3), classes=2)
         record = kerazoo.Preprocessing(size=(32, 32), crop_fraction=1.0)
         wanted = kerazoo.evaluate(model, data, preprocessing=record)
         path = str(export(model, tmp_path / "net.tflite", "litert", preprocessing=record))
@@ -500,7 +498,8 @@ class TestSheet:
             save_sheet(Broken(), path)
         assert path.read_text() == "older"
         save_sheet(Image.new("RGB", (3, 3)), path)
-        assert Image.open(path).size == (3, 3)
+        with Image.open(path) as saved:
+            assert saved.size == (3, 3)
         assert [p.name for p in tmp_path.iterdir()] == ["demo.png"]
 
 

@@ -25,11 +25,9 @@ NAMES = ("ash", "beech", "cedar", "date", "elm", "fir", "gum", "hazel", "ivy", "
 
 
 @pytest.fixture(scope="module")
-def model():
+def model(tiny_net):
     keras.utils.set_random_seed(2)
-    return kerazoo.create_model(
-        "mobilenet_v1_025", weights=None, input_shape=(32, 32, 3), classes=10
-    )
+    return kerazoo.create_model(tiny_net, weights=None, input_shape=(32, 32, 3), classes=10)
 
 
 @pytest.fixture(scope="module")

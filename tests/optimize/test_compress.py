@@ -11,6 +11,9 @@ from kerazoo.cli import main
 from kerazoo.deploy import Runner
 from kerazoo.optimize import cluster, fine_tune, optimize, prune
 from tests.optimize.test_bridge import network, pictures
+from tests.tiny import NAME
+
+pytestmark = pytest.mark.usefixtures("tiny_net")
 
 CIFAR_WEIGHTS = "kerazoo/mixnet_s_cifar10"  # for its preprocessing
 
@@ -44,7 +47,7 @@ def untraced():
 
 @pytest.mark.usefixtures("untraced")
 def test_half_of_the_weights_are_zero():
-    model = network("mobilenet_v1_025")
+    model = network(NAME)
     before = kernels_of(model)
     made = prune(model, 0.5, steps=4)
     x = pictures()
@@ -72,7 +75,7 @@ def test_half_of_the_weights_are_zero():
 
 @pytest.mark.usefixtures("untraced")
 def test_kernels_have_sixteen_values():
-    model = network("mobilenet_v1_025")
+    model = network(NAME)
     made = cluster(model, 16)
     fine_tune(made.model, batches(), 2, learning_rate=1e-5)
     clustered, report = made.finish()
@@ -88,7 +91,7 @@ def test_kernels_have_sixteen_values():
 
 
 def test_refusals():
-    model = network("mobilenet_v1_025")
+    model = network(NAME)
     for sparsity in (0.0, 1.0, 50, "half", True):
         with pytest.raises(ValueError, match="`sparsity`"):
             prune(model, sparsity, steps=4)
@@ -108,12 +111,10 @@ def test_refusals():
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory):
+def small(tiny_net, tmp_path_factory):
     """A `.keras` file of a small network for CIFAR-10, not trained."""
     keras.utils.set_random_seed(0)
-    model = kerazoo.create_model(
-        "mobilenet_v1_025", weights=None, input_shape=(32, 32, 3), classes=10
-    )
+    model = kerazoo.create_model(NAME, weights=None, input_shape=(32, 32, 3), classes=10)
     path = tmp_path_factory.mktemp("small") / "small.keras"
     model.save(path)
     return path
@@ -150,7 +151,7 @@ def test_the_command(method, small, data_dir, tmp_path, capsys):
 
 
 def test_arguments_are_checked_first(tmp_path):
-    model = kerazoo.create_model("mobilenet_v1_025", weights=None, classes=10)
+    model = kerazoo.create_model(NAME, weights=None, classes=10)
     with pytest.raises(ValueError, match=r"Unknown `method`.*'qat'"):
         optimize(model, "cifar10", tmp_path / "out", "int8")
     with pytest.raises(ValueError, match="`learning_rate`"):

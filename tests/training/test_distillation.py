@@ -17,7 +17,7 @@ from kerazoo.training.inputs import fit_batches, open_inputs
 from kerazoo.training.recipe import load_recipe
 from kerazoo.training.run import Run
 
-TEACHER = Path(__file__).parents[2] / "weights/mobilenet_v2_cifar10"
+TEACHER = Path(__file__).parents[2] / "weights/resnet10_cifar10"
 TASK = get_task("classification")
 SMALL = {"data.train": "train[:200]", "data.test": "test[:40]", "batch_size": 32}
 # Another normalisation than the teacher's.
@@ -27,7 +27,7 @@ OTHER = {"preprocessing.mean": [0.5, 0.5, 0.5], "preprocessing.std": [0.5, 0.5, 
 @pytest.fixture(scope="module")
 def teacher():
     model = kerazoo.create_model(
-        "mobilenet_v2", weights=None, classes=10, input_shape=(32, 32, 3), stem_strides=1
+        "resnet10", weights=None, classes=10, input_shape=(32, 32, 3), stem="cifar"
     )
     kerazoo.load_weights(model, TEACHER / "model.safetensors")
     return model
@@ -101,6 +101,6 @@ def test_the_record_names_the_teachers_weights(data_dir, tmp_path):
     facts = facts_of(recipe, data_dir, tmp_path)
     file = TEACHER / "model.safetensors"
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    assert facts["teacher"] == {"model": "mobilenet_v2_100", "id": str(file), "sha256": digest}
+    assert facts["teacher"] == {"model": "resnet10", "id": str(file), "sha256": digest}
     alone = load_recipe("mixnet_s_cifar10", SMALL)
     assert facts_of(alone, data_dir, tmp_path)["teacher"] is None

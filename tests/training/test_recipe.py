@@ -135,6 +135,7 @@ def test_unknown_recipe_names_the_nearest():
         load_recipe("mixnet_cifar10")
 
 
+@pytest.mark.usefixtures("tiny_net")
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -152,7 +153,7 @@ def test_unknown_recipe_names_the_nearest():
 )
 def test_wrong_values_before_the_first_step(data_dir, tmp_path, changes, message):
     small = {"data.train": "train[:256]", "data.test": "test[:100]", "batch_size": 32}
-    recipe = load_recipe("mixnet_s_cifar10", {**small, "model": "mobilenet_v1_025", **changes})
+    recipe = load_recipe("mixnet_s_cifar10", {**small, "model": "tiny_net", **changes})
 
     with pytest.raises((ValueError, TypeError), match=message):
         compiled(recipe, tmp_path, data_dir)

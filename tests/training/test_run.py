@@ -21,9 +21,12 @@ from kerazoo.data.open import open_source
 from kerazoo.training.recipe import load_recipe
 from kerazoo.training.run import train
 from kerazoo.training.trained import load_trained
+from tests.tiny import NAME
+
+pytestmark = pytest.mark.usefixtures("tiny_net")
 
 SMALL = """
-model = "mobilenet_v1_025"
+model = "tiny_net"
 epochs = 3
 batch_size = 32
 seed = 3
@@ -106,7 +109,7 @@ def test_the_network_of_a_run_has_names_and_the_accuracy_of_the_result(whole, da
     assert found.top1 / 100 == pytest.approx(best, abs=1e-6)
     # The exported weights are those of `create_model(weights=FILE)` too.
     again = kerazoo.create_model(
-        "mobilenet_v1_025",
+        NAME,
         weights=str(whole / "model.weights.h5"),
         stem_strides=1,
         classes=10,
@@ -135,7 +138,10 @@ def test_a_killed_run_ends_with_the_weights_of_a_whole_one(data_dir, recipe_file
     words = ["train", str(recipe_file), "--output", str(output), "--backup-every", "3"]
     words += ["--data-dir", str(data_dir)]
     log = open(tmp_path / "log.txt", "w+")  # noqa: SIM115
-    command = [sys.executable, "-m", "kerazoo.cli", *words]
+    # A process of its own has to be told of the network too.
+    code = "import kerazoo, tests.tiny; kerazoo.register_model(tests.tiny.TinyNet); "
+    code += "from kerazoo.cli import main; raise SystemExit(main())"
+    command = [sys.executable, "-c", code, *words]
     process = subprocess.Popen(command, stdout=log, stderr=log)
     deadline = time.monotonic() + 300
     # Epoch 1 is logged: the kill comes somewhere in epoch 2 or later.

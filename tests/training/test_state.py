@@ -113,7 +113,8 @@ def test_curves_of_old_and_new_logs(tmp_path):
     sizes = {}
     for name, logs in {"new": new, "both": [old, new]}.items():
         assert draw_curves(logs, tmp_path / f"{name}.png", MONITOR)
-        sizes[name] = Image.open(tmp_path / f"{name}.png").size
+        with Image.open(tmp_path / f"{name}.png") as drawn:
+            sizes[name] = drawn.size
     # The rate has a panel of its own where all runs have logged it.
     assert sizes["new"][0] == pytest.approx(1.5 * sizes["both"][0], rel=0.01)
     (tmp_path / "empty.csv").write_text("")

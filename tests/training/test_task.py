@@ -23,6 +23,9 @@ from kerazoo.training.state import Position
 from kerazoo.training.trained import load_trained
 from kerazoo.training.transfer.layers import head, prepare
 from tests import ROOT
+from tests.tiny import NAME
+
+pytestmark = pytest.mark.usefixtures("tiny_net")
 
 ERROR = Figure("mean_error", "error", "error", percent=False, higher_is_better=False)
 SMALL = {"batch_size": 4, "epochs": 1, "optimizer.warmup_epochs": 0}
@@ -35,7 +38,7 @@ def pictures(count=12, classes=3, seed=0):
 
 
 def recipe(**changes):
-    return load_recipe("mixnet_s_cifar10", {**SMALL, "model": "mobilenet_v1_025", **changes})
+    return load_recipe("mixnet_s_cifar10", {**SMALL, "model": NAME, **changes})
 
 
 def sources(**other):

@@ -5,6 +5,7 @@ import json
 import struct
 import zipfile
 import zlib
+from functools import cache
 
 import h5py
 import numpy as np
@@ -146,18 +147,24 @@ def nested(levels=60):
     return code
 
 
-def _zip_bomb(path, name, size=800_000_000, claimed=None):
-    """A deflated entry of zeros, whose directory may say another size."""
+@cache
+def _zeros(pieces=80):
+    """That many times 10 MB of zeros, deflated: the bytes, their checksum, and how many they were.
+
+    A flushed piece starts anew, so that one is packed and then repeated.
+    """
+    piece = bytes(10_000_000)
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
-    packed, crc, left = b"", 0, size
-    while left:
-        piece = b"\0" * min(left, 10_000_000)
-        packed, crc, left = (
-            packed + packer.compress(piece),
-            zlib.crc32(piece, crc),
-            left - len(piece),
-        )
-    packed += packer.flush()
+    packed = packer.compress(piece) + packer.flush(zlib.Z_FULL_FLUSH)
+    crc = 0
+    for _ in range(pieces):
+        crc = zlib.crc32(piece, crc)
+    return packed * pieces + packer.flush(), crc, pieces * len(piece)
+
+
+def _zip_bomb(path, name, claimed=None):
+    """A deflated entry of zeros, whose directory may say another size."""
+    packed, crc, size = _zeros()
     size = size if claimed is None else claimed
     facts = struct.pack("<HHHHHIIIHH", 20, 0, 8, 0, 0, crc, len(packed), size, len(name), 0)
     local = b"PK\3\4" + facts + name.encode()

@@ -37,6 +37,8 @@ from tests.training.finetuning.test_finetune import (  # noqa: F401
     weights,
 )
 
+pytestmark = pytest.mark.usefixtures("tiny_net")
+
 MONITOR = get_task("classification").monitor
 
 

@@ -19,6 +19,9 @@ from kerazoo.training.finetuning import run as finetuning
 from kerazoo.training.finetuning.splits import choose_splits
 from kerazoo.training.transfer.batch_norm import settle_batch_norm
 from tests import ROOT
+from tests.tiny import NAME
+
+pytestmark = pytest.mark.usefixtures("tiny_net")
 
 COLOURS = {"blue plum": (50, 60, 190), "green pear": (60, 180, 60), "red apple": (200, 40, 40)}
 COUNT = 20  # pictures of each
@@ -42,7 +45,7 @@ def fruit(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def start(tmp_path_factory):
+def start(tiny_net, tmp_path_factory):
     """A stored network of five other classes, with conventions that are not the family's own."""
     path = tmp_path_factory.mktemp("start") / "start.keras"
     import keras
@@ -50,7 +53,7 @@ def start(tmp_path_factory):
     keras.utils.set_random_seed(7)
     shape = {"input_shape": (32, 32, 3), "classes": 5}
     conventions = {"padding": "symmetric", "batch_norm_epsilon": 1e-5, "stem_strides": 1}
-    model = kerazoo.create_model("mobilenet_v1_025", weights=None, **shape, **conventions)
+    model = kerazoo.create_model(tiny_net, weights=None, **shape, **conventions)
     # Statistics as after training: with those of a new network all pictures end up alike.
     rng = np.random.default_rng(7)
     x = rng.normal(size=(64, 1, 1, 3)) + rng.normal(0, 0.1, (64, 32, 32, 3))
@@ -83,7 +86,8 @@ def test_what_the_folder_holds(run):
     names = {path.name for path in run.iterdir()}
     assert names == MADE | {"1_probe", "2_unfrozen"}
     for name in ("curves.png", "confusion.png", "mistakes.png"):
-        assert Image.open(run / name).format == "PNG"
+        with Image.open(run / name) as drawn:
+            assert drawn.format == "PNG"
     record = json.loads((run / "run.json").read_text())
     assert record["command"].startswith("kerazoo finetune ")
     assert record["classes"] == list(COLOURS)
@@ -147,7 +151,7 @@ def test_the_figures_and_the_card_tell_the_accuracy_of_the_stored_model(run, fru
     assert "With 95 % confidence that of all such pictures is between" in card
     assert str(fruit.parent) not in card
     published = kerazoo.create_model(
-        "mobilenet_v1_025", weights=str(run / "model.safetensors"), **_rebuilt(config)
+        NAME, weights=str(run / "model.safetensors"), **_rebuilt(config)
     )
     x = np.random.default_rng(0).normal(size=(2, 32, 32, 3)).astype("float32")
     np.testing.assert_allclose(published(x), model(x), atol=1e-6)
@@ -358,7 +362,7 @@ class TestStart:
         assert found.preprocessing.mean == (0.4914, 0.4822, 0.4465)
         for path in (start, run, run / "model.keras", run / "1_probe/model.weights.h5"):
             found = find(path)
-            assert found.model == "mobilenet_v1_025"
+            assert found.model == NAME
             assert found.arguments["padding"] == "symmetric"
             assert found.arguments["stem_strides"] == 1
             assert found.arguments["batch_norm_epsilon"] == 1e-5
