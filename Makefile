@@ -4,12 +4,16 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: demo test test-all quick quick-tests faults lint catalogue notebooks wheel peers backends clean
+.PHONY: demo test most-tests test-all quick quick-tests faults lint catalogue notebooks wheel peers backends clean
 
 demo: $(VENV)/.demo
 	$(BIN)/kerazoo demo
 
-test: $(VENV)/.dev lint
+# Lint takes a core for a minute, and each of the two workers one for minutes: they share.
+test: $(VENV)/.dev
+	$(MAKE) -j 2 lint most-tests
+
+most-tests: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not faults and not thorough" --durations=15
 
 # And what tests/thorough.toml leaves out of `make test`: before a release.

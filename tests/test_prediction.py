@@ -168,9 +168,11 @@ def test_large_jpegs_are_decoded_small_where_that_is_wanted(model, tmp_path, mon
     )
 
 
-def test_a_task_that_cannot_predict_says_so():
-    model = kerazoo.create_model("espnet_p2_q3", weights=None, classes=3, input_shape=(64, 64, 3))
-    with pytest.raises(ValueError, match="Segmentation networks cannot be predicted with"):
+def test_a_network_of_maps_says_that_it_cannot_predict():
+    model = kerazoo.create_model(
+        "mobilenet_v1_025", weights=None, input_shape=(32, 32, 3), features_only=True
+    )
+    with pytest.raises(ValueError, match="`model` must be a classifier: one input"):
         kerazoo.predict(model, np.zeros((8, 8, 3), "uint8"), preprocessing=RECORD)
 
 

@@ -34,7 +34,7 @@ def _reader(option: Option) -> Callable[[str], Any]:
         except ValueError:
             value = text
         if not option.rule.accepts(value):
-            raise argparse.ArgumentTypeError(f"{option.rule.wants} is needed, not {text!r}")
+            raise argparse.ArgumentTypeError(f"must be {option.rule.wants}, not {text!r}")
         return value
 
     return read

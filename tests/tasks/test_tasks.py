@@ -55,20 +55,6 @@ def test_options():
         check_options(get_task("segmentation"), {"top": 3})
 
 
-def test_segmentation_says_in_one_sentence_what_it_cannot_do():
-    task = get_task("segmentation")
-    calls = [
-        lambda: task.check(None),
-        lambda: task.meter(None, None),
-        lambda: task.loss(None, None),
-        lambda: task.facts(None, None),
-        lambda: task.decode({}, None),
-    ]
-    for call in calls:
-        with pytest.raises(ValueError, match=r"Segmentation networks cannot be .* yet: build them"):
-            call()
-
-
 def test_looking_at_tasks_imports_no_backend():
     code = (
         "import sys\nfrom kerazoo.tasks import TASKS, get_task\n"

@@ -57,6 +57,11 @@ class Segmentation:
 
         return plan(pictures)
 
+    def survey(self, sources):
+        from kerazoo.tasks.segmentation.survey import survey
+
+        return survey(sources)
+
     def check_targets(self, targets, source, complete=False):
         from kerazoo.tasks.segmentation.targets import check_targets
 
