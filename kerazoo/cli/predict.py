@@ -5,7 +5,7 @@ import csv
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from kerazoo._progress import Progress
 from kerazoo.cli._model import add_model_options
@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
     show = _print_json if args.json else _print_csv if args.csv else print_predictions
     show(predictor.task, results)
     if args.sheet and results:
-        draw_sheet(predictor.task, predictor.name, results, Path(args.sheet))
+        draw_sheet([Shown(predictor.task, predictor.name, results)], Path(args.sheet))
         complain(f"contact sheet: {args.sheet}")  # on stderr: stdout is for the answers
     if copies and results:
         complain(f"drawn pictures: {args.save}")
@@ -133,27 +133,43 @@ def check_sheet(path: Path, force: bool) -> None:
     check_output(path, [path], force)
 
 
-def draw_sheet(task: Any, name: str, results: Sequence[tuple[Path, Any]], path: Path) -> None:
+class Shown(NamedTuple):
+    """What a network said of pictures.
+
+    Attributes:
+        task: Of the network.
+        name: Of the network.
+        results: Paths of pictures with their predictions.
+    """
+
+    task: Any
+    name: str
+    results: Sequence[tuple[Path, Any]]
+
+
+def draw_sheet(networks: Sequence[Shown], path: Path) -> None:
     """The first `MOST` pictures with their predictions, as a contact sheet in a file.
 
     Args:
-        task: Of the network.
-        name: Of the network, for the head of the sheet.
-        results: Paths of pictures with their predictions.
+        networks: One or several, of the same pictures: what they say of one is side by side.
         path: A PNG, which is replaced.
     """
     from kerazoo.pictures import open_picture
     from kerazoo.report.contact_sheet import contact_sheet, framed, save_sheet
 
-    shown = results[:MOST]
-    more = f", the first {MOST} of {len(results)} pictures" if len(results) > MOST else ""
-    drawn = (task.draw(open_picture(picture), prediction) for picture, prediction in shown)
-    sheet = contact_sheet(
-        f"{name}{more}",
-        [framed(each) if task.placed else each for each in drawn],  # nothing found is cut off
-        [[(picture.name, None), *task.captions(prediction)] for picture, prediction in shown],
-    )
-    save_sheet(sheet, path)
+    count = len(networks[0].results)
+    more = f", the first {MOST} of {count} pictures" if count > MOST else ""
+    drawn, captions = [], []
+    for number in range(min(MOST, count)):
+        for network in networks:
+            picture, prediction = network.results[number]
+            each = network.task.draw(open_picture(picture), prediction)
+            # Nothing that was found is cut off; pictures of a row have one shape.
+            placed = network.task.placed or len(networks) > 1
+            drawn.append(framed(each) if placed else each)
+            captions.append([(picture.name, None), *network.task.captions(prediction)])
+    title = ", ".join(network.name for network in networks)
+    save_sheet(contact_sheet(f"{title}{more}", drawn, captions), path)
 
 
 def print_predictions(task: Any, results: Sequence[tuple[Path, Any]]) -> None:

@@ -507,14 +507,21 @@ class TestDemo:
         done = _run("demo", "--output", str(sheet), KERAS_HOME=str(settings), **environment)
         assert done.returncode == 0, done.stderr
         assert done.stderr == ""
-        best = {
-            line.split()[0]: line.split(maxsplit=2)[2]
-            for line in done.stdout.splitlines()
-            if line.startswith(("chelsea", "coffee", "rocket"))
-        }
-        assert "cat" in best["chelsea.png"]
-        assert best["coffee.png"] in ("espresso", "cup", "coffee mug")
-        assert "missile" in best["rocket.jpg"]
+        found = {}
+        for line in done.stdout.splitlines():
+            first = line.partition(" ")[0]
+            if first.endswith(":"):
+                best = found.setdefault(first[:-1], {})
+            elif first.endswith((".png", ".jpg")):
+                best[first] = line.split(maxsplit=2)[2]
+        assert [*found] == ["classification", "detection", "segmentation"]
+        names, boxes, masks = found.values()
+        assert "cat" in names["chelsea.png"]
+        assert names["coffee.png"] in ("espresso", "cup", "coffee mug")
+        assert "missile" in names["rocket.jpg"]
+        assert boxes["chelsea.png"].startswith("cat ")
+        assert boxes["coffee.png"].startswith("cup ")
+        assert masks["chelsea.png"] == "cat"
         with Image.open(sheet) as picture:
             assert picture.size[0] > 1000
         assert not cache.exists()
