@@ -72,11 +72,13 @@ def evaluate(
         PictureError: A picture cannot be decoded (with `"skip"`: none of them can).
     """
     _check_counts(batch_size, limit)
-    source = _source(
-        data, split, data_dir
-    )  # before the network: a typo should not cost its loading
+    # Before the network: a typo should not cost its loading.
+    source = _source(data, split, data_dir)
     options = {"weights": weights, "size": size, "like": like, "runtime": runtime}
     predictor = open_predictor(what, preprocessing=preprocessing, **options)
+    if source.task != predictor.task.name and source is not data:
+        # A folder may hold what either task needs.
+        source = _source(data, split, data_dir, predictor.task.name)
     start, meter = time.perf_counter(), predictor.task.meter(source, predictor)
     for outputs, targets in output_batches(
         predictor,
@@ -153,9 +155,9 @@ def _check_fits(predictor: Predictor, source: Source) -> None:
         predictor.task.check(predictor.model, source)
 
 
-def _source(data: Any, split: str | None, data_dir: Any) -> Source:
+def _source(data: Any, split: str | None, data_dir: Any, task: str | None = None) -> Source:
     if isinstance(data, Source):
         if split is not None:
             raise invalid("split", split, "None: the source is a split already")
         return data
-    return open_source(data, split, data_dir=data_dir, purpose="evaluate")
+    return open_source(data, split, data_dir=data_dir, purpose="evaluate", task=task)

@@ -42,6 +42,9 @@ def run(args: argparse.Namespace) -> int:
     # A typo should not cost a model.
     source = open_source(args.data, args.split, data_dir=args.data_dir, purpose="evaluate")
     predictor = load_predictor(args)
+    if source.task != predictor.task.name:  # a folder may hold what either needs
+        options = {"purpose": "evaluate", "task": predictor.task.name}
+        source = open_source(args.data, args.split, data_dir=args.data_dir, **options)
     with Progress(0, "picture", "evaluating") as progress:
         result = evaluate(
             predictor,

@@ -6,9 +6,11 @@ from typing import Any
 
 from kerazoo._checks import checked
 from kerazoo._errors import invalid
+from kerazoo.data.boxes.annotated import TASK as OF_BOXES
 from kerazoo.data.boxes.folders import boxed_splits, boxes_source
 from kerazoo.data.csv_file import csv_source, csv_splits
 from kerazoo.data.folder import folder_source, folder_splits
+from kerazoo.data.masks.source import TASK as OF_MASKS
 from kerazoo.data.masks.source import masks_source, masks_splits
 from kerazoo.data.source import Source
 from kerazoo.data.splits import default_split
@@ -17,7 +19,7 @@ from kerazoo.data.tfds import tfds_source, tfds_splits
 _BOXES = (".json", ".yaml", ".yml")  # files that describe pictures with boxes
 
 
-@checked("data", "split", "data_dir", "purpose", "shards")
+@checked("data", "split", "data_dir", "purpose", "shards", "task")
 def open_source(
     data: str | os.PathLike,
     split: str | None = None,
@@ -25,6 +27,7 @@ def open_source(
     data_dir: str | os.PathLike | None = None,
     purpose: str = "train",
     shards: int = 1,
+    task: str | None = None,
     **options: Any,
 ) -> Source:
     """A TFDS set, pictures with boxes or with masks, an image folder or a CSV file.
@@ -40,17 +43,19 @@ def open_source(
         purpose: Which split is the default one: `"train"`, or `"evaluate"` for a split that is
             held out (`"validation"`, else `"test"`).
         shards: For TFDS sets, see `tfds_source`.
+        task: What the data are for, where a folder holds boxes as well as masks, as Pascal VOC's
+            does; by default its boxes count.
         **options: For `folder_source`, `csv_source`, `boxes_source` and `masks_source`, such as
             `fractions`.
 
     Raises:
         ValueError: No such data.
     """
-    text, kind = os.fspath(data), _kind(data, data_dir)
+    text, kind = os.fspath(data), _kind(data, data_dir, task)
     if options and kind == "tfds":
         raise invalid("fractions", options, "left out for a TFDS set, which has its own splits")
     if split is None:
-        names = options.get("fractions") or split_names(data, data_dir=data_dir)
+        names = options.get("fractions") or split_names(data, data_dir=data_dir, task=task)
         split = default_split(tuple(names), purpose)
     if kind == "csv":
         return csv_source(text, split, **options)
@@ -65,17 +70,20 @@ def open_source(
 
 
 def split_names(
-    data: str | os.PathLike, *, data_dir: str | os.PathLike | None = None
+    data: str | os.PathLike,
+    *,
+    data_dir: str | os.PathLike | None = None,
+    task: str | None = None,
 ) -> tuple[str, ...]:
     """Names of the splits that data come with; empty for a folder or CSV file without any.
 
     Args:
-        data, data_dir: As for `open_source`.
+        data, data_dir, task: As for `open_source`.
 
     Raises:
         ValueError: No such data.
     """
-    text, kind = os.fspath(data), _kind(data, data_dir)
+    text, kind = os.fspath(data), _kind(data, data_dir, task)
     if kind == "tfds":
         assert data_dir is not None  # else `_kind` finds no TFDS set
         return tuple(tfds_splits(text, data_dir))
@@ -94,17 +102,20 @@ def is_tfds(data: str | os.PathLike, data_dir: str | os.PathLike | None = None) 
     return _kind(data, data_dir) == "tfds"
 
 
-def _kind(data: str | os.PathLike, data_dir: str | os.PathLike | None) -> str:
+def _kind(
+    data: str | os.PathLike, data_dir: str | os.PathLike | None, task: str | None = None
+) -> str:
     text = os.fspath(data)
     if text.lower().endswith(".csv"):
         return "csv"
     is_path = os.sep in text  # no TFDS set has one in its name
     if not is_path and data_dir is not None and not text.lower().endswith(_BOXES):
         return "tfds"
-    if boxed_splits(text):
-        return "boxes"
-    if masks_splits(text):
-        return "masks"
+    annotated = {"boxes": (OF_BOXES, boxed_splits), "masks": (OF_MASKS, masks_splits)}
+    # That of the task first; both are there in Pascal VOC's folders.
+    for kind, (_, splits) in sorted(annotated.items(), key=lambda item: item[1][0] != task):
+        if splits(text):
+            return kind
     if is_path or Path(text).is_dir():
         return "folder"
     files = "a .csv, .json or .yaml file"

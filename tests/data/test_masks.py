@@ -13,6 +13,7 @@ from kerazoo.data.masks.values import found_values, given_values, read_values
 from kerazoo.data.open import open_source, split_names
 from kerazoo.data.pipeline import evaluation_batches, training_data
 from kerazoo.preprocessing import Preprocessing
+from kerazoo.training.finetuning.splits import choose_splits
 
 SIZE = (12, 16)
 CLASSES = ["sky", "road", "car"]
@@ -99,6 +100,26 @@ def test_pascal_voc(tmp_path):
     (lists / "val.txt").write_text("p7\n")
     with pytest.raises(ValueError, match="p7 is not there"):
         masks_source(tmp_path, "val")
+
+
+def test_folders_with_boxes_as_well_are_opened_for_the_task(tmp_path):
+    """As Pascal VOC's own is, and `kerazoo check` or a detector's recipe see the boxes."""
+    box = "<bndbox><xmin>2</xmin><ymin>3</ymin><xmax>9</xmax><ymax>8</ymax></bndbox>"
+    for i in range(2):
+        mask = mask_of(i, (0, 15, 255))
+        save(tmp_path / "JPEGImages", f"p{i}", tmp_path / "SegmentationClass", mask)
+        size = f"<size><width>{SIZE[1]}</width><height>{SIZE[0]}</height><depth>3</depth></size>"
+        text = f"<annotation>{size}<object><name>person</name>{box}</object></annotation>"
+        (tmp_path / "Annotations").mkdir(exist_ok=True)
+        (tmp_path / f"Annotations/p{i}.xml").write_text(text)
+    for kind in ("Segmentation", "Main"):
+        (tmp_path / "ImageSets" / kind).mkdir(parents=True)
+        (tmp_path / "ImageSets" / kind / "train.txt").write_text("p0\np1\n")
+    assert open_source(tmp_path, "train").task == "detection"
+    for task in ("detection", "segmentation"):
+        assert open_source(tmp_path, "train", task=task).task == task
+        assert split_names(tmp_path, task=task) == ("train",)
+        assert choose_splits(tmp_path, task=task)["train"] == "train[0:1]"
 
 
 def test_values_and_their_names(tmp_path):

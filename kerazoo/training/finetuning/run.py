@@ -143,8 +143,10 @@ def finetune(
     else:
         for name in splits or {}:
             check_choice("splits", name, ("train", "validation", "test", "held_out"))
-        record = choose_splits(data, data_dir=data_dir, **(splits or {}))
+        task = get_entry(start.model).task
+        record = choose_splits(data, data_dir=data_dir, task=task, **(splits or {}))
         options = {"fractions": record["fractions"]} if "fractions" in record else {}
+        options["task"] = task
         train_source = open_source(data, record["train"], data_dir=data_dir, **options)
         held_out = is_held_out(record, (splits or {}).get("validation"))
     size = size or _size(start, train_source, wishes)

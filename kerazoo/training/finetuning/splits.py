@@ -23,6 +23,7 @@ def choose_splits(
     validation: str | None = None,
     test: str | None = None,
     held_out: float | None = None,
+    task: str | None = None,
 ) -> dict[str, Any]:
     """The keys of a recipe's `[data]` for a data set, whatever splits it has.
 
@@ -36,17 +37,18 @@ def choose_splits(
         data_dir: For TFDS names.
         train, validation, test: Splits to take, with or without slices, in place of these.
         held_out: Share, above 0 and below 1; by default as `HELD_OUT` says.
+        task: As for `kerazoo.data.open.open_source`.
 
     Raises:
         ValueError: No such data or split, or a share out of range.
     """
     check_number("held_out", held_out, above=0, below=1, optional=True)
-    names = split_names(data, data_dir=data_dir)
+    names = split_names(data, data_dir=data_dir, task=task)
     record: dict[str, Any] = {"name": os.fspath(data)}
     if not names:
         if given := [each for each in (train, validation, test) if each is not None]:
             raise invalid("train", given, f"left out, with its like: {data} has no splits")
-        shares = _shares(held_out or _share(_average(data, None, None)))
+        shares = _shares(held_out or _share(_average(data, None, None, task)))
         return {**record, "fractions": shares, "train": "train", "validation": PART, "test": PART}
     train = train or "train"
     for argument, split in (("train", train), ("validation", validation), ("test", test)):
@@ -55,13 +57,13 @@ def choose_splits(
     if validation is None:
         validation = next((name for name in VALIDATION if name in names), None)
     if validation is None:
-        average = _average(data, data_dir, train)
+        average = _average(data, data_dir, train, task)
         share = held_out or _share(average)
         # Of a class with one picture no part can be held out: then it is some classes' only one.
         if train == "train" and not is_tfds(data, data_dir) and average >= 2:
             record["fractions"], validation = _shares(share), PART
         else:
-            train, validation = _halves(data, data_dir, train, share)
+            train, validation = _halves(data, data_dir, train, share, task)
     if test is None:
         test = next((name for name in TEST if name in names), validation)
     return {**record, "train": train, "validation": validation, "test": test}
@@ -79,9 +81,9 @@ def is_held_out(record: Mapping[str, Any], given: str | None) -> bool:
     return taken and record["validation"] != record["test"]
 
 
-def _average(data: Any, data_dir: Any, train: str | None) -> float:
+def _average(data: Any, data_dir: Any, train: str | None, task: str | None) -> float:
     """Pictures of a class."""
-    source = open_source(data, train, data_dir=data_dir)
+    source = open_source(data, train, data_dir=data_dir, task=task)
     return source.count / len(source.classes)
 
 
@@ -93,10 +95,12 @@ def _shares(held_out: float) -> dict[str, float]:
     return {"train": round(1 - held_out, 6), PART: held_out}
 
 
-def _halves(data: Any, data_dir: Any, train: str, held_out: float) -> tuple[str, str]:
+def _halves(
+    data: Any, data_dir: Any, train: str, held_out: float, task: str | None
+) -> tuple[str, str]:
     """The training split without its last part, and that part."""
     name = split_name(train)
-    whole = open_source(data, name, data_dir=data_dir)
+    whole = open_source(data, name, data_dir=data_dir, task=task)
     rows = cut(train, whole.count)
     edge = rows.stop - max(1, round(held_out * (rows.stop - rows.start)))
     if edge <= rows.start:
