@@ -3,6 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from kerazoo._errors import invalid
+from kerazoo._machine import is_installed
 from kerazoo.deploy.exporting._format import Format, Job, quiet
 from kerazoo.deploy.exporting.graph import INPUT, cannot_lower
 
@@ -30,7 +34,9 @@ def _write(job: Job, folder: Path) -> None:
     for key, value in job.record.facts().items():
         network.metadata_props.add(key=key, value=value)
     network.producer_name = f"kerazoo {job.record.kerazoo}"
-    (folder / job.name).write_bytes(network.SerializeToString())
+    content = network.SerializeToString()
+    _try(content, job)
+    (folder / job.name).write_bytes(content)
 
 
 def _without_scalars(graph: Any) -> Any:
@@ -68,6 +74,24 @@ def _check(network: Any, job: Job) -> None:
     if missing:
         raise cannot_lower(job.graph, job.layers, "ONNX", "", missing)
     onnx.checker.check_model(network, full_check=True)
+
+
+def _try(content: bytes, job: Job) -> None:
+    """Runs the network once, where ONNX Runtime is there: the checker lets pass what it refuses."""
+    shape = [1, *job.graph.inputs[0].shape[1:]]
+    if None in shape or not is_installed("onnxruntime"):
+        return
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # it is raised as well
+    try:
+        session = onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
+        session.run(None, {INPUT: np.zeros(shape, "float32")})
+    except Exception as error:  # of a class for each kind
+        text = " ".join(str(error).split())
+        rule = f"one that ONNX Runtime can run once it is converted; it says: {text}"
+        raise invalid("model", job.record.model, rule) from error
 
 
 def _rename(graph: Any, names: dict[str, str]) -> None:

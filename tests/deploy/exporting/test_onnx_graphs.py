@@ -33,3 +33,18 @@ def test_transposes_are_of_pictures_and_shuffles(name, transposes, tmp_path, cap
     assert kinds["Transpose"] == transposes
     x = np.random.default_rng(0).normal(size=(2, 32, 32, 3)).astype("float32")
     np.testing.assert_allclose(Runner(path)(x), model(x, training=False), atol=1e-5)
+
+
+def test_what_onnx_runtime_cannot_run_is_no_file(tmp_path, monkeypatch):
+    """As the checker lets it pass: a network that is converted wrongly, of others' making."""
+    import onnxruntime
+
+    from tests.deploy.exporting.test_own_networks import tiny
+
+    def refuse(self, *_):
+        raise RuntimeError("FAIL: while running\nReorderInput node")
+
+    monkeypatch.setattr(onnxruntime.InferenceSession, "run", refuse)
+    with pytest.raises(ValueError, match="it says: FAIL: while running ReorderInput node"):
+        export(tiny(3), tmp_path / "net.onnx", "onnx")
+    assert not list(tmp_path.iterdir())
