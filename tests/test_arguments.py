@@ -68,6 +68,8 @@ def given(tmp_path_factory):
         kerazoo.decode_predictions: {"preds": np.eye(10)},
         data.tfds_source: {"name": "none", "data_dir": pets},
         data.csv_source: {"path": str(folder / "pets.csv")},
+        data.boxes_source: {"path": str(folder)},
+        data.masks_source: {"path": str(folder)},
         data.array_source: {"pictures": arrays[0], "labels": arrays[1], "classes": 2},
         deploy.compare: {"path": f"{new}.keras", "pictures": arrays[0]},
         deploy.export: {"path": f"{new}.keras", "format": "keras"},

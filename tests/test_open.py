@@ -21,9 +21,8 @@ from kerazoo.labels import label_names
 from kerazoo.open import EXPORTED, Exported, Start, find, find_exported, open_model
 from tests.hub_server import HubServer
 
-NAME = "resnet10"  # few layers: it is built and stored many times
-OWN = Path(__file__).parents[1] / "weights" / f"{NAME}_cifar10"
-ID = f"kerazoo/{NAME}_cifar10"
+OWN = Path(__file__).parents[1] / "weights" / "mixnet_s_cifar10"
+ID = "kerazoo/mixnet_s_cifar10"
 RECORD = find(ID).preprocessing
 DEFAULT = "timm/tf_mixnet_s.in1k"
 
@@ -47,17 +46,17 @@ class House:
 
     def __init__(self, folder: Path, hub: str) -> None:
         self.folder = folder
-        self.model = kerazoo.create_model(NAME, weights="cifar10", stem="cifar")
+        self.model = kerazoo.create_model("mixnet_s", weights="cifar10")
         self.scores = np.asarray(self.model(RECORD.normalise(picture())[None]))[0]
         self.names = {
-            "model id": (NAME, "cifar10"),
+            "model id": ("mixnet_s", "cifar10"),
             "weights id": (ID, None),
             "hf://": (hub, None),
             "run": (str(self.run()), None),
             "weights/*": (str(OWN), None),
             ".keras": (self.saved("m.keras"), None),
             ".h5": (self.saved("m.h5"), None),
-            "weights file": (NAME, str(OWN / WEIGHTS)),
+            "weights file": ("mixnet_s", str(OWN / WEIGHTS)),
             "exported file": (self.exported("m.tflite", "litert"), None),
             "SavedModel": (self.exported("served", "savedmodel"), None),
         }
@@ -117,10 +116,9 @@ def house(tmp_path_factory):
         patched.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
         patched.setattr(constants, "HF_HUB_CACHE", str(folder / "cache"))
         patched.setenv("no_proxy", "127.0.0.1")
-        for repo in ("me/net", ID):
-            hub.add(repo, {n: (OWN / n).read_bytes() for n in (WEIGHTS, CONFIG, CARD)})
+        hub.add("me/mixnet", {n: (OWN / n).read_bytes() for n in (WEIGHTS, CONFIG, CARD)})
         remember(patched)
-        yield House(folder, "hf://me/net")
+        yield House(folder, "hf://me/mixnet")
 
 
 def remember(patched) -> None:
@@ -225,7 +223,7 @@ def learned(model, weights, arguments):
     """The network of a start, its classifier included: the trunk alone has no answer."""
     from kerazoo import open as door
 
-    wanted = ("padding", "batch_norm_epsilon", "stem")
+    wanted = ("padding", "batch_norm_epsilon", "stem_strides")
     given = {name: arguments[name] for name in wanted}
     return door.create_model(model, weights=weights, input_shape=(32, 32, 3), classes=10, **given)
 
@@ -235,7 +233,7 @@ def train(house, patch, words):
     weights = started(house, patch, "--weights", weights or what)._weights
     assert weights.preprocessing == RECORD
     conventions = {"padding": weights.padding, "batch_norm_epsilon": weights.batch_norm_epsilon}
-    return house.is_same(learned(NAME, weights.id, {**weights.arguments, **conventions}))
+    return house.is_same(learned("mixnet_s", weights.id, {**weights.arguments, **conventions}))
 
 
 def teacher(house, patch, words):
@@ -246,8 +244,7 @@ def teacher(house, patch, words):
 
 def started(house, patch, *options):
     """A run of a recipe that has found what it starts from."""
-    line = ["train", f"{NAME}_cifar10", "--data", house.data, "--batch-size", "5", *options]
-    line += ["--set=dtype=float32"]  # that of the recipe is not for every processor
+    line = ["train", "mixnet_s_cifar10", "--data", house.data, "--batch-size", "5", *options]
     line += ["--output", house.folder / "trained"]
     (run,) = seen(patch, "kerazoo.training.run.Run.load", lambda: command(*line))
     return run
@@ -304,7 +301,7 @@ def load_weights(house, patch, words):
 @functools.cache
 def empty():
     return kerazoo.create_model(
-        NAME, weights=None, input_shape=(32, 32, 3), classes=10, stem="cifar"
+        "mixnet_s", weights=None, input_shape=(32, 32, 3), classes=10, stem_strides=1
     )
 
 
@@ -402,7 +399,7 @@ class TestFind:
             f"print(find({str(OWN)!r}).model, find('mixnet_s').weights)"
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-        assert done.stdout.split() == [NAME, DEFAULT], done.stderr
+        assert done.stdout.split() == ["mixnet_s", DEFAULT], done.stderr
 
     def test_one_value_two_uses(self):
         """As it is, and to start from: the task's own arguments are apart."""
@@ -410,7 +407,7 @@ class TestFind:
         assert isinstance(start, Start)
         assert start.task_arguments["classes"] == start.classes == 10
         assert start.labels == "cifar10"
-        assert start.arguments["stem"] == "cifar"
+        assert start.arguments["stem_strides"] == 1
         assert not set(start.arguments) & set(start.task_arguments)
 
     def test_endings_are_those_of_the_formats(self):
@@ -438,7 +435,7 @@ class TestFind:
         ("words", "error", "message"),
         [
             (("mixnet_z",), ValueError, "Unknown `model`. Did you mean 'mixnet_"),
-            ((ID[:-2],), ValueError, f"Unknown `weights`. Did you mean '{ID}'"),
+            (("kerazoo/mixnet_s_cifar",), ValueError, f"Unknown `weights`. Did you mean '{ID}'"),
             (("runs/none",), FileNotFoundError, "There is no file or folder `runs/none`."),
             (("none.keras",), FileNotFoundError, "There is no file `none.keras`."),
             (("pyproject.toml",), ValueError, "must be a folder, a `.keras` file or a weights"),

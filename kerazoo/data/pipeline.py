@@ -158,7 +158,7 @@ def training_data(
     return TrainingData(batches, steps, source.classes, encode, on_corrupt, tally)
 
 
-@checked("source", "preprocessing", "encode")
+@checked("source", "preprocessing", "encode", "beside")
 def evaluation_batches(
     source: Source,
     preprocessing: Preprocessing,

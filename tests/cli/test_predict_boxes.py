@@ -37,7 +37,7 @@ def test_boxes_as_json_and_drawn(folder, tmp_path, capsys):
 def test_a_wrong_threshold_is_told(folder, capsys):
     with pytest.raises(SystemExit):
         main(["predict", "detection", str(folder), "--threshold", "1.5"])
-    assert "a number from 0 to 1 is needed, not '1.5'" in capsys.readouterr().err
+    assert "must be a number from 0 to 1, not '1.5'" in capsys.readouterr().err
 
 
 def test_copies_of_the_same_name_are_numbered(tmp_path):

@@ -40,7 +40,10 @@ class Pair:
     def answer(self, outputs, record):
         return {"sum": outputs["angle"] * 2, "zenith": outputs["zenith"]}
 
-    def decode(self, outputs, record, placements=()):
+    def signatures(self, record):
+        return {}
+
+    def decode(self, outputs, record, placements=(), pictures=()):
         pairs = zip(outputs["angle"], placements, strict=True)
         return [(float(angle.sum()), placement.picture) for angle, placement in pairs]
 

@@ -25,7 +25,7 @@ def boxed_splits(path: str | os.PathLike) -> tuple[str, tuple[str, ...]] | None:
     return found and (found[0], tuple(found[1]))
 
 
-@checked("path", "fractions", "seed", "strict")
+@checked("path", "split", "fractions", "seed", "strict")
 def boxes_source(
     path: str | os.PathLike,
     split: str = "all",

@@ -65,7 +65,7 @@ def masks_splits(path: str | os.PathLike) -> tuple[str, ...] | None:
     return found and tuple(found.splits)
 
 
-@checked("path", "fractions", "seed")
+@checked("path", "split", "fractions", "seed", "classes", "ignore")
 def masks_source(
     path: str | os.PathLike,
     split: str = ALL,
