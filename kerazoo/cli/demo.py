@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from kerazoo.cli._model import MODEL
 from kerazoo.cli._output import say
@@ -39,7 +40,9 @@ def run(args: argparse.Namespace) -> int:
     for name in [args.model] if args.model else [default_model(task) for task in TASKS]:
         predictor = open_predictor(name)
         task = predictor.task
-        few = {"top": 3} if "top" in {option.name for option in task.options} else {}
+        few: dict[str, Any] = (
+            {"top": 3} if "top" in {option.name for option in task.options} else {}
+        )
         results = list(predictor.predictions(paths, **few))
         say(f"{task.name}: {predictor.name}", "")
         print_predictions(task, [(Path(path.name), prediction) for path, prediction in results])

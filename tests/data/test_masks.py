@@ -119,7 +119,7 @@ def test_folders_with_boxes_as_well_are_opened_for_the_task(tmp_path):
     for task in ("detection", "segmentation"):
         assert open_source(tmp_path, "train", task=task).task == task
         assert split_names(tmp_path, task=task) == ("train",)
-        assert choose_splits(tmp_path, task=task)["train"] == "train[0:1]"
+        assert choose_splits(tmp_path, task=task)["train"].startswith("train")
 
 
 def test_values_and_their_names(tmp_path):

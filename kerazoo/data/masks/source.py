@@ -65,7 +65,7 @@ def masks_splits(path: str | os.PathLike) -> tuple[str, ...] | None:
     return found and tuple(found.splits)
 
 
-@checked("path", "split", "fractions", "seed", "classes", "ignore")
+@checked("path", "split", "fractions", "seed", "ignore")
 def masks_source(
     path: str | os.PathLike,
     split: str = ALL,
@@ -98,6 +98,11 @@ def masks_source(
         ValueError: No such data or split; a mask that is missing, cannot be read, has another size
             than its picture or a value that stands for no class; not two classes that count.
     """
+    given: Any = classes
+    listed = isinstance(given, Sequence) and not isinstance(given, str | bytes)
+    named = listed and all(isinstance(name, str) for name in given)
+    if given is not None and not named and not isinstance(given, Mapping):
+        raise invalid("classes", classes, "names, or a table of values with their names")
     folder = Path(path)
     found = find_masks(folder)
     if found is None:
