@@ -513,7 +513,7 @@ class TestDemo:
             if first.endswith(":"):
                 best = found.setdefault(first[:-1], {})
             elif first.endswith((".png", ".jpg")):
-                best[first] = line.split(maxsplit=2)[2]
+                best[first] = line.split(maxsplit=2)[-1]
         assert [*found] == ["classification", "detection", "segmentation"]
         names, boxes, masks = found.values()
         assert "cat" in names["chelsea.png"]
