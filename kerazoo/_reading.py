@@ -1,10 +1,10 @@
 """Encoded pictures in graphs of TensorFlow: the pixels that `kerazoo.pictures.open_picture` gives.
 
 JPEG and plain PNG are decoded by TensorFlow. All other files, and those beyond the bounds, go
-through Python to `open_picture` itself, which reads or refuses them, and it is Python that reads what
-EXIF says. A graph that is to be saved, where there is no Python, has all of this in itself for JPEG
-and PNG (turned as EXIF says, transparency on white, 16 bits of grey scaled to eight) and refuses the
-rest. That makes it four times as large, and TensorFlow works through it again for every iterator.
+through Python to `open_picture` itself, which reads or refuses them, and Python reads EXIF in JPEG.
+A graph that is to be saved, where there is no Python, has all of this in itself for JPEG and PNG
+(turned as EXIF says, transparency on white, 16 bits of grey scaled to eight) and refuses the rest.
+That makes it four times as large, and TensorFlow works through it again for every iterator.
 """
 
 import functools
