@@ -25,6 +25,7 @@ class Detection:
     outputs = ("codes", "logits")
     mixes = False
     placed = True
+    merges = True
     fits_head = False
     ships_thresholds = True
     drawings = MappingProxyType(
@@ -159,6 +160,11 @@ class Detection:
         from kerazoo.tasks.detection.serving import signatures
 
         return signatures(record)
+
+    def merge(self, views, record):
+        from kerazoo.tasks.detection.tiles import merge
+
+        return merge(views, record)
 
     def decode(self, outputs, record, placements=(), pictures=(), **how):
         from kerazoo.tasks.detection.predictions import decode
