@@ -4,7 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: demo test most-tests test-all quick quick-tests faults lint catalogue notebooks wheel peers backends clean
+.PHONY: demo test most-tests test-all quick quick-tests faults lint catalogue notebooks wheel peers backends \
+	studies-report clean
 
 demo: $(VENV)/.demo
 	$(BIN)/kerazoo demo
@@ -65,6 +66,10 @@ build/peers/venv/bin/python: benchmarks/peers-requirements.txt
 	$(PYTHON) -m venv build/peers/venv
 	build/peers/venv/bin/pip install -q -r benchmarks/peers-requirements.txt
 	touch $@
+
+# Tables and figures of benchmarks/studies, from the logs of the cells that have ended.
+studies-report: $(VENV)/.dev
+	$(BIN)/python benchmarks/studies/report.py
 
 # PyTorch and JAX: the tests of every backend, and our networks on PyTorch beside timm's. `BACKENDS`
 # has the benchmark's arguments.

@@ -19,15 +19,15 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from study import Cell, Study  # noqa: E402
+from study import Cell, Study
 
-from kerazoo._files import write_json  # noqa: E402
-from kerazoo._locks import take_lock  # noqa: E402
-from kerazoo._machine import cpu_facts  # noqa: E402
+from kerazoo._files import write_json
+from kerazoo._locks import take_lock
+from kerazoo._machine import cpu_facts
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("study")
     parser.add_argument("--data-dir", help="where TFDS finds the data")
     parser.add_argument("--work", type=Path, default=Path("build/studies"), help="folder of runs")
