@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .PHONY: demo test most-tests test-all quick quick-tests faults lint catalogue notebooks wheel peers backends \
-	studies-report clean
+	app-test studies-report clean
 
 demo: $(VENV)/.demo
 	$(BIN)/kerazoo demo
@@ -84,6 +84,22 @@ $(BACKENDS_VENV)/.made: benchmarks/backends-requirements.txt pyproject.toml
 	$(BACKENDS_VENV)/bin/pip install -q -r benchmarks/backends-requirements.txt
 	$(BACKENDS_VENV)/bin/pip install -q -e ".[jax,data,demo]" pytest
 	$(BACKENDS_VENV)/bin/pip install -q --no-deps timm==1.0.31
+	touch $@
+
+# `kerazoo app` and the page that runs networks in the browser, in Chromium; and the picture tests
+# with the Pillow that Gradio wants. CHROMIUM: a browser that is there, or Playwright's is fetched.
+# Screenshots: build/app/screenshots, to be looked at.
+APP_VENV ?= build/app/venv
+CHROMIUM ?= $(shell command -v chromium)
+app-test: export CHROMIUM := $(CHROMIUM)
+app-test: export SCREENSHOTS ?= build/app/screenshots
+app-test: $(APP_VENV)/.made
+	test -n "$(CHROMIUM)" || $(APP_VENV)/bin/playwright install chromium
+	$(APP_VENV)/bin/python -m pytest -q tests/test_pictures.py tests/app tests/app/in_browser.py
+
+$(APP_VENV)/.made: pyproject.toml
+	test -x $(APP_VENV)/bin/python || $(PYTHON) -m venv $(APP_VENV)
+	$(APP_VENV)/bin/pip install -q -e ".[app,data,demo,runtimes]" pytest playwright
 	touch $@
 
 $(VENV)/.demo: pyproject.toml

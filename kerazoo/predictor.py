@@ -1,6 +1,7 @@
 """From pictures to predictions: one class, whatever runs the network."""
 
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import SimpleNamespace
@@ -24,6 +25,8 @@ from kerazoo.preprocessing import Preprocessing
 from kerazoo.tasks import task_of
 from kerazoo.tasks.task import Task, check_options
 from kerazoo.tiling import Tile, check_tiles, tiles_of
+
+STAGES = ("decode", "network", "post-processing")  # of `Predictor.timed`
 
 
 class Predictor:
@@ -197,6 +200,28 @@ class Predictor:
         """
         check_tiles(tiles, self.task)
         return self._merged(self._opened(picture), tiles)
+
+    def timed(self, picture: Any, **how: Any) -> tuple[Any, dict[str, float]]:
+        """The prediction for one picture, and the seconds that each of `STAGES` took.
+
+        Args:
+            picture: One of those that `predict` takes. It is decoded and made ready in the first
+                stage; the last makes a prediction of the network's outputs.
+            **how: As for `predict`.
+
+        Raises:
+            PictureError: A file cannot be read.
+        """
+        check_options(self.task, how)
+        (item,) = self._listed([picture])
+        marks = [time.perf_counter()]
+        placement, array = self._read(item)
+        marks.append(time.perf_counter())
+        outputs = self.outputs(array[None])
+        marks.append(time.perf_counter())
+        (prediction,) = self._decode([item], [placement], outputs, how)
+        marks.append(time.perf_counter())
+        return prediction, dict(zip(STAGES, np.diff(marks).tolist(), strict=True))
 
     def _decode(self, items: Sequence, placements: Sequence, outputs: dict, how: dict) -> list[Any]:
         return self.task.decode(outputs, self._labelled, placements, items, **how)
