@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .PHONY: demo test most-tests test-all quick quick-tests faults lint catalogue notebooks wheel peers backends \
-	app-test studies-report clean
+	app-test docs studies-report clean
 
 demo: $(VENV)/.demo
 	$(BIN)/kerazoo demo
@@ -46,11 +46,24 @@ lint: $(VENV)/.dev
 catalogue: $(VENV)/.dev
 	$(BIN)/python -m kerazoo.models._catalogue
 	$(BIN)/python tools/stubs.py
-	$(BIN)/python tools/readme_table.py
+	$(BIN)/python -m tools.model_tables
 
 # notebooks/*.py -> *.ipynb with outputs. Data sets: KERAZOO_DATA_DIR, or ~/tensorflow_datasets.
 notebooks: $(VENV)/.dev
 	$(BIN)/python tools/notebooks.py
+
+# The site, in build/docs/site: pages that are generated, Zensical in an environment of its own, and a
+# look at every link and picture. Warnings are errors.
+DOCS := build/docs
+docs: $(VENV)/.dev $(DOCS)/venv/.made
+	$(BIN)/python -m tools.site_pages $(DOCS)/pages
+	$(DOCS)/venv/bin/zensical build --clean --strict
+	$(BIN)/python tools/check_site.py $(DOCS)/site
+
+$(DOCS)/venv/.made: docs/requirements.txt
+	test -x $(DOCS)/venv/bin/python || $(PYTHON) -m venv $(DOCS)/venv
+	$(DOCS)/venv/bin/pip install -q -r docs/requirements.txt
+	touch $@
 
 wheel: $(VENV)/.dev
 	$(BIN)/pip wheel -q --no-deps -w dist .
