@@ -416,15 +416,17 @@ class Task(Protocol):
         """
         ...
 
-    def signatures(self, record: Any) -> Mapping[str, Callable[[dict], dict]]:
-        """What files that hold several signatures give beside the outputs themselves.
+    def signatures(self, record: Any, batch: bool = False) -> Mapping[str, Callable[[dict], dict]]:
+        """What files for other runtimes give beside the outputs themselves.
 
         Args:
             record: The `ExportRecord`.
+            batch: Whether for any number of pictures, of operations that tf2onnx knows; else for
+                one, of operations that LiteRT has.
 
         Returns:
-            Name -> a function of the outputs of one picture, batch first, by name, in a TensorFlow
-            graph of operations that LiteRT and ONNX have. Mostly there is none.
+            Name of a signature -> a function of the outputs by name, batch first, in a TensorFlow
+            graph, that gives further ones. Mostly there is none.
         """
         ...
 

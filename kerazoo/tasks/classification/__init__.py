@@ -134,7 +134,7 @@ class Classification:
 
         return answer(outputs, record, **how)
 
-    def signatures(self, record):
+    def signatures(self, record, batch=False):
         return {}
 
     def merge(self, views, record):

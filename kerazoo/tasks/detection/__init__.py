@@ -156,10 +156,10 @@ class Detection:
 
         return answer(outputs, record, **how)
 
-    def signatures(self, record):
+    def signatures(self, record, batch=False):
         from kerazoo.tasks.detection.serving import signatures
 
-        return signatures(record)
+        return signatures(record, batch)
 
     def merge(self, views, record):
         from kerazoo.tasks.detection.tiles import merge

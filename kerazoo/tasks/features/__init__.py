@@ -45,7 +45,7 @@ class Features(Untrained):
     def answer(self, outputs, record, **how):
         return dict(outputs)
 
-    def signatures(self, record):
+    def signatures(self, record, batch=False):
         return {}
 
     def merge(self, views, record):

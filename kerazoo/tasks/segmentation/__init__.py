@@ -130,7 +130,7 @@ class Segmentation:
 
         return answer(outputs, record, **how)
 
-    def signatures(self, record):
+    def signatures(self, record, batch=False):
         return {}
 
     def merge(self, views, record):
