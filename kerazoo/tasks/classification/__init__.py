@@ -20,6 +20,7 @@ class Classification:
     placed = False
     merges = False
     fits_head = True
+    losses = ()
     ships_thresholds = False
     drawings = MappingProxyType(
         {"confusion.png": "confusion matrix", "mistakes.png": "the most confident mistakes"}
@@ -89,7 +90,7 @@ class Classification:
 
         return encode(targets, classes)
 
-    def loss(self, recipe, model):
+    def loss(self, recipe, model, source=None):
         from kerazoo.tasks.classification.training import loss
 
         return loss(recipe)

@@ -22,6 +22,7 @@ class Segmentation:
     placed = True
     merges = False
     fits_head = False
+    losses = ("cross-entropy + dice", "cross-entropy", "dice", "focal", "focal + dice")
     ships_thresholds = False
     drawings = MappingProxyType({"confusion.png": "pixels by true and predicted class"})
     photographs = ()
@@ -93,10 +94,10 @@ class Segmentation:
 
         return encode(targets, model)
 
-    def loss(self, recipe, model):
+    def loss(self, recipe, model, source=None):
         from kerazoo.tasks.segmentation.training import loss
 
-        return loss(model)
+        return loss(recipe, model, source)
 
     def metrics(self):
         return []  # the meter measures at the size of the pictures

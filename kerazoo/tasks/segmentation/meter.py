@@ -1,7 +1,8 @@
 """How well a segmenter does: pixels by true and predicted class, and what follows from them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -93,6 +94,7 @@ class Overlap:
         constant: Mean IoU in percent of the best single class for every pixel.
         count: Pictures.
         seconds: Wall time.
+        confusion: What these follow from.
     """
 
     miou: float
@@ -101,6 +103,7 @@ class Overlap:
     constant: float
     count: int
     seconds: float
+    confusion: Confusion = field(compare=False, repr=False)
 
     @property
     def headline(self) -> float:
@@ -117,6 +120,12 @@ class Overlap:
             "count": self.count,
             "seconds": self.seconds,
         }
+
+    def draw(self, folder: Path) -> None:
+        """Leaves `confusion.png` in a folder."""
+        from kerazoo.tasks.segmentation.figures import draw_confusion
+
+        draw_confusion(self.confusion, self.count, folder)
 
     def __str__(self) -> str:
         return (
@@ -145,6 +154,7 @@ def measured(confusion: Confusion, count: int, seconds: float) -> Overlap:
         100 * confusion.constant,
         count,
         seconds,
+        confusion,
     )
 
 
