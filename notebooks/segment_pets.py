@@ -39,8 +39,8 @@ from kerazoo.data import masks_source
 from kerazoo.predictor import Predictor
 from kerazoo.preprocessing import Preprocessing
 from kerazoo.report.contact_sheet import contact_sheet, framed
+from kerazoo.tasks.segmentation.confusion import Confusion
 from kerazoo.tasks.segmentation.masks import UNSEEN, class_map
-from kerazoo.tasks.segmentation.meter import Confusion
 from kerazoo.training import finetune
 
 REAL = {"KERAZOO_TRIMAPS", "KERAZOO_DEEPLAB"} <= set(os.environ)

@@ -6,7 +6,7 @@ beside it, imported where it is called.
 
 from types import MappingProxyType
 
-from kerazoo.tasks.task import Card, Figure, no_merging
+from kerazoo.tasks.task import Card, Figure
 
 
 class Segmentation:
@@ -20,7 +20,7 @@ class Segmentation:
     outputs = ("logits",)
     mixes = False
     placed = True
-    merges = False
+    merges = True
     fits_head = False
     losses = ("cross-entropy + dice", "cross-entropy", "dice", "focal", "focal + dice")
     ships_thresholds = False
@@ -137,7 +137,9 @@ class Segmentation:
         return {}
 
     def merge(self, views, record):
-        raise no_merging(self)
+        from kerazoo.tasks.segmentation.tiles import merge
+
+        return merge(views)
 
     def decode(self, outputs, record, placements=(), pictures=(), **how):
         from kerazoo.tasks.segmentation.predictions import decode

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kerazoo.tasks.segmentation.confusion import Confusion
 from kerazoo.tasks.segmentation.figures import draw_confusion
-from kerazoo.tasks.segmentation.meter import Confusion, SegmentationMeter
+from kerazoo.tasks.segmentation.meter import SegmentationMeter
 
 
 @dataclass(frozen=True, eq=False)

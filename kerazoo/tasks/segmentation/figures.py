@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from kerazoo.report.figure import new_figure, save_figure
-from kerazoo.tasks.segmentation.meter import Confusion
+from kerazoo.tasks.segmentation.confusion import Confusion
 
 NUMBERED = 25  # classes up to which cells hold numbers
 _INK = "#1c2430"

@@ -16,9 +16,10 @@ from kerazoo.preprocessing import Preprocessing
 from kerazoo.tasks import get_task
 from kerazoo.tasks.segmentation import training
 from kerazoo.tasks.segmentation.answers import Answers, draw
+from kerazoo.tasks.segmentation.confusion import Confusion
 from kerazoo.tasks.segmentation.drawing import label_picture, palette
 from kerazoo.tasks.segmentation.masks import UNSEEN, class_map
-from kerazoo.tasks.segmentation.meter import Confusion, measured
+from kerazoo.tasks.segmentation.meter import measured
 from kerazoo.tasks.segmentation.predictions import Segments, decode
 from kerazoo.tasks.segmentation.targets import check_targets, move, renumber
 from kerazoo.tasks.segmentation.training import SegmentationLoss, encode
