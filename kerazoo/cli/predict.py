@@ -3,7 +3,7 @@
 import argparse
 import csv
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -50,7 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--sheet", metavar="FILE.png", help="also draw the pictures with what was found on them"
     )
     parser.add_argument(
-        "--save", metavar="FOLDER", help="also draw what was found onto a copy of each picture"
+        "--save",
+        metavar="FOLDER",
+        help="also draw what was found onto a copy of each picture; masks also as PNGs",
     )
     parser.add_argument("--force", action="store_true", help="overwrite FILE.png, and in FOLDER")
     parser.add_argument(
@@ -76,6 +78,7 @@ def run(args: argparse.Namespace) -> int:
     predictor.exact = args.exact
     if copies and not predictor.task.placed:
         raise invalid("save", args.save, f"left out: {predictor.task.name} finds nothing to draw")
+    beside = further_paths(predictor.task, copies, args.force)
     results, skipped = [], []
 
     def skip(error: Exception) -> None:
@@ -87,6 +90,8 @@ def run(args: argparse.Namespace) -> int:
             results.append((path, found))
             if copies:
                 save_drawn(predictor.task, path, found, copies[path])
+                for method, place in beside[path].items():
+                    getattr(found, method)(place)
             progress.at(len(results) + len(skipped), len(paths))
     show = _print_json if args.json else _print_csv if args.csv else print_predictions
     show(predictor.task, results)
@@ -117,6 +122,28 @@ def drawn_paths(paths: Sequence[Path], folder: Path, force: bool) -> dict[Path, 
         taken.add(place)
     if found:
         check_output(folder, [*taken], force)
+    return found
+
+
+def further_paths(
+    task: Any, copies: Mapping[Path, Path], force: bool
+) -> dict[Path, dict[str, Path]]:
+    """What else is left of each picture: the prediction's method that writes it -> its path.
+
+    Raises:
+        ValueError: A file of that name is there, and may not be overwritten.
+    """
+    from kerazoo._files import check_output
+
+    found = {
+        picture: {
+            method: copy.with_name(copy.stem + ending) for ending, method in task.files.items()
+        }
+        for picture, copy in copies.items()
+    }
+    places = [place for each in found.values() for place in each.values()]
+    if places:
+        check_output(places[0].parent, places, force)
     return found
 
 

@@ -199,6 +199,8 @@ class Task(Protocol):
             are shown depends on it. (Fine-tuning always does.)
         drawings: File name -> caption of what `draw_figures` leaves.
         photographs: Those of them that show pictures of the data, which are not published unasked.
+        files: Ending of a further file that `kerazoo predict --save` leaves beside a drawn copy ->
+            name of the prediction's method that writes it, given the path.
         learning: Arguments of the constructor of a network that learns: what the loss works on.
         learned: The same of a network that is used, where no argument says otherwise.
         shapes: Of each output, for people: `"(batch, classes)"`.
@@ -220,6 +222,7 @@ class Task(Protocol):
     ships_thresholds: bool
     drawings: Mapping[str, str]
     photographs: tuple[str, ...]
+    files: Mapping[str, str]
     learning: Mapping[str, Any]
     learned: Mapping[str, Any]
     shapes: tuple[str, ...]
@@ -528,6 +531,7 @@ class Untrained:
     ships_thresholds = False
     drawings = MappingProxyType({})
     photographs = ()
+    files = MappingProxyType({})
 
     def refusal(self, what: str) -> ValueError:
         """The error for networks that cannot be `what`, such as "trained"."""

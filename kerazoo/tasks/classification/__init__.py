@@ -26,6 +26,7 @@ class Classification:
         {"confusion.png": "confusion matrix", "mistakes.png": "the most confident mistakes"}
     )
     photographs = ("mistakes.png",)
+    files = MappingProxyType({})
     learning = MappingProxyType({"classifier_activation": None})
     learned = MappingProxyType({"classifier_activation": "softmax"})
     shapes = ("(batch, classes)",)

@@ -33,6 +33,7 @@ class Detection:
         {"precision.png": "precision and recall of each class", "worst.png": "the worst pictures"}
     )
     photographs = ("worst.png",)
+    files = MappingProxyType({})
     learning = MappingProxyType({"classifier_activation": None})
     learned = MappingProxyType({"classifier_activation": None})
     shapes = ("(batch, anchors, 4)", "(batch, anchors, 1 + classes)")

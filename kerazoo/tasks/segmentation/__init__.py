@@ -26,6 +26,7 @@ class Segmentation:
     ships_thresholds = False
     drawings = MappingProxyType({"confusion.png": "pixels by true and predicted class"})
     photographs = ()
+    files = MappingProxyType({"_classes.png": "save_mask"})
     learning = MappingProxyType({"classifier_activation": None})
     learned = MappingProxyType({"classifier_activation": None})
     shapes = ("(batch, height, width, classes)",)
