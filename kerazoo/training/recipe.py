@@ -25,6 +25,7 @@ from kerazoo._checks import (
 )
 from kerazoo._errors import invalid, unknown
 from kerazoo._fields import Record, field, record
+from kerazoo._files import read_utf8
 from kerazoo.data.augmentation import CIFAR, Augmentation
 from kerazoo.tasks import TASKS
 from kerazoo.training.distribution import STRATEGIES, check_strategy
@@ -295,7 +296,7 @@ def _read(name_or_path: str | Mapping[str, Any]) -> dict[str, Any]:
         path = Path(name_or_path)
         if not path.is_file():
             raise invalid("recipe", str(name_or_path), "the path of an existing TOML file")
-        text = path.read_text(encoding="utf-8")
+        text = read_utf8(path, "recipe")
     elif name_or_path in recipe_names():
         file = resources.files("kerazoo.training") / "recipes" / f"{name_or_path}.toml"
         text = file.read_text(encoding="utf-8")
@@ -303,7 +304,7 @@ def _read(name_or_path: str | Mapping[str, Any]) -> dict[str, Any]:
         raise unknown("recipe", name_or_path, [*recipe_names(), "a path ending in .toml"])
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # ValueError: a number of thousands of digits
         raise invalid("recipe", str(name_or_path), f"a TOML file: {error}") from None
 
 
