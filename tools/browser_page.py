@@ -18,6 +18,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import kerazoo
 from kerazoo._errors import invalid
 from kerazoo._files import write_text
@@ -28,6 +30,7 @@ from kerazoo.tasks import TASKS
 
 SOURCES = Path(__file__).parent / "browser"
 PRECISIONS = ("float32", "int8")
+WINDOWS, SIDE = 8, 384  # of each photograph, and their pixels
 VERSION = "2.5.3"
 # Package -> the SHA-256 of its archive.
 DIGESTS = {
@@ -95,7 +98,7 @@ def entry(folder: Path, task: str, precision: str) -> dict[str, Any]:
     """Exports a network; what the page has to know of it, as JSON."""
     id = kerazoo.default_model(task)
     path = folder / f"{id.split('/')[-1]}_{precision}.tflite"
-    calibration = {"representative": photographs()} if precision == "int8" else {}
+    calibration = {"representative": _windows()} if precision == "int8" else {}
     model = kerazoo.open_model(id)
     kerazoo.deploy.export(model, path, "litert", precision=precision, force=True, **calibration)
     record = read_record(path)
@@ -107,6 +110,20 @@ def entry(folder: Path, task: str, precision: str) -> dict[str, Any]:
 
         facts["anchors"] = anchors_of(record).ravel().tolist()
     return facts
+
+
+def _windows() -> np.ndarray:
+    """uint8 `(count, SIDE, SIDE, 3)`: parts of photographs to find the ranges of int8 with."""
+    rng = np.random.default_rng(0)
+    found = []
+    for path in photographs():
+        whole = kerazoo.open_picture(path)
+        for _ in range(WINDOWS):
+            side = int(rng.uniform(0.5, 1) * min(whole.size))
+            left, top = (int(rng.integers(0, length - side + 1)) for length in whole.size)
+            window = whole.crop((left, top, left + side, top + side))
+            found.append(np.asarray(window.resize((SIDE, SIDE))))
+    return np.stack(found)
 
 
 def _tensors(path: Path) -> dict[str, Any]:
