@@ -4,7 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: demo test most-tests test-all quick quick-tests faults lint catalogue notebooks wheel peers backends app-test clean
+.PHONY: demo test most-tests test-all quick quick-tests faults lint catalogue notebooks wheel peers backends \
+	app-test docs studies-report clean
 
 demo: $(VENV)/.demo
 	$(BIN)/kerazoo demo
@@ -45,11 +46,24 @@ lint: $(VENV)/.dev
 catalogue: $(VENV)/.dev
 	$(BIN)/python -m kerazoo.models._catalogue
 	$(BIN)/python tools/stubs.py
-	$(BIN)/python tools/readme_table.py
+	$(BIN)/python -m tools.model_tables
 
 # notebooks/*.py -> *.ipynb with outputs. Data sets: KERAZOO_DATA_DIR, or ~/tensorflow_datasets.
 notebooks: $(VENV)/.dev
 	$(BIN)/python tools/notebooks.py
+
+# The site, in build/docs/site: pages that are generated, Zensical in an environment of its own, and a
+# look at every link and picture. Warnings are errors.
+DOCS := build/docs
+docs: $(VENV)/.dev $(DOCS)/venv/.made
+	$(BIN)/python -m tools.site_pages $(DOCS)/pages
+	$(DOCS)/venv/bin/zensical build --clean --strict
+	$(BIN)/python tools/check_site.py $(DOCS)/site
+
+$(DOCS)/venv/.made: docs/requirements.txt
+	test -x $(DOCS)/venv/bin/python || $(PYTHON) -m venv $(DOCS)/venv
+	$(DOCS)/venv/bin/pip install -q -r docs/requirements.txt
+	touch $@
 
 wheel: $(VENV)/.dev
 	$(BIN)/pip wheel -q --no-deps -w dist .
@@ -65,6 +79,10 @@ build/peers/venv/bin/python: benchmarks/peers-requirements.txt
 	$(PYTHON) -m venv build/peers/venv
 	build/peers/venv/bin/pip install -q -r benchmarks/peers-requirements.txt
 	touch $@
+
+# Tables and figures of benchmarks/studies, from the logs of the cells that have ended.
+studies-report: $(VENV)/.dev
+	$(BIN)/python benchmarks/studies/report.py
 
 # PyTorch and JAX: the tests of every backend, and our networks on PyTorch beside timm's. `BACKENDS`
 # has the benchmark's arguments.
