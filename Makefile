@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: demo test most-tests test-all quick quick-tests faults lint catalogue notebooks docs wheel peers backends clean
+.PHONY: demo test most-tests test-all quick quick-tests faults lint catalogue notebooks docs ray-test wheel peers backends clean
 
 demo: $(VENV)/.demo
 	$(BIN)/kerazoo demo
@@ -92,6 +92,17 @@ $(BACKENDS_VENV)/.made: benchmarks/backends-requirements.txt pyproject.toml
 	$(BACKENDS_VENV)/bin/pip install -q -r benchmarks/backends-requirements.txt
 	$(BACKENDS_VENV)/bin/pip install -q -e ".[jax,data,demo]" pytest
 	$(BACKENDS_VENV)/bin/pip install -q --no-deps timm==1.0.31
+	touch $@
+
+# Scoring on a Ray cluster of two machines, on this one. `RAY` has further arguments of pytest.
+RAY_VENV ?= build/ray/venv
+RAY ?=
+ray-test: $(RAY_VENV)/.made
+	$(RAY_VENV)/bin/python -m pytest -q tests/scoring $(RAY)
+
+$(RAY_VENV)/.made: pyproject.toml
+	test -x $(RAY_VENV)/bin/python || $(PYTHON) -m venv $(RAY_VENV)
+	$(RAY_VENV)/bin/pip install -q -e ".[ray,litert,openvino]" pytest
 	touch $@
 
 $(VENV)/.demo: pyproject.toml

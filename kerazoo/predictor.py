@@ -1,5 +1,6 @@
 """From pictures to predictions: one class, whatever runs the network."""
 
+import itertools
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -165,6 +166,37 @@ class Predictor:
             for pair in zip(items, self._decode(items, placements, outputs, how), strict=True)
         )
 
+    def keyed(
+        self, pictures: Iterable[tuple[Any, str | os.PathLike | bytes]], **how: Any
+    ) -> Iterator[tuple[Any, Any, PictureError | None]]:
+        """`(key, prediction, error)` of every picture, in order; read no further than needed.
+
+        Of a picture that cannot be read the prediction is None, of others the error.
+
+        Args:
+            pictures: Keys, of any kind, and paths or bytes of files.
+            **how: As for `predict`.
+        """
+        self._check_prepares()
+        check_options(self.task, how)
+        return self._keyed(pictures, how)
+
+    def _keyed(self, pictures: Iterable, how: dict) -> Iterator[tuple[Any, Any, Any]]:
+        for batch in self._prefetched(pictures, lambda pair: self._read(pair[1])):
+            read, found = [], {}
+            for place, ((_, source), future) in enumerate(batch):
+                try:
+                    read.append((place, source, *future.result()))
+                except PictureError as error:
+                    found[place] = None, error
+            if read:
+                places, items, placements, arrays = zip(*read, strict=True)
+                outputs = self.outputs(np.stack(arrays))
+                predictions = self._decode(items, placements, outputs, how)
+                found |= {p: (y, None) for p, y in zip(places, predictions, strict=True)}
+            for place, ((key, _), _) in enumerate(batch):
+                yield key, *found[place]
+
     def predict(self, pictures: Any, **how: Any) -> list[Any]:
         """The prediction for each picture; of a classifier its best classes, best first.
 
@@ -184,16 +216,19 @@ class Predictor:
 
     def _listed(self, pictures: Any) -> list[Any]:
         """What can be told to be wrong at once is told at once, not when it is computed."""
+        self._check_prepares()
+        return listed(pictures)
+
+    def _check_prepares(self) -> None:
         if self.preprocessing is None:
             rule = f"given to {type(self).__name__}: the network does not carry its own"
             raise invalid("preprocessing", None, rule)
-        return listed(pictures)
 
     def _batches(
         self, pictures: Sequence[Any], skip: Callable[[PictureError], None] | None
     ) -> Iterator[tuple[Sequence[Any], Sequence[Placement], dict[str, np.ndarray]]]:
         """Pictures that can be read, where their pixels went, and outputs."""
-        for batch in self._prefetched(pictures):
+        for batch in self._prefetched(pictures, self._read):
             read = []
             for item, future in batch:
                 try:
@@ -206,13 +241,14 @@ class Predictor:
                 items, placements, arrays = zip(*read, strict=True)
                 yield items, placements, self.outputs(np.stack(arrays))
 
-    def _prefetched(self, items: Sequence[Any]) -> Iterator[list[tuple[Any, Future]]]:
+    def _prefetched(
+        self, items: Iterable[Any], read: Callable[[Any], Any]
+    ) -> Iterator[list[tuple[Any, Future]]]:
         waiting: deque[list[tuple[Any, Future]]] = deque()
-        pool = ThreadPoolExecutor(cores())
+        pool, rest = ThreadPoolExecutor(cores()), iter(items)
         try:
-            for start in range(0, len(items), self.batch_size):
-                batch = items[start : start + self.batch_size]
-                waiting.append([(item, pool.submit(self._read, item)) for item in batch])
+            while batch := list(itertools.islice(rest, self.batch_size)):
+                waiting.append([(item, pool.submit(read, item)) for item in batch])
                 if len(waiting) > _AHEAD:
                     yield waiting.popleft()
             yield from waiting
