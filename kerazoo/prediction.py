@@ -29,6 +29,7 @@ def predict(
     labels: str | Sequence[str] | None = None,
     exact: bool = True,
     skip: Callable[[PictureError], None] | None = None,
+    tiles: int | None = None,
     **how: Any,
 ) -> Any:
     """What a network finds on a picture, or on many.
@@ -58,6 +59,9 @@ def predict(
             photographs of many megapixels, with slightly other scores; see `Predictor.exact`.
         skip: Called with the error of a picture that cannot be read, which is then left out; by
             default the error is raised.
+        tiles: Look at each picture as a whole and in overlapping tiles, whose longer side is so
+            many pixels of the picture, for things that are small in it. Of detectors: a thing that
+            is cut between tiles is told once.
         **how: Options of the network's task; of classification `top=5`, how many classes.
 
     Returns:
@@ -86,8 +90,8 @@ def predict(
         predictor.exact = exact
     check_options(predictor.task, how)
     if not is_one_picture(pictures):
-        return predictor.predictions(pictures, skip, **how)
-    ((_, prediction),) = predictor.predictions([pictures], **how)
+        return predictor.predictions(pictures, skip, tiles, **how)
+    ((_, prediction),) = predictor.predictions([pictures], tiles=tiles, **how)
     return prediction
 
 

@@ -32,6 +32,7 @@ COMMANDS = {
     "push": "push",
     "benchmark": "benchmark",
     "demo": "demo",
+    "app": "app",
     "completion": "completion",
 }
 

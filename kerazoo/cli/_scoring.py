@@ -11,7 +11,7 @@ from kerazoo.cli._task import task_options
 NAMED = 20  # unreadable pictures that are told; all are in the files
 # Options that mean something with --output alone, and those that do not go with it.
 _WITH = ("engine", "form", "part_size", "column", "workers", "cpus", "gpus", "address")
-_WITHOUT = ("sheet", "save", "json", "csv")
+_WITHOUT = ("sheet", "save", "json", "csv", "tiles")
 
 
 def add_scoring(parser: argparse.ArgumentParser) -> None:

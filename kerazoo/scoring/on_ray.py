@@ -3,6 +3,7 @@
 Ray Data keeps the workers: it starts one anew where it was killed, and gives its part to another.
 """
 
+import importlib
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -64,9 +65,8 @@ def run_on_ray(
     """
     require([("ray", "ray")], "engine='ray'")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would tell its makers
-    import ray
-    import ray.data
-
+    ray: Any = importlib.import_module("ray")
+    importlib.import_module("ray.data")
     ours = not ray.is_initialized()
     if ours:
         _connect(ray, address)

@@ -55,10 +55,8 @@ def _in_parquet(part: Part, column: str | None) -> Iterator[tuple[str, str | byt
     (path,) = part.paths
     with ParquetFile(path) as file:
         held, name = _columns(file.schema_arrow, path, column)
-        row = 0
-        groups, rows = _groups(file, part.start, part.stop)
+        groups, row = _groups(file, part.start, part.stop)
         columns = list(dict.fromkeys((held, name or held)))
-        row = rows
         for batch in file.iter_batches(_AT_ONCE, row_groups=groups, columns=columns):
             values = batch.column(held).to_pylist()
             names = batch.column(name).to_pylist() if name else [None] * len(values)
@@ -86,7 +84,7 @@ def _columns(schema: Any, path: str, column: str | None) -> tuple[str, str | Non
 
     names = schema.names
     held = column or next((name for name in PICTURES if name in names), None)
-    if held not in names:
+    if held is None or held not in names:
         rule = f"a column of {path!r}: {', '.join(names)}"
         raise invalid("column", column, rule)
     kind = schema.field(held).type

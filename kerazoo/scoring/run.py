@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -157,7 +157,9 @@ def _there(name: str | os.PathLike) -> str:
     return os.path.abspath(name) if Path(name).exists() else os.fspath(name)
 
 
-def _run(engine: str, parts: Sequence[Part], arguments: tuple, options: dict) -> Iterator[Done]:
+def _run(
+    engine: str, parts: Sequence[Part], arguments: tuple, options: dict
+) -> Generator[Done, None, None]:
     if not parts:
         return
     if engine == "ray":

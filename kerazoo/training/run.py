@@ -21,6 +21,7 @@ from kerazoo.data.source import Source
 from kerazoo.evaluation import evaluate
 from kerazoo.labels import label_names
 from kerazoo.models import ZooModel
+from kerazoo.prediction import open_predictor
 from kerazoo.registry import create_model
 from kerazoo.report.curves import draw_curves
 from kerazoo.training import distribution
@@ -329,14 +330,13 @@ class Run:
             model = distribution.local_copy(model)
         if optimizer is not None and recipe.optimizer.ema:
             settle_statistics(model, recipe, inputs)
+        pictures = {"batch_size": recipe.batch_size, "on_corrupt": recipe.data.on_corrupt}
+        predictor = open_predictor(model)  # one graph for both
         if inputs.task.ships_thresholds:
-            pictures = {"batch_size": recipe.batch_size, "on_corrupt": recipe.data.on_corrupt}
-            answers = collect_answers(model, inputs.validation, **pictures)
+            answers = collect_answers(predictor, inputs.validation, **pictures)
             confidence = inputs.task.calibrate(model, answers)
             model.info = replace(model.info, confidence=confidence)
-        found = evaluate(
-            model, inputs.test, batch_size=recipe.batch_size, on_corrupt=recipe.data.on_corrupt
-        )
+        found = evaluate(predictor, inputs.test, **pictures)
         monitor = inputs.task.monitor
         result = {
             f"test_{monitor.name}": round(found.headline, 6),

@@ -14,6 +14,9 @@ from kerazoo.training.recipe import load_recipe
 from kerazoo.training.run import Run, train
 from kerazoo.training.trained import load_trained
 from tests.data.boxes.folders import picture, voc
+from tests.tiny import DEEP
+
+pytestmark = pytest.mark.usefixtures("tiny_net")
 
 SHAPE = (96, 96)
 
@@ -32,10 +35,10 @@ def folder(tmp_path_factory):
 
 def recipe(folder, **changes):
     values = {
-        "model": "ssd_mobilenet_v1",  # of all detectors the one with the fewest layers
+        "model": "ssd",
         "epochs": 2,
         "batch_size": 4,
-        "arguments": {"alpha": 0.25, "anchors": "auto"},
+        "arguments": {"backbone": DEEP, "anchors": "auto"},
         "data": {"name": str(folder), "validation": "val", "test": "val"},
         "preprocessing": {"size": list(SHAPE), "fit": "stretch", "crop_fraction": 1.0},
         "augmentation": {"crop": "objects"},
@@ -46,7 +49,7 @@ def recipe(folder, **changes):
 
 
 @pytest.fixture(scope="module")
-def run(folder, tmp_path_factory):
+def run(tiny_net, folder, tmp_path_factory):
     output = tmp_path_factory.mktemp("run")
     return output, train(recipe(folder), output, progress=False)
 
@@ -82,11 +85,11 @@ def test_a_classifiers_trunk_is_a_start(folder, tmp_path, monkeypatch):
     """All layers but the head have the classifier's weights."""
     from kerazoo.registry import create_model
 
-    trunk = create_model("mobilenet_v1", alpha=0.25, weights=None, classes=3)
+    trunk = create_model(DEEP, weights=None, classes=3)
     trunk.save(tmp_path / "trunk.keras")
     own = recipe(
         folder,
-        arguments={"alpha": 0.25},
+        arguments={"backbone": DEEP},
         transfer={"trunk": str(tmp_path / "trunk.keras")},
     )
     started = Run(own, tmp_path / "run")
@@ -109,7 +112,7 @@ def test_classes_of_the_same_name_start_from_their_rows(run, folder, tmp_path, c
     other = tmp_path / "voc"
     rows = {f"{n}": [("bc"[n % 2], 2 * n, 3, 2 * n + 18, 17, 0)] for n in range(4)}
     voc(other, rows)
-    arguments = {"alpha": 0.25, "anchors": old.info.arguments["anchors"]}
+    arguments = {"backbone": DEEP, "anchors": old.info.arguments["anchors"]}
     data = {"name": str(other), "test": "train"}
     own = recipe(folder, weights=str(output), arguments=arguments, data=data)
     started = Run(own, tmp_path / "run")

@@ -6,7 +6,7 @@ beside it (`head`, `training`, `meter`, …), imported where it is called.
 
 from types import MappingProxyType
 
-from kerazoo.tasks.task import Card, Figure, Option
+from kerazoo.tasks.task import Card, Figure, Option, no_merging
 
 
 class Classification:
@@ -18,6 +18,7 @@ class Classification:
     outputs = ("scores",)
     mixes = True
     placed = False
+    merges = False
     fits_head = True
     ships_thresholds = False
     drawings = MappingProxyType(
@@ -133,8 +134,11 @@ class Classification:
 
         return answer(outputs, record, **how)
 
-    def signatures(self, record):
+    def signatures(self, record, batch=False):
         return {}
+
+    def merge(self, views, record):
+        raise no_merging(self)
 
     def decode(self, outputs, record, placements=(), pictures=(), **how):
         from kerazoo.tasks.classification.predictions import decode

@@ -25,6 +25,7 @@ class Detection:
     outputs = ("codes", "logits")
     mixes = False
     placed = True
+    merges = True
     fits_head = False
     ships_thresholds = True
     drawings = MappingProxyType(
@@ -155,10 +156,15 @@ class Detection:
 
         return answer(outputs, record, **how)
 
-    def signatures(self, record):
+    def signatures(self, record, batch=False):
         from kerazoo.tasks.detection.serving import signatures
 
-        return signatures(record)
+        return signatures(record, batch)
+
+    def merge(self, views, record):
+        from kerazoo.tasks.detection.tiles import merge
+
+        return merge(views, record)
 
     def decode(self, outputs, record, placements=(), pictures=(), **how):
         from kerazoo.tasks.detection.predictions import decode

@@ -96,8 +96,12 @@ def find_one_in_graph(
     scores, boxes = _scores(logits, rule, thresholds), _clipped(boxes, rule, size)
     anchors, classes = scores.shape[1:]
     entering = anchors if rule.candidates is None else min(rule.candidates, anchors)
-    best, rows = tf.math.top_k(tf.transpose(scores[0]), entering)  # classes, entering
-    chosen = tf.gather(boxes[0], tf.reshape(rows, [-1]))
+    best = tf.transpose(scores[0])  # classes, entering
+    if entering < anchors:
+        best, rows = tf.math.top_k(best, entering)
+        chosen = tf.gather(boxes[0], tf.reshape(rows, [-1]))
+    else:
+        chosen = tf.tile(boxes[0], (classes, 1))
     side = math.ceil(classes**0.5)
     squares = [
         (number % side * (size[1] + 1.0), number // side * (size[0] + 1.0)) * 2

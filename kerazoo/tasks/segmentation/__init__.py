@@ -6,7 +6,7 @@ beside it, imported where it is called.
 
 from types import MappingProxyType
 
-from kerazoo.tasks.task import Card, Figure
+from kerazoo.tasks.task import Card, Figure, no_merging
 
 
 class Segmentation:
@@ -20,6 +20,7 @@ class Segmentation:
     outputs = ("logits",)
     mixes = False
     placed = True
+    merges = False
     fits_head = False
     ships_thresholds = False
     drawings = MappingProxyType({"confusion.png": "pixels by true and predicted class"})
@@ -129,8 +130,11 @@ class Segmentation:
 
         return answer(outputs, record, **how)
 
-    def signatures(self, record):
+    def signatures(self, record, batch=False):
         return {}
+
+    def merge(self, views, record):
+        raise no_merging(self)
 
     def decode(self, outputs, record, placements=(), pictures=(), **how):
         from kerazoo.tasks.segmentation.predictions import decode
