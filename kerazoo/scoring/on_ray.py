@@ -5,6 +5,7 @@ Ray Data keeps the workers: it starts one anew where it was killed, and gives it
 
 import importlib
 import json
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -64,9 +65,7 @@ def run_on_ray(
         ValueError: A worker cannot open the network, or cannot read the file of a part.
     """
     require([("ray", "ray")], "engine='ray'")
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would tell its makers
-    ray: Any = importlib.import_module("ray")
-    importlib.import_module("ray.data")
+    ray = _imported()
     ours = not ray.is_initialized()
     if ours:
         _connect(ray, address)
@@ -90,6 +89,16 @@ def run_on_ray(
     finally:
         if ours:
             ray.shutdown()
+
+
+def _imported() -> Any:
+    """Ray, which says nothing of itself: neither to its makers nor on stderr, where we tell."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    ray: Any = importlib.import_module("ray")
+    importlib.import_module("ray.data")
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    return ray
 
 
 def _connect(ray: Any, address: str | None) -> None:

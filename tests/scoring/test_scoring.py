@@ -16,7 +16,8 @@ from kerazoo.pictures import PictureError
 from kerazoo.scoring import score
 from kerazoo.scoring.parts import Part, divide, total
 from kerazoo.scoring.reading import pictures_of
-from kerazoo.tasks import get_task
+from kerazoo.scoring.writing import FORMS, count, part_path, unreadable_path, write_part
+from kerazoo.tasks import FEATURES, TASKS, get_task
 from tests.scoring.material import CORRUPT, COUNT, make
 
 
@@ -197,6 +198,36 @@ def test_a_tar_file_is_read_as_it_is_needed(tmp_path):
     pictures = pictures_of(Part(0, ".tar", (str(tmp_path / "a.tar"),)))
     assert next(pictures)[0].endswith("a.tar/0.png")
     pictures.close()
+
+
+# A value for each field of any task's predictions.
+VALUES = {
+    "index": 3, "name": "cat", "id": 17, "score": 0.5, "sure": True, "pixels": 12, "share": 0.25,
+    "x1": 1.5, "y1": 2.0, "x2": 3.0, "y2": 4.25, "shape": [4, 4, 8],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("task", [*TASKS, FEATURES])
+def test_parquet_takes_what_every_task_says(task, tmp_path):
+    fields = get_task(task).fields
+    found = {name: VALUES[name] for name in fields}
+    rows = [
+        {"picture": "a\udc80.jpg", "predictions": [found, found], "error": None},
+        {"picture": "b.jpg", "predictions": None, "error": "it is\nnone"},
+        {"picture": "c.jpg", "predictions": [], "error": None},
+    ]
+    for form in FORMS:
+        path = part_path(tmp_path, 7, form)
+        write_part(path, rows, fields)
+        assert count(path) == (3, 1)
+        assert unreadable_path(path).read_text() == "it is none\n"
+    table = pyarrow.parquet.read_table(part_path(tmp_path, 7, "parquet"))
+    assert table.to_pylist() == [{**rows[0], "picture": "a\\udc80.jpg"}, *rows[1:]]
+    lines = part_path(tmp_path, 7, "jsonl").read_text("utf-8").splitlines()
+    assert [json.loads(line) for line in lines] == rows
+    write_part(part_path(tmp_path, 8, "parquet"), rows[1:2], fields)  # nothing found in any
+    other = pyarrow.parquet.read_schema(part_path(tmp_path, 8, "parquet"))
+    assert other == table.schema
 
 
 class TestCommand:
