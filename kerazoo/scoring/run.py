@@ -192,6 +192,8 @@ def _begin(folder: Path, plan: dict, force: bool) -> None:
     Raises:
         ValueError: The folder holds something else, and `force` is false.
     """
+    for partial in folder.glob(".*.part-*"):  # of workers that were killed
+        partial.unlink(missing_ok=True)
     there = sorted(folder.glob("part-*"))
     path = folder / PLAN
     before = None

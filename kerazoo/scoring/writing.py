@@ -36,11 +36,13 @@ def write_part(path: Path, rows: Sequence[dict[str, Any]], fields: Sequence[str]
     """
     bad = [row["error"] for row in rows if row["error"] is not None]
     if bad:  # first: whoever finds the answers finds these as well
-        write_text(unreadable_path(path), "".join(f"{_one_line(line)}\n" for line in bad))
+        lines = "".join(f"{_one_line(line)}\n" for line in bad)
+        write_text(unreadable_path(path), lines, shared=True)
+    # Shared: a worker that was thought dead may be writing the same.
     if path.suffix == FORMS["jsonl"]:
-        write_file(path, lambda partial: partial.write_bytes(_json_lines(rows)))
+        write_file(path, lambda partial: partial.write_bytes(_json_lines(rows)), shared=True)
     else:
-        write_file(path, lambda partial: _write_parquet(partial, rows, fields))
+        write_file(path, lambda partial: _write_parquet(partial, rows, fields), shared=True)
 
 
 def _one_line(text: str) -> str:

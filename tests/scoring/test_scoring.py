@@ -13,6 +13,7 @@ from PIL import Image
 import kerazoo
 from kerazoo.cli import main
 from kerazoo.pictures import PictureError
+from kerazoo.prediction import open_predictor
 from kerazoo.scoring import score
 from kerazoo.scoring.parts import Part, divide, total
 from kerazoo.scoring.reading import pictures_of
@@ -92,12 +93,14 @@ def test_what_is_there_is_left_alone(material, tmp_path):
     before = [file.read_bytes() for file in first.files]
     first.files[1].unlink()
     first.files[0].write_text("kept\n")
+    (folder / ".1f.part-000001.jsonl").write_text("what a killed worker leaves")
     told.clear()
     again = score(material / "net.keras", material / "pictures", folder, **how)
     assert told == [(1, 3, 3)]
     assert again.resumed == len(first.files) - 1
     assert first.files[0].read_text() == "kept\n"
     assert first.files[1].read_bytes() == before[1]
+    assert not list(folder.glob(".*"))
 
 
 def test_another_scoring_is_refused_and_overwritten_when_told(material, tmp_path):
@@ -228,6 +231,22 @@ def test_parquet_takes_what_every_task_says(task, tmp_path):
     write_part(part_path(tmp_path, 8, "parquet"), rows[1:2], fields)  # nothing found in any
     other = pyarrow.parquet.read_schema(part_path(tmp_path, 8, "parquet"))
     assert other == table.schema
+
+
+def test_pictures_are_taken_as_they_are_needed(material):
+    predictor = open_predictor(material / "net.keras", batch_size=2)
+    taken = []
+
+    def endless():
+        while True:
+            taken.append(material / "pictures/00.png")
+            yield len(taken), taken[-1]
+
+    answers = predictor.keyed(endless(), top=1)
+    key, prediction, error = next(answers)
+    assert (key, len(prediction), error) == (1, 1, None)
+    assert len(taken) == 6  # a batch, and the two that are read ahead
+    answers.close()
 
 
 class TestCommand:
