@@ -67,6 +67,8 @@ class Data(Record, section="data", keys="recipe key"):
             whose pictures all have one small size (CIFAR).
         cache: Whether encoded pictures of a TFDS set are kept in memory.
         shuffle_buffer: Pictures to choose from, for TFDS sets that are not in memory.
+        balance: Shows pictures with rare classes more often: 0 not at all, 1 by the root of how
+            much rarer the class is than the most common one (`kerazoo.data.balance`).
     """
 
     name: str = field(text(), "cifar10")
@@ -81,6 +83,7 @@ class Data(Record, section="data", keys="recipe key"):
     memory: bool | str = field(auto_or(flag()), "auto")
     cache: bool = field(flag(), False)
     shuffle_buffer: int = field(integer(), 8192)
+    balance: float = field(number(least=0, most=1), 0.0)
 
 
 @dataclass(frozen=True)
