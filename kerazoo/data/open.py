@@ -55,7 +55,8 @@ def open_source(
     """
     text, kind = os.fspath(data), _kind(data, data_dir, task)
     if options and kind == "tfds":
-        raise invalid("fractions", options, "left out for a TFDS set, which has its own splits")
+        rule = "left out for a TFDS set, which has its own splits and classes"
+        raise invalid(next(iter(options)), options, rule)
     if split is None:
         names = options.get("fractions") or split_names(data, data_dir=data_dir, task=task)
         split = default_split(tuple(names), purpose)

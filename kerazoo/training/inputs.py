@@ -180,7 +180,7 @@ def _data_preprocessing(recipe: Recipe) -> Preprocessing:
 def _opened(recipe: Recipe, data_dir: str | os.PathLike | None) -> dict[str, Source]:
     data = recipe.data
     options: dict[str, Any] = {"fractions": data.fractions} if data.fractions else {}
-    options["task"] = recipe_task(recipe).name
+    options |= {**data.options, "task": recipe_task(recipe).name}
     splits = {"train": data.train, "test": data.test, "validation": data.validation}
     return {
         name: open_source(
