@@ -35,7 +35,7 @@ _PUBLIC = {
 }
 _MODULES = (
     *("blocks", "checkpoints", "data", "deploy", "layers"),
-    *("models", "optimize", "registry", "training"),
+    *("models", "optimize", "registry", "scoring", "training"),
 )
 
 

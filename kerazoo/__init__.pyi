@@ -9,6 +9,7 @@ from kerazoo import layers as layers
 from kerazoo import models as models
 from kerazoo import optimize as optimize
 from kerazoo import registry as registry
+from kerazoo import scoring as scoring
 from kerazoo import training as training
 from kerazoo.blocks.inverted_residual import InvertedResidual
 from kerazoo.by_name import from_pretrained as from_pretrained
