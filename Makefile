@@ -121,7 +121,8 @@ app-test: export CHROMIUM := $(CHROMIUM)
 app-test: export SCREENSHOTS ?= build/app/screenshots
 app-test: $(APP_VENV)/.made
 	test -n "$(CHROMIUM)" || $(APP_VENV)/bin/playwright install chromium
-	$(APP_VENV)/bin/python -m pytest -q tests/test_pictures.py tests/app tests/app/in_browser.py
+	$(APP_VENV)/bin/python -m pytest -q tests/test_pictures.py tests/app tests/app/in_browser.py \
+		tests/app/in_browser_alone.py
 
 $(APP_VENV)/.made: pyproject.toml
 	test -x $(APP_VENV)/bin/python || $(PYTHON) -m venv $(APP_VENV)

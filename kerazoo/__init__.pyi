@@ -17,6 +17,7 @@ from kerazoo.by_name import load_weights as load_weights
 from kerazoo.by_name import preprocess_input as preprocess_input
 from kerazoo.checkpoints.fetch.checkpoint import DownloadError as DownloadError
 from kerazoo.checkpoints.shipped import default_model as default_model
+from kerazoo.choosing.run import choose as choose
 from kerazoo.evaluation import evaluate as evaluate
 from kerazoo.labels import decode_predictions as decode_predictions
 from kerazoo.models import ZooModel as ZooModel

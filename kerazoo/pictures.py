@@ -89,7 +89,7 @@ def open_reduced(
     from PIL import UnidentifiedImageError
 
     try:
-        with _opened(_without_texts(data), most) as image:
+        with opened_lazily(_without_texts(data), most) as image:
             if image.width * image.height > most:
                 size = f"{image.width:,} x {image.height:,}"
                 rule = f"at most {most:,} are taken ({PICTURE_PIXELS.variable})"
@@ -116,7 +116,7 @@ def picture_header(source: str | os.PathLike | bytes) -> tuple[tuple[int, int], 
         PictureError: The file is missing or not a picture.
     """
     try:
-        with _opened(source, PICTURE_PIXELS.value) as image:
+        with opened_lazily(source, PICTURE_PIXELS.value) as image:
             size = image.height, image.width
             try:
                 orientation = image.getexif().get(ORIENTATION, 1)
@@ -141,7 +141,7 @@ def _reduce(image: Any, at_least: tuple[int, int] | None) -> tuple[int, int]:
     return size[::-1] if aside else size
 
 
-def _opened(data: bytes | str | os.PathLike, most: int) -> Any:
+def opened_lazily(data: bytes | str | os.PathLike, most: int) -> Any:
     """A picture of which no more than the header is read yet, whatever its size."""
     from PIL import Image
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo._errors import invalid
+from kerazoo._files import read_utf8
 from kerazoo._machine import is_installed
 from kerazoo._progress import Progress
 from kerazoo.cli._model import add_model_options, load_network, named_preprocessing, positive
@@ -168,4 +169,4 @@ def _representative(args: argparse.Namespace) -> Any:
 def _labels(given: str | None) -> Any:
     if given is None or not Path(given).is_file():
         return given
-    return tuple(Path(given).read_text("utf-8").splitlines())
+    return tuple(read_utf8(given, "labels").splitlines())

@@ -253,15 +253,16 @@ class Run:
     def _adopt(self, given: Mapping[str, Any]) -> None:
         """Hands the head what the start weights know of classes of the same name."""
         weights, classes, task = self._weights, self.inputs.classes, self.inputs.task
-        labels = weights and weights.labels
-        if weights is None or labels is None or weights.classes is None:
+        labels = weights and (self.recipe.transfer.labels or weights.labels)
+        if weights is None or labels is None:
             return
         names = label_names(labels) if isinstance(labels, str) else labels
+        had = weights.classes or len(names)
         if tuple(names) == tuple(classes):
             return
 
         def build() -> ZooModel:
-            return self._made(given, weights, classes=weights.classes)
+            return self._made(given, weights, classes=had)
 
         if found := task.adopt(self.model, names, classes, build):
             log.info("%d of %d classes start as those of the same name.", found, len(classes))

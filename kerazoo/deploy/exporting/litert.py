@@ -31,7 +31,7 @@ def _write(job: Job, folder: Path) -> None:
 
     names = tuple(job.record.outputs)
     content = converted(job.graph, names, job.layers, prepare)
-    if further := task_of(job.record).signatures(job.record):
+    if further := task_of(job.record).signatures(job.record, **job.how):
         content = with_signatures(
             content, {name: _finish(job, finish) for name, finish in further.items()}
         )

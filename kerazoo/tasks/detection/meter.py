@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 
 from kerazoo._errors import invalid
-from kerazoo.labels import label_names
+from kerazoo.labels import label_names, shared_classes
 from kerazoo.tasks.detection.candidates import candidates, class_count
 from kerazoo.tasks.detection.detector import detector_of
 from kerazoo.tasks.detection.evaluation import BoxMeter, DetectionFigures
-from kerazoo.tasks.detection.names import shared_classes
 from kerazoo.tasks.detection.postprocess import Found, find
 from kerazoo.tasks.detection.targets import EMPTY
 
