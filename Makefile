@@ -109,7 +109,7 @@ ray-test: $(RAY_VENV)/.made
 
 $(RAY_VENV)/.made: pyproject.toml
 	test -x $(RAY_VENV)/bin/python || $(PYTHON) -m venv $(RAY_VENV)
-	$(RAY_VENV)/bin/pip install -q -e ".[ray,litert,openvino]" pytest
+	$(RAY_VENV)/bin/pip install -q -e ".[ray,data,demo]" pytest
 	touch $@
 
 # `kerazoo app` and the page that runs networks in the browser, in Chromium; and the picture tests

@@ -116,7 +116,7 @@ def _room(ray: Any, parts: int, workers: int | None, cpus: int | None) -> tuple[
     """Cores of a worker, and how many workers there is room for."""
     machines = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
     machines = [cores for cores in machines if cores]
-    cpus = cpus or min(2, *machines, 2)
+    cpus = cpus or min([2, *machines])
     room = sum(cores // cpus for cores in machines)
     if not room:
         raise invalid("cpus", cpus, f"at most {max(machines, default=0)}: no machine has more")

@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo import __version__
-from kerazoo._checks import check_choice, check_int, checked
+from kerazoo._checks import (
+    check_choice,
+    check_flag,
+    check_int,
+    check_number,
+    check_text,
+    checked,
+)
 from kerazoo._errors import invalid
 from kerazoo._files import write_json
 from kerazoo._locks import holding
@@ -125,6 +132,10 @@ def score(
         check_int(name, value)
     for name, value in {"workers": workers, "cpus": cpus}.items():
         check_int(name, value, optional=True)
+    check_number("gpus", gpus, least=0)
+    check_flag("force", force)
+    for name, value in {"column": column, "address": address}.items():
+        check_text(name, value, optional=True)
     if not isinstance(what, str | os.PathLike):
         rule = "the name or path of a network: each worker opens it for itself"
         raise invalid("what", type(what).__name__, rule)
