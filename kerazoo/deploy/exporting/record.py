@@ -52,7 +52,7 @@ class ExportRecord(Record, keys="record key"):
     architecture: str | None = field(optional(text()))
     checkpoint: str | None = field(optional(text()))
     target: str | None = field(optional(text()))
-    input_shape: tuple[int | None, ...] = field(row(optional(integer()), "a list of sizes"))
+    input_shape: tuple[int | None, ...] = field(row(optional(integer()), "three sizes", count=3))
     task: str = field(text())
     outputs: dict[str, str] = field(table(text()))
     labels: tuple[str, ...] = field(row(text(least=0), "a list of names"))
