@@ -39,6 +39,10 @@ class Bound(NamedTuple):
 # A picture as it is stored. The cameras of telephones go to 108 million pixels.
 PICTURE_PIXELS = Bound("KERAZOO_MAX_PIXELS", 2**27)
 PICTURE_BYTES = Bound("KERAZOO_MAX_PICTURE_BYTES", 2**29)
+# What visitors of `kerazoo app` may send: a photograph of 64 million pixels, a folder of as many.
+UPLOAD_PIXELS = Bound("KERAZOO_MAX_UPLOAD_PIXELS", 2**26)
+UPLOAD_BYTES = Bound("KERAZOO_MAX_UPLOAD_BYTES", 2**25)
+UPLOAD_PICTURES = Bound("KERAZOO_MAX_UPLOAD_PICTURES", 64)
 # What a network takes and gives: 4096 x 4096; the largest published set of labels has 22,000.
 # The channels of a picture are bounded by the same number: either is a side of a kernel.
 INPUT_PIXELS = Bound("KERAZOO_MAX_INPUT_PIXELS", 2**24)

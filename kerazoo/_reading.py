@@ -1,9 +1,10 @@
 """Encoded pictures in graphs of TensorFlow: the pixels that `kerazoo.pictures.open_picture` gives.
 
-JPEG and PNG are decoded by TensorFlow: turned as EXIF says, transparency on white, 16 bits of grey
-scaled to eight. All other files, and those beyond the bounds, go through Python to `open_picture`
-itself, which reads or refuses them; a graph that is to be saved, where there is no Python, refuses
-them.
+JPEG and plain PNG are decoded by TensorFlow. All other files, and those beyond the bounds, go
+through Python to `open_picture` itself, which reads or refuses them, and Python reads EXIF in JPEG.
+A graph that is to be saved, where there is no Python, has all of this in itself for JPEG and PNG
+(turned as EXIF says, transparency on white, 16 bits of grey scaled to eight) and refuses the rest.
+That makes it four times as large, and TensorFlow works through it again for every iterator.
 """
 
 import functools
@@ -14,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerazoo._bounds import PICTURE_BYTES, PICTURE_PIXELS
-from kerazoo.pictures import ORIENTATION, PNG_SIGNATURE, open_picture
+from kerazoo.pictures import ORIENTATION, PNG_SIGNATURE, open_picture, picture_header
 
 _JPEG, _PNG, _OTHER = range(3)
 _HEADS = {
@@ -85,7 +86,7 @@ def _reader(rounding: str, python: bool) -> Any:
     def read(data: tf.Tensor, *bounds: tf.Tensor) -> tf.Tensor:
         kind = _kind(data, python, *bounds)
         others = _others(data, python, bounds[0])
-        return tf.switch_case(kind, [lambda: _whole_jpeg(data, rounding), *others])
+        return tf.switch_case(kind, [lambda: _whole_jpeg(data, rounding, python), *others])
 
     return _traced(read, tf.string, tf.int64, tf.int64)
 
@@ -96,7 +97,7 @@ def _window_reader(rounding: str) -> tuple[Any, Any]:
 
     def begin(data: tf.Tensor, *bounds: tf.Tensor) -> tuple[tf.Tensor, ...]:
         def jpeg() -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-            stored, orientation = tf.io.extract_jpeg_shape(data)[:2], _jpeg_orientation(data)
+            stored, orientation = tf.io.extract_jpeg_shape(data)[:2], _jpeg_orientation(data, True)
             shape = tf.where(orientation > 4, stored[::-1], stored)
             return orientation, shape, tf.zeros((0, 0, 3), tf.uint8)
 
@@ -160,7 +161,8 @@ def _kind(
 
     def png() -> tf.Tensor:
         width, height = _png_number(data, 16), _png_number(data, 20)
-        return bounded(width * height, _PNG)
+        kind = bounded(width * height, _PNG)
+        return tf.where(_is_plain(data), kind, other) if python else kind
 
     size = tf.strings.length(data)
     is_png = (size > 32) & (tf.strings.substr(data, 0, 8) == PNG_SIGNATURE)
@@ -174,13 +176,22 @@ def _kind(
 
 def _others(data: tf.Tensor, python: bool, most: tf.Tensor) -> list[Callable[[], tf.Tensor]]:
     """How the kinds after `_JPEG` are read."""
-    return [lambda: _whole_png(data), lambda: _by_pillow(data) if python else _refused(data, most)]
+    if python:
+        return [lambda: tf.io.decode_png(data, 3), lambda: _by_pillow(data)]
+    return [lambda: _whole_png(data), lambda: _refused(data, most)]
 
 
 def _by_pillow(data: tf.Tensor) -> tf.Tensor:
     return tf.numpy_function(
         lambda given: np.asarray(open_picture(given)), [data], tf.uint8, stateful=False
     )
+
+
+def _is_plain(data: tf.Tensor) -> tf.Tensor:
+    """Whether a PNG is what TensorFlow reads as Pillow does: a name inside its pixels says no."""
+    depth, colours = tf.unstack(_bytes(tf.strings.substr(data, 24, 2), 2))
+    deep_grey = (depth == 16) & (colours == 0)
+    return (colours < 4) & ~deep_grey & ~_holds(data, "(tRNS|eXIf)")
 
 
 def _refused(data: tf.Tensor, most: tf.Tensor) -> tf.Tensor:
@@ -193,9 +204,9 @@ def _refused(data: tf.Tensor, most: tf.Tensor) -> tf.Tensor:
         return tf.zeros((1, 1, 3), tf.uint8)
 
 
-def _whole_jpeg(data: tf.Tensor, rounding: str) -> tf.Tensor:
+def _whole_jpeg(data: tf.Tensor, rounding: str, python: bool) -> tf.Tensor:
     image = tf.io.decode_jpeg(data, channels=3, dct_method=_transform(rounding))
-    return _turned(image, _jpeg_orientation(data))
+    return _turned(image, _jpeg_orientation(data, python))
 
 
 def _whole_png(data: tf.Tensor) -> tf.Tensor:
@@ -258,9 +269,15 @@ def _stored(window: tf.Tensor, shape: tf.Tensor, orientation: tf.Tensor) -> tf.T
     return tf.where(orientation > 4, lying, upright)
 
 
-def _jpeg_orientation(data: tf.Tensor) -> tf.Tensor:
+def _jpeg_orientation(data: tf.Tensor, python: bool) -> tf.Tensor:
     """1 to 8; the segments are only walked through where EXIF is somewhere."""
     size = tf.strings.length(data)
+
+    def asked() -> tf.Tensor:
+        def answer(given: bytes) -> np.int32:
+            return np.int32(picture_header(given)[1])
+
+        return tf.ensure_shape(tf.numpy_function(answer, [data], tf.int32, stateful=False), ())
 
     def step(at: tf.Tensor, found: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         first, marker, high, low = tf.unstack(_bytes(tf.strings.substr(data, at, 4), 4))
@@ -281,7 +298,8 @@ def _jpeg_orientation(data: tf.Tensor) -> tf.Tensor:
         high, low = tf.unstack(_bytes(tf.strings.substr(data, at - 8, 2), 2))
         return _orientation(tf.strings.substr(data, at, tf.maximum(256 * high + low - 8, 0)))
 
-    return tf.cond(_holds(data, r"Exif\x00\x00"), walked, lambda: tf.constant(1))
+    there = _holds(data, r"Exif\x00\x00")
+    return tf.cond(there, asked if python else walked, lambda: tf.constant(1))
 
 
 def _png_orientation(data: tf.Tensor) -> tf.Tensor:

@@ -9,16 +9,18 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerazoo._checks import check_int, checked
+from kerazoo._checks import check_choice, check_int, checked
 from kerazoo._errors import invalid
 from kerazoo.data.corrupt import find_corrupt, picture_error
 from kerazoo.data.open import open_source
 from kerazoo.data.pipeline import evaluation_batches
 from kerazoo.data.source import Source
+from kerazoo.pictures import PictureError
 from kerazoo.prediction import open_predictor
 from kerazoo.predictor import Predictor
 from kerazoo.preprocessing import Preprocessing
 from kerazoo.tasks.task import Result
+from kerazoo.tiling import check_tiles
 
 _log = logging.getLogger("kerazoo")
 
@@ -39,6 +41,7 @@ def evaluate(
     preprocessing: Preprocessing | None = None,
     progress: Callable[[int, int], None] | None = None,
     on_corrupt: str = "fail",
+    tiles: int | None = None,
 ) -> Result:
     """How well a network does on a data set that is on disk, in the figures of its task.
 
@@ -60,6 +63,7 @@ def evaluate(
         progress: Called with (pictures done, pictures in all) after each batch.
         on_corrupt: `"fail"`, or `"skip"` to leave pictures that cannot be decoded out of the
             count; a warning names them.
+        tiles: As for `kerazoo.predict`: each picture is looked at in tiles too, prepared as there.
 
     Returns:
         What the task's meter measured, with `count`, `seconds` and `to_dict()`; `str()` of it is a
@@ -79,6 +83,7 @@ def evaluate(
     if source.task != predictor.task.name and source is not data:
         # A folder may hold what either task needs.
         source = _source(data, split, data_dir, predictor.task.name)
+    check_tiles(tiles, predictor.task)
     start, meter = time.perf_counter(), predictor.task.meter(source, predictor)
     for outputs, targets in output_batches(
         predictor,
@@ -87,6 +92,7 @@ def evaluate(
         limit=limit,
         progress=progress,
         on_corrupt=on_corrupt,
+        tiles=tiles,
     ):
         meter.update(outputs, targets)
     return meter.result(time.perf_counter() - start)
@@ -101,6 +107,7 @@ def output_batches(
     limit: int | None = None,
     progress: Callable[[int, int], None] | None = None,
     on_corrupt: str = "fail",
+    tiles: int | None = None,
 ) -> Iterator[tuple[dict[str, np.ndarray], Any]]:
     """`(outputs, targets)` of a network, batch by batch in the order of `source`.
 
@@ -113,6 +120,9 @@ def output_batches(
     _check_fits(predictor, source)
     assert predictor.preprocessing is not None  # `_check_fits` has raised otherwise
     total = min(source.count, limit or source.count)
+    if tiles is not None:
+        yield from _tiled(predictor, source, total, tiles, progress, on_corrupt)
+        return
     batches = evaluation_batches(
         source, predictor.preprocessing, batch_size, total, on_corrupt=on_corrupt
     )
@@ -137,6 +147,35 @@ def output_batches(
         if not done:
             raise found
         _log.warning("%s They do not count.", found)
+
+
+def _tiled(
+    predictor: Predictor,
+    source: Source,
+    total: int,
+    tiles: int,
+    progress: Callable[[int, int], None] | None,
+    on_corrupt: str,
+) -> Iterator[tuple[dict[str, np.ndarray], Any]]:
+    """`output_batches` of one picture each, which are prepared as for predictions."""
+    check_choice("on_corrupt", on_corrupt, ("fail", "skip"))
+    left_out = []
+    for done, (data, target) in enumerate(source.pictures.take(total).prefetch(2), start=1):
+        picture = data.numpy()
+        try:
+            _, outputs = predictor.tiled(picture, tiles)
+        except PictureError as error:
+            if on_corrupt == "fail":
+                raise
+            left_out.append(error)
+            if len(left_out) == total:
+                raise
+        else:
+            yield outputs, tf.nest.map_structure(lambda y: y.numpy()[None], target)
+        if progress:
+            progress(done, total)
+    for error in left_out:
+        _log.warning("%s It does not count.", error)
 
 
 def _check_counts(batch_size: Any, limit: Any) -> None:

@@ -20,6 +20,21 @@ LABEL_SETS = {"imagenet": 1000, "cifar10": 10}
 # count, and what is ignored.
 OTHER_SETS = {"coco": 80, "coco_paper": 90, "voc": 20, "voc_segmentation": 21, "cityscapes": 20}
 
+# Pascal VOC's names that COCO has others for, and CamVid's that Cityscapes has.
+_OTHER_NAMES = {
+    "aeroplane": "airplane",
+    "diningtable": "dining table",
+    "motorbike": "motorcycle",
+    "pottedplant": "potted plant",
+    "sofa": "couch",
+    "tvmonitor": "tv",
+    "bicyclist": "rider",
+    "pavement": "sidewalk",
+    "pedestrian": "person",
+    "signsymbol": "traffic sign",
+    "tree": "vegetation",
+}
+
 _log = logging.getLogger("kerazoo")
 
 
@@ -124,3 +139,20 @@ def _to_numpy(tensor: Any) -> np.ndarray:
     from keras import ops
 
     return ops.convert_to_numpy(tensor)
+
+
+def canonical(name: str) -> str:
+    """The name by which a class is compared, without capitals and blanks around."""
+    plain = " ".join(name.lower().split())
+    return _OTHER_NAMES.get(plain, plain)
+
+
+def shared_classes(names: Sequence[str], others: Sequence[str]) -> dict[int, int]:
+    """Number of a class in `names` -> its number in `others`, for those that both have.
+
+    >>> shared_classes(["tvmonitor", "cat"], ["Cat", "dog", "tv"])
+    {0: 2, 1: 0}
+    """
+    places = {canonical(name): number for number, name in enumerate(others)}
+    found = ((number, places.get(canonical(name))) for number, name in enumerate(names))
+    return {number: place for number, place in found if place is not None}

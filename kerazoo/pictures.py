@@ -107,23 +107,24 @@ def open_reduced(
     raise PictureError(f"Cannot read picture {name!r}: {reason}.")
 
 
-def picture_header(path: str | os.PathLike) -> tuple[tuple[int, int], int]:
+def picture_header(source: str | os.PathLike | bytes) -> tuple[tuple[int, int], int]:
     """Height and width of a picture as it is stored, and the orientation that EXIF says, 1 to 8.
 
-    No pixel is decoded.
+    Of its path or its bytes; no pixel is decoded.
 
     Raises:
         PictureError: The file is missing or not a picture.
     """
     try:
-        with opened_lazily(path, PICTURE_PIXELS.value) as image:
+        with opened_lazily(source, PICTURE_PIXELS.value) as image:
             size = image.height, image.width
             try:
                 orientation = image.getexif().get(ORIENTATION, 1)
             except Exception:  # unreadable EXIF turns nothing
                 orientation = 1
     except Exception as error:
-        raise PictureError(f"Cannot read picture {os.fspath(path)!r}: {error}.") from error
+        name = "<bytes>" if isinstance(source, bytes) else os.fspath(source)
+        raise PictureError(f"Cannot read picture {name!r}: {error}.") from error
     return size, orientation if orientation in range(1, 9) else 1
 
 

@@ -29,6 +29,7 @@ def predict(
     labels: str | Sequence[str] | None = None,
     exact: bool = True,
     skip: Callable[[PictureError], None] | None = None,
+    tiles: int | None = None,
     **how: Any,
 ) -> Any:
     """What a network finds on a picture, or on many.
@@ -58,6 +59,9 @@ def predict(
             photographs of many megapixels, with slightly other scores; see `Predictor.exact`.
         skip: Called with the error of a picture that cannot be read, which is then left out; by
             default the error is raised.
+        tiles: Look at each picture as a whole and in overlapping tiles, whose longer side is so
+            many pixels of the picture, for things that are small in it. Of detectors: a thing that
+            is cut between tiles is told once.
         **how: Options of the network's task; of classification `top=5`, how many classes.
 
     Returns:
@@ -86,8 +90,8 @@ def predict(
         predictor.exact = exact
     check_options(predictor.task, how)
     if not is_one_picture(pictures):
-        return predictor.predictions(pictures, skip, **how)
-    ((_, prediction),) = predictor.predictions([pictures], **how)
+        return predictor.predictions(pictures, skip, tiles, **how)
+    ((_, prediction),) = predictor.predictions([pictures], tiles=tiles, **how)
     return prediction
 
 
@@ -97,6 +101,7 @@ def open_predictor(
     like: str | None = None,
     runtime: str | None = None,
     batch_size: int = 32,
+    threads: int | None = None,
     preprocessing: Preprocessing | None = None,
     labels: str | Sequence[str] | None = None,
     **overrides: Any,
@@ -105,6 +110,7 @@ def open_predictor(
 
     Args:
         what, like, runtime, batch_size, preprocessing, labels: As for `predict`.
+        threads: Of another runtime than Keras, as for `Runner`.
         **overrides: For `kerazoo.open.open_model`: `weights`, `size`, arguments of the constructor.
 
     Raises:
@@ -124,7 +130,7 @@ def open_predictor(
     opened = what if record else open_model(what, like=like, **overrides)
     if record or runtime or isinstance(opened, Exported):
         network = opened.path if isinstance(opened, Exported) else opened
-        return Runner(network, runtime or "auto", **options)
+        return Runner(network, runtime or "auto", threads=threads, **options)
     return Predictor.of_model(opened, **options)
 
 

@@ -1,18 +1,17 @@
 """From pictures to predictions: one class, whatever runs the network."""
 
 import os
-from collections import deque
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
+from kerazoo._ahead import futures, read_ahead
 from kerazoo._checks import check_int
 from kerazoo._errors import invalid
-from kerazoo._machine import cores
 from kerazoo.inference import inference_function, named_outputs, picture_preprocessing
 from kerazoo.pictures import (
     PictureError,
@@ -25,8 +24,9 @@ from kerazoo.placement import Placement
 from kerazoo.preprocessing import Preprocessing
 from kerazoo.tasks import task_of
 from kerazoo.tasks.task import Task, check_options
+from kerazoo.tiling import Tile, check_tiles, tiles_of
 
-_AHEAD = 2  # batches that are decoded while one is computed
+STAGES = ("decode", "network", "post-processing")  # of `Predictor.timed`
 
 
 class Predictor:
@@ -154,70 +154,161 @@ class Predictor:
         )
 
     def predictions(
-        self, pictures: Any, skip: Callable[[PictureError], None] | None = None, **how: Any
+        self,
+        pictures: Any,
+        skip: Callable[[PictureError], None] | None = None,
+        tiles: int | None = None,
+        **how: Any,
     ) -> Iterator[tuple[Any, Any]]:
         """`(picture, prediction)` one after the other; arguments as for `stream` and `predict`."""
         check_options(self.task, how)
-        batches = self._batches(self._listed(pictures), skip)
+        check_tiles(tiles, self.task)
+        items = self._listed(pictures)
+        batches = self._batches(items, skip) if tiles is None else self._tiled(items, skip, tiles)
         return (
             pair
             for items, placements, outputs in batches
             for pair in zip(items, self._decode(items, placements, outputs, how), strict=True)
         )
 
-    def predict(self, pictures: Any, **how: Any) -> list[Any]:
+    def keyed(
+        self, pictures: Iterable[tuple[Any, str | os.PathLike | bytes]], **how: Any
+    ) -> Iterator[tuple[Any, Any, PictureError | None]]:
+        """`(key, prediction, error)` of every picture, in order; read no further than needed.
+
+        Of a picture that cannot be read the prediction is None, of others the error.
+
+        Args:
+            pictures: Keys, of any kind, and paths or bytes of files.
+            **how: As for `predict`.
+        """
+        self._check_prepares()
+        check_options(self.task, how)
+        return self._keyed(pictures, how)
+
+    def _keyed(self, pictures: Iterable, how: dict) -> Iterator[tuple[Any, Any, Any]]:
+        for batch in futures(pictures, lambda pair: self._read(pair[1]), self.batch_size):
+            read, found = [], {}
+            for place, ((_, source), future) in enumerate(batch):
+                try:
+                    read.append((place, source, *future.result()))
+                except PictureError as error:
+                    found[place] = None, error
+            if read:
+                places, items, placements, arrays = zip(*read, strict=True)
+                outputs = self.outputs(np.stack(arrays))
+                predictions = self._decode(items, placements, outputs, how)
+                found |= {p: (y, None) for p, y in zip(places, predictions, strict=True)}
+            for place, ((key, _), _) in enumerate(batch):
+                yield key, *found[place]
+
+    def predict(self, pictures: Any, tiles: int | None = None, **how: Any) -> list[Any]:
         """The prediction for each picture; of a classifier its best classes, best first.
 
         Args:
             pictures: A file, folder or glob, or several; PIL pictures; or uint8 arrays `(height,
                 width, 3)` of 0 to 255, of any size, in a list or as one array `(count, height,
                 width, 3)`.
+            tiles: Look at each picture as a whole and in overlapping tiles, whose longer side is
+                so many pixels of the picture, for things that are small in it; for tasks whose
+                answers for tiles can be put together. Every pixel of a file is decoded then.
             **how: Options of the task; of classification `top=5`, how many classes.
 
         Raises:
             PictureError: A file cannot be read.
         """
-        return [prediction for _, prediction in self.predictions(pictures, **how)]
+        return [prediction for _, prediction in self.predictions(pictures, tiles=tiles, **how)]
+
+    def tiled(self, picture: Any, tiles: int) -> tuple[Placement, dict[str, Any]]:
+        """Outputs of one picture from tiles of it, as `Task.merge` returns them.
+
+        Args:
+            picture: One of those that `predict` takes.
+            tiles: As there.
+
+        Returns:
+            Where the pixels of the picture are in them, which is where they were, and the outputs.
+        """
+        check_tiles(tiles, self.task)
+        return self._merged(self._opened(picture), tiles)
+
+    def timed(self, picture: Any, **how: Any) -> tuple[Any, dict[str, float]]:
+        """The prediction for one picture, and the seconds that each of `STAGES` took.
+
+        Args:
+            picture: One of those that `predict` takes. It is decoded and made ready in the first
+                stage; the last makes a prediction of the network's outputs.
+            **how: As for `predict`.
+
+        Raises:
+            PictureError: A file cannot be read.
+        """
+        check_options(self.task, how)
+        (item,) = self._listed([picture])
+        marks = [time.perf_counter()]
+        placement, array = self._read(item)
+        marks.append(time.perf_counter())
+        outputs = self.outputs(array[None])
+        marks.append(time.perf_counter())
+        (prediction,) = self._decode([item], [placement], outputs, how)
+        marks.append(time.perf_counter())
+        return prediction, dict(zip(STAGES, np.diff(marks).tolist(), strict=True))
 
     def _decode(self, items: Sequence, placements: Sequence, outputs: dict, how: dict) -> list[Any]:
         return self.task.decode(outputs, self._labelled, placements, items, **how)
 
     def _listed(self, pictures: Any) -> list[Any]:
         """What can be told to be wrong at once is told at once, not when it is computed."""
+        self._check_prepares()
+        return listed(pictures)
+
+    def _check_prepares(self) -> None:
         if self.preprocessing is None:
             rule = f"given to {type(self).__name__}: the network does not carry its own"
             raise invalid("preprocessing", None, rule)
-        return listed(pictures)
 
     def _batches(
         self, pictures: Sequence[Any], skip: Callable[[PictureError], None] | None
     ) -> Iterator[tuple[Sequence[Any], Sequence[Placement], dict[str, np.ndarray]]]:
         """Pictures that can be read, where their pixels went, and outputs."""
-        for batch in self._prefetched(pictures):
-            read = []
-            for item, future in batch:
-                try:
-                    read.append((item, *future.result()))
-                except PictureError as error:
-                    if skip is None:
-                        raise
-                    skip(error)
-            if read:
-                items, placements, arrays = zip(*read, strict=True)
-                yield items, placements, self.outputs(np.stack(arrays))
+        for read in read_ahead(pictures, self._read, self.batch_size, skip):
+            items, pairs = zip(*read, strict=True)
+            placements, arrays = zip(*pairs, strict=True)
+            yield items, placements, self.outputs(np.stack(arrays))
 
-    def _prefetched(self, items: Sequence[Any]) -> Iterator[list[tuple[Any, Future]]]:
-        waiting: deque[list[tuple[Any, Future]]] = deque()
-        pool = ThreadPoolExecutor(cores())
-        try:
-            for start in range(0, len(items), self.batch_size):
-                batch = items[start : start + self.batch_size]
-                waiting.append([(item, pool.submit(self._read, item)) for item in batch])
-                if len(waiting) > _AHEAD:
-                    yield waiting.popleft()
-            yield from waiting
-        finally:  # also where the caller stops early: what has not begun is not begun
-            pool.shutdown(cancel_futures=True)
+    def _tiled(
+        self, pictures: Sequence[Any], skip: Callable[[PictureError], None] | None, tiles: int
+    ) -> Iterator[tuple[Sequence[Any], Sequence[Placement], dict[str, Any]]]:
+        """`_batches` of one picture each, of tiles that were merged."""
+        # One at a time: such pictures are large.
+        for read in read_ahead(pictures, self._opened, 1, skip):
+            ((item, picture),) = read
+            placement, outputs = self._merged(picture, tiles)
+            yield [item], [placement], outputs
+
+    def _merged(self, picture: Any, side: int) -> tuple[Placement, dict[str, Any]]:
+        """`tiled` of an upright PIL picture."""
+        assert self.preprocessing is not None  # `_listed` has raised otherwise
+        size = picture.height, picture.width
+        views = tiles_of(size, side, self.preprocessing)
+        merged = self.task.merge(self._views(picture, views), self._labelled)
+        return Placement((1.0, 1.0), (0.0, 0.0), size, size), merged
+
+    def _views(
+        self, picture: Any, tiles: Sequence[Tile]
+    ) -> Iterator[tuple[Tile, dict[str, np.ndarray]]]:
+        """The outputs of each tile, computed when it is asked for, in batches."""
+        assert self.preprocessing is not None
+        for start in range(0, len(tiles), self.batch_size):
+            batch = tiles[start : start + self.batch_size]
+            arrays = []
+            for tile in batch:
+                top, left, height, width = tile.window
+                part = picture.crop((left, top, left + width, top + height))
+                arrays.append(self.preprocessing.from_pil(part))
+            outputs = self.outputs(np.stack(arrays))
+            for i, tile in enumerate(batch):
+                yield tile, {name: y[i] for name, y in outputs.items()}
 
     def _read(self, item: Any) -> tuple[Placement, np.ndarray]:
         assert self.preprocessing is not None  # `_listed` has raised otherwise
@@ -227,12 +318,17 @@ class Predictor:
             enough = None if self.exact else (2 * height, 2 * width)
             picture, size = open_reduced(item, enough)
         else:
-            picture = as_picture(item)
-            if picture.mode == "L" and self.input_shape[-1] == 3:  # a grey array: as a grey file
-                picture = picture.convert("RGB")
+            picture = self._opened(item)
             size = picture.height, picture.width
         placement = self.preprocessing.place(*size)
         return placement, self.preprocessing.from_pil(picture)
+
+    def _opened(self, item: Any) -> Any:
+        """The whole picture, upright, in PIL."""
+        picture = as_picture(item)
+        if picture.mode == "L" and self.input_shape[-1] == 3:  # a grey array: as a grey file
+            return picture.convert("RGB")
+        return picture
 
 
 def is_one_picture(pictures: Any) -> bool:

@@ -2,17 +2,19 @@
 
 import dataclasses
 import re
+import shlex
 import tomllib
 
 import pytest
 
 import kerazoo
-from kerazoo import registry
+from kerazoo import _bounds, registry
+from kerazoo.cli import COMMANDS, _parser, main
 from tests.pictures import photograph
 from tools.import_circles import circles, imports
 from tools.stubs import ROOT
 
-RUN = ("docs/python.md", "docs/own_models.md")  # pages whose blocks run
+RUN = ("docs/start.md", "docs/python.md", "docs/own_models.md")  # pages whose blocks run
 PAGES = ("docs/architecture.md", "CONTRIBUTING.md")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
@@ -79,8 +81,6 @@ def test_one_version():
 
 def test_every_bound_is_in_the_page_of_limits():
     """Under its variable, with its default."""
-    from kerazoo import _bounds
-
     text = (ROOT / "docs/limits.md").read_text(encoding="utf-8")
     bounds = [each for each in vars(_bounds).values() if isinstance(each, _bounds.Bound)]
     assert len(bounds) == len(re.findall(r"^\| `KERAZOO_", text, re.M)) > 5
@@ -125,7 +125,8 @@ def beginning(tmp_path, monkeypatch):
         for name in ("automobile", "cat"):
             folder = tmp_path / "pets" / split / name
             folder.mkdir(parents=True)
-            photograph("chelsea.png").resize((64, 48)).save(folder / "1.jpg")
+            for number in range(3):
+                photograph("chelsea.png").resize((64, 48 + number)).save(folder / f"{number}.jpg")
     yield
     registry._listed.cache_clear()
     keras.config.set_dtype_policy("float32")
@@ -134,14 +135,40 @@ def beginning(tmp_path, monkeypatch):
 @pytest.mark.parametrize("page", RUN)
 def test_blocks_of_a_page_run_in_their_order(page, beginning):
     text = (ROOT / page).read_text(encoding="utf-8")
-    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    blocks = re.findall(r"```(python|sh)\n(.*?)```", text, re.DOTALL)
     assert len(blocks) >= 2
     names = {"__name__": "page"}
-    for code in blocks:
+    for language, code in blocks:
         line = text[: text.index(code)].count("\n")
+        if language == "sh":
+            run_commands(code)
+            continue
         for name, smaller in SMALLER.items():
             code = code.replace(f'"{name}"', f'"{smaller}"')
         exec(compile("\n" * line + code, page, "exec"), names)
+
+
+def run_commands(block):
+    """Runs the lines that call kerazoo; `pip` and the like were run by whoever runs this."""
+    for line in block.splitlines():
+        program, *words = shlex.split(line, comments=True) or [""]
+        if program != "kerazoo":
+            assert program in ("", "python3", "pip"), line
+        elif words == ["--help"]:
+            assert set(COMMANDS) <= set(_parser().format_help().split())
+        else:
+            status = main([SMALLER.get(word, word) for word in words])
+            assert status == (words[0] == "check"), line  # which sees how few pictures these are
+
+
+def test_messages_that_a_page_explains_are_those_of_the_code():
+    text = (ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8")
+    messages = re.findall(r"^\| `(.+?)` \|", text, re.MULTILINE)
+    assert len(messages) > 10
+    source = "".join(path.read_text("utf-8") for path in (ROOT / "kerazoo").rglob("*.py"))
+    code = re.sub(r'"\s*\n\s*f?"', "", source)  # literals that go on in the next line
+    bounds = [bound.variable for bound in vars(_bounds).values() if hasattr(bound, "variable")]
+    assert [m for m in messages if m not in code and m not in bounds] == []
 
 
 def test_pages_link_to_what_is_there():

@@ -20,7 +20,7 @@ from tests import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 EXTRAS = PROJECT["project"]["optional-dependencies"]
-README = (ROOT / "README.md").read_text("utf-8")
+START = (ROOT / "docs/start.md").read_text("utf-8")
 
 
 def _tfds(tmp_path):
@@ -82,7 +82,7 @@ def test_every_command_that_is_told_installs_something():
 
 
 def test_the_table_of_extras_is_whole():
-    table = README.partition("| extra |")[2].partition("\n\n")[0]
+    table = START.partition("| extra |")[2].partition("\n\n")[0]
     named = set(re.findall(r"^\| `([\w-]+)` \|", table, re.MULTILINE))
     assert named == set(EXTRAS) - {"quantizer"}  # which a benchmark alone uses
 

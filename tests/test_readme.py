@@ -1,11 +1,11 @@
 """README.md tells the truth: its examples run and its table is fresh."""
 
 import re
-import sys
 
 import pytest
 
 from tests import ROOT
+from tools.model_tables import with_table
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"<!-- runs: .*? -->\n```python\n(.*?)```", README, re.DOTALL)
@@ -21,7 +21,4 @@ def test_there_are_examples():
 
 
 def test_table_is_fresh():
-    sys.path.insert(0, str(ROOT / "tools"))
-    from readme_table import with_table
-
     assert with_table(README) == README, "run `make catalogue`"

@@ -1,7 +1,7 @@
-"""A network of a few layers, for tests of what does not care which network it is.
+"""Networks of a few layers, for tests of what does not care which network it is.
 
-It is registered as users register theirs (docs/own_models.md), by the fixture `tiny_net` for the
-tests of a module alone: no other test finds it on a list.
+They are registered as users register theirs (docs/own_models.md), by the fixture `tiny_net` for the
+tests of a module alone: no other test finds them on a list.
 """
 
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ from kerazoo.blocks import Separable, Trunk, conv_bn, separable_stages
 from kerazoo.models import constructor
 
 NAME = "tiny_net"
+DEEP = "tiny_net_32"  # with the maps that detectors read
 
 
 @constructor(ids={NAME: {}}, size=32, stride=4)
@@ -23,12 +24,22 @@ def TinyNet(x, conventions, stem_strides) -> Trunk:
     return trunk
 
 
+@constructor(ids={DEEP: {}}, size=32, stride=32)
+def TinyNet32(x, conventions, stem_strides) -> Trunk:
+    """A stem and four depthwise separable blocks."""
+    stem = conv_bn(x, 8, 3, conventions, "stem", stem_strides, activation="relu6")
+    trunk = Trunk.from_stem(stem, conventions, stem_strides)
+    separable_stages(trunk, [Separable(filters, stride=2) for filters in (16, 16, 32, 32)])
+    return trunk
+
+
 @contextmanager
 def registered() -> Iterator[str]:
-    """Makes it known meanwhile."""
+    """Makes them known meanwhile; gives the id of the smaller one."""
     registry.register_model(TinyNet)
+    registry.register_model(TinyNet32)
     try:
         yield NAME
     finally:
-        del registry._outside[NAME]
+        del registry._outside[NAME], registry._outside[DEEP]
         registry._listed.cache_clear()

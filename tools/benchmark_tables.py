@@ -1,51 +1,49 @@
-"""Write the tables of measured JSON files into docs/benchmarks.md.
+"""The tables of measurements on the pages of the site, from the files in benchmarks/results.
 
-    python tools/benchmark_tables.py results/benchmark.json build/peers/results/peers.json
-
-Files of `kerazoo benchmark` and of benchmarks/peers.py are told apart by what they hold.
+A page has `<!-- measured: ../benchmarks/results/FILE.json -->` where the tables of a file go.
+Reports of `kerazoo benchmark`, of benchmarks/peers.py and of others are told apart by what they
+hold.
 """
 
 import json
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
-from kerazoo._files import write_text
+from kerazoo.benchmark.report import table
 
-ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
+_MARK = re.compile(r"<!-- measured: \.\./(benchmarks/results/[\w.]+\.json) -->\n")
 
 
-def section(report: dict) -> tuple[str, str]:
-    """The place in the page, and what stands there."""
+def markdown(report: dict[str, Any]) -> str:
+    """The tables of a report."""
     if "footprints" in report:
         from kerazoo.benchmark.report import markdown
 
-        return "benchmark", markdown(report)
+        return markdown(report)
+    if "tables" in report:  # of several: title, header and rows as they are
+        parts = []
+        for each in report["tables"]:
+            rows = [[_shown(cell) for cell in row] for row in each["rows"]]
+            parts += [f"**{each['title']}**"] * bool(each.get("title"))
+            parts.append(table(each["header"], rows, left=each.get("left", 1)))
+        return "\n\n".join(parts) + "\n"
+    sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
     from _peer_goals import markdown
 
-    return "peers", markdown(report)
+    return markdown(report)
 
 
-def put(page: str, name: str, text: str) -> str:
-    """The page with `text` between the marks of `name`."""
-    marks = f"<!-- measured: {name} -->", "<!-- /measured -->"
-    pattern = f"({re.escape(marks[0])}\n).*?({re.escape(marks[1])})"
-    page, count = re.subn(pattern, lambda m: f"{m[1]}\n{text}\n{m[2]}", page, flags=re.DOTALL)
-    if count != 1:
-        raise SystemExit(f"docs/benchmarks.md needs the marks {marks[0]} … {marks[1]} once")
-    return page
+def _shown(cell: Any) -> str:
+    return "–" if cell is None else str(cell)
 
 
-def main() -> None:
-    if len(sys.argv) < 2:
-        raise SystemExit(__doc__)
-    path = ROOT / "docs" / "benchmarks.md"
-    page = path.read_text(encoding="utf-8")
-    for file in sys.argv[1:]:
-        page = put(page, *section(json.loads(Path(file).read_text(encoding="utf-8"))))
-    write_text(path, page)
+def filled(page: str, root: Path) -> str:
+    """A page with the tables that its marks name."""
 
+    def put(match: re.Match) -> str:
+        report = json.loads((root / match[1]).read_text(encoding="utf-8"))
+        return f"{markdown(report)}\n"
 
-if __name__ == "__main__":
-    main()
+    return _MARK.sub(put, page)

@@ -31,7 +31,9 @@ COMMANDS = {
     "show-data": "show_data",
     "push": "push",
     "benchmark": "benchmark",
+    "choose": "choose",
     "demo": "demo",
+    "app": "app",
     "completion": "completion",
 }
 

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
+from kerazoo.cli._model import positive
 from kerazoo.cli._quiet import import_keras
 from kerazoo.tasks import TASKS, get_task
 from kerazoo.tasks.task import Option
@@ -68,4 +69,15 @@ def add_runtime(parser: argparse.ArgumentParser) -> None:
         "--runtime",
         help="auto, tensorflow, openvino, onnx or litert: the network is fused and exported for it "
         "first (default: Keras as it is built; for an exported MODEL its own)",
+    )
+
+
+def add_tiles(parser: argparse.ArgumentParser) -> None:
+    """`--tiles`."""
+    parser.add_argument(
+        "--tiles",
+        metavar="SIDE",
+        type=positive,
+        help="look at each picture in overlapping tiles too, their longer side so many pixels of "
+        "it: for things that are small in large pictures (detectors)",
     )

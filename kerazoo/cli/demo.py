@@ -4,9 +4,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from kerazoo._photographs import photographs
 from kerazoo.cli._model import MODEL
 from kerazoo.cli._output import say
-from kerazoo.cli._photographs import photographs
 from kerazoo.cli._quiet import import_keras
 
 SUMMARY = "name what is on scikit-image's photographs and draw a contact sheet"

@@ -7,7 +7,7 @@ from kerazoo.cli._model import add_model_options, positive
 from kerazoo.cli._output import print_json, say
 from kerazoo.cli._quiet import import_keras
 from kerazoo.cli._run import DATA, add_data_dir
-from kerazoo.cli._task import add_runtime, load_predictor
+from kerazoo.cli._task import add_runtime, add_tiles, load_predictor
 
 SUMMARY = "measure how good a network is on a data set"
 EPILOG = """\
@@ -29,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", required=True, help=DATA)
     add_data_dir(parser)
     parser.add_argument("--split", help="default: validation, or test where there is none")
+    add_tiles(parser)
     add_runtime(parser)
     parser.add_argument("--limit", type=positive, help="only the first pictures, this many")
     parser.add_argument("--json", action="store_true", help="JSON instead of a line of text")
@@ -51,6 +52,7 @@ def run(args: argparse.Namespace) -> int:
             source,
             batch_size=args.batch_size,
             limit=args.limit,
+            tiles=args.tiles,
             progress=progress.at,
         )
     if args.json:

@@ -119,7 +119,7 @@ def _size(path: Path, kind: Any) -> int:
 
 def _compared(args: argparse.Namespace, model: Any, path: Path, given: Any) -> str:
     """What is said of the file beside the original."""
-    from kerazoo.cli._photographs import photographs
+    from kerazoo._photographs import photographs
     from kerazoo.deploy import compare
     from kerazoo.deploy.runtimes import OPENERS
 

@@ -10,7 +10,14 @@ from typing import Any, NamedTuple
 from kerazoo._progress import Progress
 from kerazoo.cli._model import add_model_options
 from kerazoo.cli._output import complain, print_json, print_table
-from kerazoo.cli._task import add_runtime, add_task_options, load_predictor, task_options
+from kerazoo.cli._scoring import add_scoring, check_left_out, score_many
+from kerazoo.cli._task import (
+    add_runtime,
+    add_task_options,
+    add_tiles,
+    load_predictor,
+    task_options,
+)
 
 SUMMARY = "name what is on pictures"
 EPILOG = """\
@@ -28,6 +35,8 @@ examples:
   kerazoo predict mixnet_s.tflite photographs/
   kerazoo predict mixnet_s photographs/ --sheet sheet.png
   kerazoo predict detection street.jpg --threshold 0.3 --save drawn/
+  kerazoo predict detection aerial.jpg --tiles 600
+  kerazoo predict mixnet_s archive/ --output scores/ --engine ray
 """
 
 MOST = 60  # pictures on a sheet
@@ -37,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model_options(parser)
     parser.add_argument("pictures", metavar="IMAGE", nargs="+", help="file, folder or glob")
     add_task_options(parser)
+    add_tiles(parser)
     add_runtime(parser)
     parser.add_argument(
         "--sheet", metavar="FILE.png", help="also draw the pictures with what was found on them"
@@ -54,12 +64,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="JSON instead of a table")
     form.add_argument("--csv", action="store_true", help="CSV instead of a table")
+    add_scoring(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     from kerazoo._errors import invalid
     from kerazoo.pictures import find_pictures
 
+    if args.output:
+        return score_many(args)
+    check_left_out(args)
     paths = find_pictures(args.pictures)  # before the model: a typo should not cost its loading
     if args.sheet:
         check_sheet(Path(args.sheet), args.force)
@@ -75,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
         complain(error)
 
     with Progress(len(paths), "picture") as progress:
-        for path, found in predictor.predictions(paths, skip, **task_options(args)):
+        for path, found in predictor.predictions(paths, skip, args.tiles, **task_options(args)):
             results.append((path, found))
             if copies:
                 save_drawn(predictor.task, path, found, copies[path])

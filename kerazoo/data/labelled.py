@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from kerazoo._errors import invalid
 from kerazoo.data.source import Source
-from kerazoo.data.splits import by_fraction, cut, hash_order, split_name
+from kerazoo.data.splits import by_fraction, cut, hash_order, named, split_name
 
 TASK = "classification"
 
@@ -38,7 +38,8 @@ def choose(
     order = hash_order(names, seed)
     if fractions:
         order = by_fraction(split_name(split), labels, fractions, order)
-    return order[cut(split, len(order))]
+    order = order[named(split, names)[order]]
+    return order[cut(split, len(order), by_name=True)]
 
 
 def check_all_classes(argument: str, value: Any, labels: np.ndarray, classes: Sequence[str]):

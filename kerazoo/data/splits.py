@@ -4,6 +4,7 @@ import hashlib
 import math
 import re
 from collections.abc import Collection, Mapping, Sequence
+from fnmatch import fnmatchcase
 
 import numpy as np
 
@@ -17,15 +18,47 @@ _TRAIN = "train"
 # Purpose -> names of the split that serves it, the first one that there is.
 _PURPOSES = {"train": (_TRAIN,), "evaluate": (*VALIDATION, *TEST)}
 _BOUND = r"(-?\d+%?)?"
-_SPLIT = re.compile(rf"^(?P<name>[\w.-]+)(?:\[{_BOUND}:{_BOUND}\])?$")
+_SPLIT = re.compile(
+    rf"^(?P<name>[\w.-]+)(?:\[(?P<pattern>!?[^\[\]:]+)\])?(?:\[{_BOUND}:{_BOUND}\])?$"
+)
 
 
 def split_name(split: str) -> str:
     """`"train"` of `"train[:90%]"`."""
     found = _SPLIT.match(split) if isinstance(split, str) else None
     if not found:
-        raise invalid("split", split, "a name with or without a slice, as in 'train[:90%]'")
+        raise invalid(
+            "split", split, "a name with or without a slice, as in 'train[:90%]', or 'train[a*]'"
+        )
     return found["name"]
+
+
+def named(split: str, names: Sequence[str]) -> np.ndarray:
+    """Which pictures the pattern in `split` keeps: bool `(count,)`; all where it has none.
+
+    `"train[0006R0*]"` keeps those whose name, without folders, begins with `0006R0`, and
+    `"train[!0006R0*]"` the others: frames of one film are alike, and a part of them held out
+    would tell nothing of other films.
+
+    Args:
+        split: A name with or without a pattern (of `fnmatch`, without sets of characters), and a
+            slice of what that leaves after it.
+        names: Of the pictures, with or without folders.
+
+    Raises:
+        ValueError: No picture is left.
+    """
+    split_name(split)
+    match = _SPLIT.match(split)
+    pattern = match["pattern"] if match else None
+    if pattern is None:
+        return np.ones(len(names), bool)
+    wanted = not pattern.startswith("!")
+    fits = [fnmatchcase(name.rpartition("/")[2], pattern.removeprefix("!")) for name in names]
+    keep = np.array(fits, bool) == wanted
+    if not keep.any():
+        raise invalid("split", split, "a pattern that fits the names of some of its pictures")
+    return keep
 
 
 def default_split(names: Sequence[str], purpose: str) -> str:
@@ -48,16 +81,23 @@ def default_split(names: Sequence[str], purpose: str) -> str:
     raise unknown("split", None, names)
 
 
-def cut(split: str, count: int) -> slice:
+def cut(split: str, count: int, *, by_name: bool = False) -> slice:
     """The rows, of `count`, that the slice of `split` keeps; bounds as TFDS reads them.
 
+    Args:
+        split: A name with or without a slice.
+        count: How many rows there are.
+        by_name: Whether `split` may hold a pattern, to which `named` was applied.
+
     Raises:
-        ValueError: A bound that is out of range, or nothing is left.
+        ValueError: A bound that is out of range, or nothing is left; a pattern of names.
     """
     split_name(split)
     match = _SPLIT.match(split)
     assert match is not None  # `split_name` has raised otherwise
-    bounds = match.groups()[1:]
+    if match["pattern"] is not None and not by_name:
+        raise invalid("split", split, "a name with or without a slice, for data without file names")
+    bounds = match.groups()[2:]
     start, stop = (
         _bound(split, text, count, default)
         for text, default in zip(bounds, (0, count), strict=True)

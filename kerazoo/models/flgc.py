@@ -1,4 +1,4 @@
-"""Networks whose convolutions learn their groups (FLGC), with or without duplicated channels.
+"""FLGC: networks whose convolutions learn their groups, with or without duplicated channels.
 
 "Fully Learnable Group Convolution for Acceleration of Deep Neural Networks" (Wang et al., CVPR
 2019), https://arxiv.org/abs/1904.00346. The first convolution stays ordinary everywhere.

@@ -1,4 +1,4 @@
-"""NASNet-A, found by architecture search, from keras.applications.
+"""NASNet-A: found by architecture search, from keras.applications.
 
 "Learning Transferable Architectures for Scalable Image Recognition" (Zoph et al., CVPR 2018),
 https://arxiv.org/abs/1707.07012.

@@ -1,4 +1,4 @@
-"""ResNet and ResNeXt.
+"""ResNet and ResNeXt: residual blocks, those of ResNeXt with grouped convolutions.
 
 "Deep Residual Learning for Image Recognition" (He et al., CVPR 2016),
 https://arxiv.org/abs/1512.03385, table 1, and "Aggregated Residual Transformations for Deep Neural

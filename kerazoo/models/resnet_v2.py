@@ -1,4 +1,4 @@
-"""ResNet V2, with activation before convolution, from keras.applications.
+"""ResNet V2: residual blocks with activation before convolution, from keras.applications.
 
 "Identity Mappings in Deep Residual Networks" (He et al., ECCV 2016),
 https://arxiv.org/abs/1603.05027.

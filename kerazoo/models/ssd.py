@@ -1,4 +1,4 @@
-"""SSD on the maps of any classification network, by ordinary convolutions.
+"""SSD: boxes from the maps of any classification network, by ordinary convolutions.
 
 "SSD: Single Shot MultiBox Detector" (Liu et al., ECCV 2016), https://arxiv.org/abs/1512.02325; on
 MobileNets as in TensorFlow's Object Detection API (github.com/tensorflow/models,

@@ -1,4 +1,4 @@
-"""SSD300 on VGG-16, the network that SSD was published with.
+"""SSD300 on VGG-16: the network that SSD was published with.
 
 "SSD: Single Shot MultiBox Detector" (Liu et al., ECCV 2016), https://arxiv.org/abs/1512.02325,
 figure 2; details as in torchvision's `models/detection/ssd.py`.

@@ -149,7 +149,7 @@ class Meter(Protocol):
     """Sums up outputs against targets, batch by batch."""
 
     def update(self, outputs: Mapping[str, Any], targets: Any) -> None:
-        """Takes in a batch of outputs and the targets of the same pictures."""
+        """Takes in a batch of outputs (`Task.merge`'s too) and the targets of the same pictures."""
         ...
 
     def result(self, seconds: float) -> Result:
@@ -187,6 +187,8 @@ class Task(Protocol):
         mixes: Whether encoded targets are shares that may be mixed: by MixUp, CutMix, a teacher
             (the network's outputs are of the same form then).
         placed: Whether a target says where in the picture something is.
+        merges: Whether `merge` puts tiles of a picture together.
+        joins: Whether targets of pictures can lie side by side in one (`join`).
         fits_head: Whether a dense layer can be fitted to stored features (`fit_head`).
         ships_thresholds: Whether a run ends with `calibrate` on the validation split: what users
             are shown depends on it. (Fine-tuning always does.)
@@ -207,6 +209,8 @@ class Task(Protocol):
     outputs: tuple[str, ...]
     mixes: bool
     placed: bool
+    merges: bool
+    joins: bool
     fits_head: bool
     ships_thresholds: bool
     drawings: Mapping[str, str]
@@ -315,6 +319,26 @@ class Task(Protocol):
         """
         ...
 
+    def join(self, targets: Sequence[Any]) -> Any:
+        """One target for a picture that several were put together in, for tasks that can (`joins`).
+
+        Args:
+            targets: Of each of these, moved to where it lies: a graph of tf.data.
+        """
+        ...
+
+    def present(self, targets: Any, classes: int) -> Any:
+        """Which classes are on which picture: bool `(batch, classes)`.
+
+        Args:
+            targets: Of a batch of pictures, NumPy arrays.
+            classes: How many there are.
+
+        Raises:
+            ValueError: The task cannot tell.
+        """
+        ...
+
     def encode(self, targets: Any, classes: Sequence[str], model: Any = None) -> Any:
         """A batch of targets as the loss takes them.
 
@@ -414,19 +438,47 @@ class Task(Protocol):
         """
         ...
 
-    def signatures(self, record: Any) -> Mapping[str, Callable[[dict], dict]]:
-        """What files that hold several signatures give beside the outputs themselves.
+    def signatures(
+        self, record: Any, batch: bool = False, **how: Any
+    ) -> Mapping[str, Callable[[dict], dict]]:
+        """What files for other runtimes give beside the outputs themselves.
 
         Args:
             record: The `ExportRecord`.
+            batch: Whether for any number of pictures, of operations that tf2onnx knows; else for
+                one, of operations that LiteRT has.
+            **how: As for `decode`.
 
         Returns:
-            Name -> a function of the outputs of one picture, batch first, by name, in a TensorFlow
-            graph of operations that LiteRT and ONNX have. Mostly there is none.
+            Name of a signature -> a function of the outputs by name, batch first, in a TensorFlow
+            graph, that gives further ones. Mostly there is none.
         """
         ...
 
     # Use.
+    def merge(self, views: Iterable[tuple[Any, Mapping[str, Any]]], record: Any) -> dict[str, Any]:
+        """Outputs of one large picture, from those of the whole of it and of tiles that overlap.
+
+        Each view is computed when it is asked for: what is needed of it can be kept, and the rest
+        forgotten, so that memory does not grow with their number.
+
+        Args:
+            views: One after the other a `kerazoo.tiling.Tile` (where it lies, and where the
+                pixels of the picture are in the network's input), and the network's outputs for it
+                by name, without the axis of the batch. The whole picture comes first; where it is
+                no larger than a tile it is the only one.
+            record: What carries `labels` and `task_facts`, as for `decode`.
+
+        Returns:
+            What `decode` and the meter take in place of the network's outputs, by name, for a batch
+            of this one picture. Where it has places, they are in pixels of the upright picture:
+            `decode` gets a placement that moves nothing, from the picture to itself.
+
+        Raises:
+            ValueError: Outputs that `decode` would refuse; or the task does not merge (`merges`).
+        """
+        ...
+
     def decode(
         self,
         outputs: Mapping[str, Any],
@@ -438,7 +490,7 @@ class Task(Protocol):
         """A prediction for each picture of a batch, in the pixels of the original.
 
         Args:
-            outputs: By name, each with the batch first.
+            outputs: By name, each with the batch first: the network's, or what `merge` returned.
             record: What carries `labels`: a `ModelInfo` or `ExportRecord`; None for nothing.
             placements: How each picture was placed, where the task needs it.
             pictures: What each was given as, for predictions that can draw themselves.
@@ -472,6 +524,11 @@ def check_options(task: Task, how: Mapping[str, Any]) -> None:
                 raise invalid(name, value, f"left out: {task.name} has no options")
             raise unknown("option", name, accepted)
         next(o for o in task.options if o.name == name).rule.check(name, value)
+
+
+def no_merging(task: str) -> ValueError:
+    """The error of a task, by its name, that cannot `merge`."""
+    return ValueError(f"What {task} says of tiles cannot be put together for a picture.")
 
 
 class Untrained:
@@ -512,6 +569,12 @@ class Untrained:
         raise self.refusal("trained")
 
     def regions(self, target):
+        raise self.refusal("trained")
+
+    def join(self, targets):
+        raise self.refusal("trained")
+
+    def present(self, targets, classes):
         raise self.refusal("trained")
 
     def encode(self, targets, classes, model=None):

@@ -39,7 +39,7 @@ ADDRESSES, PROCESSES, PROCESS = ENVIRONMENT = (
 SEVERAL_MACHINES = (
     "several machines train with the strategy 'data_parallel' on JAX: run the same command on each "
     f"with KERAS_BACKEND=jax, {ADDRESSES}=<host of process 0>:<port>, {PROCESSES}=<how many> and "
-    f"{PROCESS}=<0, 1, …> (docs/training.md)"
+    f"{PROCESS}=<0, 1, …> (docs/backends.md)"
 )
 
 

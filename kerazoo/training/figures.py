@@ -36,7 +36,8 @@ def collect_answers(
     """Runs a network on pictures and keeps all that it says.
 
     Args:
-        model: A kerazoo model, or any Keras model of the task together with `preprocessing`.
+        model: A kerazoo model, any Keras model of the task together with `preprocessing`, or a
+            `Predictor` of one.
         source: The pictures, as `kerazoo.data.open.open_source` opens them.
         preprocessing: In place of the model's own.
         batch_size: Pictures at a time.
@@ -82,7 +83,7 @@ def draw_figures(
     """Runs `model` over `source` and leaves the task's figures in `folder`.
 
     Args:
-        model: A kerazoo model, or any Keras model of the task together with `preprocessing=`.
+        model: As for `collect_answers`.
         source: Pictures and their targets.
         folder: Where to; made if needed, and older figures are replaced.
         count: How many mistakes to show.

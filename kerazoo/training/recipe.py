@@ -39,6 +39,7 @@ _PATTERNS = either(
     row(_PATTERN, "a list", least=1),
     wants='"none", "backbone", a pattern of layer names or a list of these',
 )
+_LABELS = either(text(), row(text(), "names", least=2), wants="a label set, or names of classes")
 _RESOLUTION = "a list of [until, size], `until` rising: epochs (int) or shares of them (float)"
 _STRATEGY = Rule("text", text().accepts, {"enum": list(STRATEGIES)})  # `check_strategy` says more
 _STAGE = row(_POSITIVE, "[until, size]", count=2)
@@ -52,17 +53,22 @@ class Data(Record, section="data", keys="recipe key"):
 
     Args:
         name: A TFDS name, the path of a folder, or of a `.csv` file (`kerazoo.data.open`).
-        train: Split to learn from, with or without a slice: `"train[:90%]"`.
+        train: Split to learn from, with or without a slice: `"train[:90%]"`; in folders also
+            with a pattern of names: `"train[!0006R0*]"`.
         test: Split that the finished network is measured on, once, at the end.
         validation: Split that is watched after every epoch, and chooses the best checkpoint; by
             default `test`, whose figure at the best epoch is then no fair measure.
         fractions: Shares of the splits, for folders and CSV files without splits of their own.
+        options: Further arguments of what reads the data: `{classes = ["sky", "road"], ignore =
+            [11]}` says what the values of masks mean (`kerazoo.data.masks_source`).
         on_corrupt: `"skip"` leaves out pictures that cannot be decoded, and counts them; `"fail"`
             stops at the first.
         memory: Whether training pictures are decoded once and kept; `"auto"` does so for TFDS sets
             whose pictures all have one small size (CIFAR).
         cache: Whether encoded pictures of a TFDS set are kept in memory.
         shuffle_buffer: Pictures to choose from, for TFDS sets that are not in memory.
+        balance: Shows pictures with rare classes more often: 0 not at all, 1 by the root of how
+            much rarer the class is than the most common one (`kerazoo.data.balance`).
     """
 
     name: str = field(text(), "cifar10")
@@ -72,10 +78,12 @@ class Data(Record, section="data", keys="recipe key"):
     fractions: dict[str, float] | None = field(
         optional(table(_NOT_NEGATIVE, "a table of shares")), None
     )
+    options: dict[str, Any] = field(table(), {})
     on_corrupt: str = field(word("skip", "fail"), "skip")
     memory: bool | str = field(auto_or(flag()), "auto")
     cache: bool = field(flag(), False)
     shuffle_buffer: int = field(integer(), 8192)
+    balance: float = field(number(least=0, most=1), 0.0)
 
 
 @dataclass(frozen=True)
@@ -126,6 +134,9 @@ class Transfer(Record, section="transfer", keys="recipe key"):
         trunk: A trained network whose layers all but the head starts from, as a classifier's are of
             use to a detector on the same backbone: a registered id, `"hf://user/repo"`, a folder as
             `weights/*` or that of a run. The recipe's `weights` are left out then.
+        labels: What the classes of the start weights are called, where their file does not say: a
+            label set, such as `"cityscapes"`, or names. A new head starts with what they know of
+            classes of the same name.
         freeze: `"none"`, `"backbone"` (all but the head: a linear probe), or a pattern of
             layer names, such as `"stage[12]_*"`, or a list of these. The beginning of names up to
             an underscore will do: `"stem"`, `"stage3"`, `"stage3_block1"`.
@@ -148,6 +159,7 @@ class Transfer(Record, section="transfer", keys="recipe key"):
     """
 
     trunk: str | None = field(optional(text()), None)
+    labels: str | tuple[str, ...] | None = field(optional(_LABELS), None)
     freeze: str | tuple[str, ...] = field(_PATTERNS, "none")
     freeze_until: str | None = field(optional(_PATTERN), None)
     batch_norm: str = field(word("auto", "frozen", "train"), "auto")

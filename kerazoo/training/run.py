@@ -21,6 +21,7 @@ from kerazoo.data.source import Source
 from kerazoo.evaluation import evaluate
 from kerazoo.labels import label_names
 from kerazoo.models import ZooModel
+from kerazoo.prediction import open_predictor
 from kerazoo.registry import create_model
 from kerazoo.report.curves import draw_curves
 from kerazoo.training import distribution
@@ -252,15 +253,16 @@ class Run:
     def _adopt(self, given: Mapping[str, Any]) -> None:
         """Hands the head what the start weights know of classes of the same name."""
         weights, classes, task = self._weights, self.inputs.classes, self.inputs.task
-        labels = weights and weights.labels
-        if weights is None or labels is None or weights.classes is None:
+        labels = weights and (self.recipe.transfer.labels or weights.labels)
+        if weights is None or labels is None:
             return
         names = label_names(labels) if isinstance(labels, str) else labels
+        had = weights.classes or len(names)
         if tuple(names) == tuple(classes):
             return
 
         def build() -> ZooModel:
-            return self._made(given, weights, classes=weights.classes)
+            return self._made(given, weights, classes=had)
 
         if found := task.adopt(self.model, names, classes, build):
             log.info("%d of %d classes start as those of the same name.", found, len(classes))
@@ -329,14 +331,13 @@ class Run:
             model = distribution.local_copy(model)
         if optimizer is not None and recipe.optimizer.ema:
             settle_statistics(model, recipe, inputs)
+        pictures = {"batch_size": recipe.batch_size, "on_corrupt": recipe.data.on_corrupt}
+        predictor = open_predictor(model)  # one graph for both
         if inputs.task.ships_thresholds:
-            pictures = {"batch_size": recipe.batch_size, "on_corrupt": recipe.data.on_corrupt}
-            answers = collect_answers(model, inputs.validation, **pictures)
+            answers = collect_answers(predictor, inputs.validation, **pictures)
             confidence = inputs.task.calibrate(model, answers)
             model.info = replace(model.info, confidence=confidence)
-        found = evaluate(
-            model, inputs.test, batch_size=recipe.batch_size, on_corrupt=recipe.data.on_corrupt
-        )
+        found = evaluate(predictor, inputs.test, **pictures)
         monitor = inputs.task.monitor
         result = {
             f"test_{monitor.name}": round(found.headline, 6),

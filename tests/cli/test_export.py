@@ -58,7 +58,7 @@ def test_it_need_not_be_compared(network, capsys, monkeypatch):
     words = ["export", "page.keras", "--format", "keras", "--force", "--output", "out.keras"]
     assert main([*words, "--no-compare"]) == 0
     assert capsys.readouterr().out.splitlines()[1].endswith(" MB")
-    monkeypatch.setattr("kerazoo.cli._photographs.photographs", list)
+    monkeypatch.setattr("kerazoo._photographs.photographs", list)
     assert main(words) == 0
     assert 'pip install "kerazoo[demo]" for some' in capsys.readouterr().out
     monkeypatch.setattr("kerazoo.cli.export.is_installed", lambda module: False)

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from kerazoo import predictor
 from kerazoo.cli import main
 from kerazoo.cli.predict import drawn_paths
+from kerazoo.tiling import tiles_of
 
 
 @pytest.fixture(scope="module")
@@ -18,10 +20,15 @@ def folder(tmp_path_factory):
     return path
 
 
-def test_boxes_as_json_and_drawn(folder, tmp_path, capsys):
+def test_boxes_as_json_and_drawn(folder, tmp_path, capsys, monkeypatch):
+    looked = []
+    monkeypatch.setattr(
+        predictor, "tiles_of", lambda *given: looked.append(given[:2]) or tiles_of(*given)
+    )
     saved = tmp_path / "drawn"
     arguments = ["predict", "detection", str(folder / "a.jpg"), "--threshold", "0.01"]
-    assert main([*arguments, "--most", "3", "--json", "--save", str(saved)]) == 0
+    assert main([*arguments, "--most", "3", "--tiles", "100", "--json", "--save", str(saved)]) == 0
+    assert looked == [((120, 160), 100)]
     ((answer),) = json.loads(capsys.readouterr().out)
     assert answer["picture"].endswith("a.jpg")
     assert len(answer["predictions"]) == 3

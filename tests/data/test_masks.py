@@ -1,12 +1,15 @@
 """Pictures with masks: every layout, every kind of mask, and what is refused."""
 
 import logging
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
 
+from kerazoo.data.arrays import array_source
 from kerazoo.data.augmentation import Augmentation
 from kerazoo.data.masks.source import masks_source, masks_splits
 from kerazoo.data.masks.values import found_values, given_values, read_values
@@ -63,6 +66,29 @@ def test_list_files(folder):
     assert masks_source(folder, "train[:50%]", classes=CLASSES).count == 2
     parts = {"train": 0.5, "validation": 0.5}
     assert masks_source(folder, "validation", classes=CLASSES, fractions=parts).count == 2
+
+
+def test_a_drive_is_held_out_by_the_names_of_its_pictures(folder):
+    def numbers(split):
+        source = masks_source(folder, split, classes=CLASSES)
+        return sorted(int(file[-5]) for file in source.files)
+
+    assert numbers("train[train2*]") == [2]
+    assert numbers("train[!*2.jpg]") == [0, 1, 3]
+    assert len(numbers("train[!train2*][:2]")) == 2
+    assert not set(numbers("train[!train2*][:50%]")) & {2}
+    with pytest.raises(ValueError, match="a pattern that fits the names of some"):
+        masks_source(folder, "train[tram*]", classes=CLASSES)
+    pictures, labels = np.zeros((4, 8, 8, 3), "uint8"), np.array([0, 1, 0, 1])
+    with pytest.raises(ValueError, match="for data without file names"):
+        array_source(pictures, labels, classes=2, split="all[a*]")
+
+
+def test_the_order_does_not_depend_on_where_the_folder_is(folder, tmp_path):
+    moved = tmp_path / "elsewhere/set"
+    shutil.copytree(folder, moved)
+    one, other = (masks_source(f, "train", classes=CLASSES).files for f in (folder, moved))
+    assert [Path(f).name for f in one] == [Path(f).name for f in other]
 
 
 def test_any_command_knows_them(folder):

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 import kerazoo
-from kerazoo.labels import label_names
+from kerazoo.labels import label_names, shared_classes
 from kerazoo.open import open_model
 from kerazoo.tasks.detection.detector import anchors_of, detector_of
-from kerazoo.tasks.detection.names import shared_classes
 from tools.voc_detector import build
 
 SSD = "tensorflow/ssd_mobilenet_v1_0.75_coco_quant"

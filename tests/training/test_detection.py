@@ -14,6 +14,9 @@ from kerazoo.training.recipe import load_recipe
 from kerazoo.training.run import Run, train
 from kerazoo.training.trained import load_trained
 from tests.data.boxes.folders import picture, voc
+from tests.tiny import DEEP
+
+pytestmark = pytest.mark.usefixtures("tiny_net")
 
 SHAPE = (96, 96)
 
@@ -32,10 +35,10 @@ def folder(tmp_path_factory):
 
 def recipe(folder, **changes):
     values = {
-        "model": "ssd_mobilenet_v1",  # of all detectors the one with the fewest layers
+        "model": "ssd",
         "epochs": 2,
         "batch_size": 4,
-        "arguments": {"alpha": 0.25, "anchors": "auto"},
+        "arguments": {"backbone": DEEP, "anchors": "auto"},
         "data": {"name": str(folder), "validation": "val", "test": "val"},
         "preprocessing": {"size": list(SHAPE), "fit": "stretch", "crop_fraction": 1.0},
         "augmentation": {"crop": "objects"},
@@ -46,7 +49,7 @@ def recipe(folder, **changes):
 
 
 @pytest.fixture(scope="module")
-def run(folder, tmp_path_factory):
+def run(tiny_net, folder, tmp_path_factory):
     output = tmp_path_factory.mktemp("run")
     return output, train(recipe(folder), output, progress=False)
 
@@ -82,11 +85,11 @@ def test_a_classifiers_trunk_is_a_start(folder, tmp_path, monkeypatch):
     """All layers but the head have the classifier's weights."""
     from kerazoo.registry import create_model
 
-    trunk = create_model("mobilenet_v1", alpha=0.25, weights=None, classes=3)
+    trunk = create_model(DEEP, weights=None, classes=3)
     trunk.save(tmp_path / "trunk.keras")
     own = recipe(
         folder,
-        arguments={"alpha": 0.25},
+        arguments={"backbone": DEEP},
         transfer={"trunk": str(tmp_path / "trunk.keras")},
     )
     started = Run(own, tmp_path / "run")
@@ -109,7 +112,7 @@ def test_classes_of_the_same_name_start_from_their_rows(run, folder, tmp_path, c
     other = tmp_path / "voc"
     rows = {f"{n}": [("bc"[n % 2], 2 * n, 3, 2 * n + 18, 17, 0)] for n in range(4)}
     voc(other, rows)
-    arguments = {"alpha": 0.25, "anchors": old.info.arguments["anchors"]}
+    arguments = {"backbone": DEEP, "anchors": old.info.arguments["anchors"]}
     data = {"name": str(other), "test": "train"}
     own = recipe(folder, weights=str(output), arguments=arguments, data=data)
     started = Run(own, tmp_path / "run")
@@ -139,6 +142,15 @@ def test_fine_tuning_ends_with_a_folder_to_publish(run, folder, tmp_path):
     assert result["task"] == "detection"
     assert result["kept"] == "1_all"
     assert 0 <= result["ap"] <= 1
+    begun = json.loads((tmp_path / "tuned/1_all/run.json").read_text())["start"]
+    with open(tmp_path / "tuned/1_all/log.csv") as file:
+        (row,) = csv.DictReader(file)
+    # Never worse than the start, of which the figure is known.
+    assert result["validation"]["1_all"] >= round(begun["val_ap"], 6)
+    better = float(row["val_ap"]) > begun["val_ap"] or (
+        float(row["val_ap"]) == begun["val_ap"] and float(row["val_loss"]) < begun["val_loss"]
+    )
+    assert result["epoch"] == int(better)
     files = {path.name for path in (tmp_path / "tuned").iterdir()}
     assert files >= {"model.keras", "model.safetensors", "curves.png", "precision.png", "1_all"}
     card = (tmp_path / "tuned/README.md").read_text()
@@ -146,3 +158,28 @@ def test_fine_tuning_ends_with_a_folder_to_publish(run, folder, tmp_path):
     assert "classifier" not in card
     with pytest.raises(ValueError, match="`unfreeze_epochs` must be left out: all layers"):
         finetune(output, folder, tmp_path / "other", unfreeze_epochs=2)
+
+
+def test_a_start_that_no_epoch_is_better_than_is_kept(run, folder, tmp_path):
+    """Whose steps are far too long: the best weights are those that it began with."""
+    output, _ = run
+    before = evaluate(load_trained(output), open_source(folder, "val")).headline
+    result = finetune(
+        output,
+        folder,
+        tmp_path / "worse",
+        epochs=1,
+        learning_rate=50.0,
+        changes={
+            "optimizer.name": "sgd",
+            "optimizer.warmup_epochs": 0,
+            "optimizer.ema": 0.0,
+            "optimizer.global_clipnorm": 10.0,
+        },
+        progress=False,
+    )
+    assert (result["kept"], result["epoch"]) == ("1_all", 0)
+    assert result["validation"]["1_all"] == pytest.approx(before, abs=1e-3)
+    kept, old = load_trained(tmp_path / "worse/1_all", best=True), load_trained(output)
+    for new, value in zip(kept.get_weights(), old.get_weights(), strict=True):
+        np.testing.assert_allclose(new, value, atol=1e-6)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from kerazoo.cli import main
 from kerazoo.cli._run import change
@@ -23,6 +24,21 @@ def written(tmp_path, text: str) -> str:
     path = tmp_path / "r.toml"
     path.write_text(text)
     return str(path)
+
+
+def street(folder: Path) -> Path:
+    """Stand-ins for CamVid's pictures: of two drives, and every class is there."""
+    mask = np.repeat(np.arange(12, dtype="uint8"), 8)[None].repeat(72, 0)
+    lines = []
+    for kind in ("pictures", "masks"):
+        (folder / kind).mkdir(parents=True)
+    for name in ("0001TP_1", "0001TP_2", "0001TP_3", "0001TP_4", "0006R0_1"):
+        Image.fromarray(mask * 20).convert("RGB").save(folder / f"pictures/{name}.png")
+        Image.fromarray(mask).save(folder / f"masks/{name}.png")
+        lines.append(f"pictures/{name}.png masks/{name}.png\n")
+    (folder / "train.txt").write_text("".join(lines))
+    (folder / "test.txt").write_text(lines[0])
+    return folder
 
 
 def compiled(recipe, folder, data_dir) -> Run:
@@ -52,6 +68,12 @@ def test_every_recipe_makes_a_step(data_dir, tmp_path, name):
         folder = voc(tmp_path / "bccd", cells)
         small |= {"data.name": str(folder), "data.validation": None, "data.test": "train"}
         small |= {"preprocessing.size": 96, "transfer.restore_batch_norm": False}
+        data_dir = None
+    elif recipe.data.name == "camvid":
+        folder = street(tmp_path / "camvid")
+        small |= {"data.validation": "train[0006R0*]"}
+        small |= {"data.name": str(folder), "preprocessing.size": 64, "resolution": []}
+        small |= {"transfer.restore_batch_norm": False}
         data_dir = None
     elif recipe.data.name == "imagenet2012":  # only its validation split is at hand
         small |= {"data.train": "validation[:8]", "data.test": "validation[:4]"}
@@ -84,7 +106,8 @@ def test_stored_recipes_stay_valid(folder):
     stored = json.loads((folder / "recipe.json").read_text())
     recipe = load_recipe(stored)
     assert (recipe.model, recipe.epochs) == (stored["model"], stored["epochs"])
-    crop = "pad" if recipe.data.name.startswith("cifar") else "objects"
+    known = {"bccd": "objects", "camvid": "random"}
+    crop = known.get(recipe.data.name, "pad")
     assert (recipe.augmentation.crop, recipe.augmentation.padding) == (crop, 4)
     assert recipe.optimizer.name == stored["optimizer"].get("name", "sgd")  # early ones: no name
     assert recipe.schedule["name"] == "cosine"

@@ -11,8 +11,11 @@ from kerazoo.data.masks.source import masks_source
 from kerazoo.evaluation import evaluate
 from kerazoo.training.recipe import Recipe
 from kerazoo.training.run import train
+from tests.tiny import NAME
 
 SIZE = 32
+
+pytestmark = pytest.mark.usefixtures("tiny_net")
 CLASSES = ["dark", "bright"]
 
 
@@ -34,13 +37,13 @@ def pictures(folder, count):
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(tiny_net, tmp_path_factory):
     root = tmp_path_factory.mktemp("segmentation")
     data = pictures(root / "data", 12)
     recipe = Recipe.from_dict(
         {
             "model": "lraspp",
-            "arguments": {"backbone": "mobilenet_v1_025", "width": 8, "low_feature": "stride_4"},
+            "arguments": {"backbone": NAME, "width": 8, "low_feature": "stride_2"},
             "epochs": 12,
             "batch_size": 4,
             "preprocessing": {

@@ -87,7 +87,8 @@ def masks_source(
 
     Args:
         path: The folder.
-        split: With or without a slice: `"train"`, `"all[:90%]"`.
+        split: With or without a slice or a pattern of names: `"train"`, `"all[:90%]"`,
+            `"train[!0006R0*]"` (all but the pictures of that drive).
         classes: What the values of masks mean: value -> name, or names of 0, 1, 2, …. By default
             what `classes.txt` in the folder says (a name a line, or a value and a name; `ignore`
             is what does not count), else Pascal VOC's for its layout, else each value is a class.
@@ -118,7 +119,8 @@ def masks_source(
     census = look_at(pairs)
     meaning = _meaning(folder, classes, ignore, census)
     _check(folder.name, inside, pairs, meaning, census)
-    keep = choose(split, np.zeros(len(pairs), int), [str(p) for p, _ in pairs], parts, seed)
+    names = [Path(os.path.relpath(picture, folder)).as_posix() for picture, _ in pairs]
+    keep = choose(split, np.zeros(len(pairs), int), names, parts, seed)
     return _source(folder.name or str(folder), split, [pairs[i] for i in keep], meaning)
 
 

@@ -25,7 +25,7 @@ class Job:
         record: What is written beside it.
         pictures: Inputs to calibrate with, float32; None without int8.
         opset: For ONNX.
-        how: Options of the task, for what a server answers.
+        how: Options of the task, for what the file answers.
         progress: Called with (pictures done, pictures in all) while int8 is calibrated.
     """
 

@@ -91,8 +91,9 @@ def export(
         opset: For ONNX: version of the operations, 13 to 18.
         force: Overwrite what exists.
         progress: Called with (pictures done, pictures in all) while int8 is calibrated.
-        **how: For a SavedModel: options of the task; of classification `top=5`, how many classes
-            are named.
+        **how: Options of the task, where the file makes answers of the outputs: a SavedModel, and
+            of detection also LiteRT and ONNX. Of classification `top=5`, how many classes are
+            named.
 
     Returns:
         The file, or the SavedModel's folder `path/version`.

@@ -3,20 +3,21 @@
 import errno
 import re
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from kerazoo._errors import invalid
 from kerazoo._graph import as_inputs
-from kerazoo.deploy.runtimes import RAW
 from kerazoo.inference import forget_gradients, named_outputs
 
 INPUT = "image"
 _PLUMBING = {"Const", "Identity", "NoOp", "Placeholder"}
 
 
-def frozen_graph(model: Any, outputs: Sequence[str]) -> Any:
+def frozen_graph(
+    model: Any, outputs: Sequence[str], finish: Callable[[dict], dict] | None = None
+) -> Any:
     """`image (batch, height, width, channels) -> [output, …]`, a concrete function.
 
     Converters fold constants; weights that are still variables they read at every run, which has
@@ -25,6 +26,7 @@ def frozen_graph(model: Any, outputs: Sequence[str]) -> Any:
     Args:
         model: The network.
         outputs: Names of its outputs, in order; so are their nodes called in the graph.
+        finish: Further outputs by name, made of these; they come behind them.
     """
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import (
@@ -36,8 +38,11 @@ def frozen_graph(model: Any, outputs: Sequence[str]) -> Any:
 
     def call(image):
         found = named_outputs(run(image), outputs, model.name)
+        found = {name: tf.cast(y, tf.float32) for name, y in found.items()}
+        if finish:
+            found |= finish(found)
         # A list, since TensorFlow puts the keys of a dict into an order of its own.
-        return [tf.identity(tf.cast(y, tf.float32), name=name) for name, y in found.items()]
+        return [tf.identity(y, name=name) for name, y in found.items()]
 
     spec = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name=INPUT)
     # Keras' own code is written for tracing: rewriting it with autograph only takes time.
@@ -53,13 +58,8 @@ def outputs_of(graph: Any, image: Any, outputs: Sequence[str]) -> dict[str, Any]
     return dict(zip(outputs, tf.nest.flatten(graph(image)), strict=True))
 
 
-def saved_graph(
-    graph: Any, outputs: Sequence[str], further: Mapping[str, Callable[[dict], dict]] | None = None
-) -> tempfile.TemporaryDirectory:
+def saved_graph(graph: Any, outputs: Sequence[str]) -> tempfile.TemporaryDirectory:
     """The graph alone as a SavedModel, for LiteRT's converter, in a folder that goes when unused.
-
-    `further` signatures, for one picture, give what a function makes of the outputs; that of the
-    outputs themselves is then called `raw`.
 
     Given concrete functions, that converter would lose the names of inputs and outputs. What
     TensorFlow makes of a dilated convolution, it only recognises for a fixed batch: there it gets
@@ -69,23 +69,30 @@ def saved_graph(
 
     nodes = graph.graph.as_graph_def().node
     batch = 1 if any(node.op == "SpaceToBatchND" for node in nodes) else None
-    shape = (batch, *graph.inputs[0].shape[1:])
+    spec = tf.TensorSpec((batch, *graph.inputs[0].shape[1:]), tf.float32, name=INPUT)
+    return _saved(lambda image: outputs_of(graph, image, outputs), [spec])
+
+
+def saved_finish(
+    finish: Callable[[dict], dict], graph: Any, outputs: Sequence[str]
+) -> tempfile.TemporaryDirectory:
+    """What a function makes of the graph's outputs for one picture, likewise; without the graph."""
+    import tensorflow as tf
+
+    specs = [
+        tf.TensorSpec((1, *each.shape[1:]), tf.float32, name=name)
+        for name, each in zip(outputs, graph.outputs, strict=True)
+    ]
+    return _saved(lambda *given: finish(dict(zip(outputs, given, strict=True))), specs)
+
+
+def _saved(function: Callable, specs: Sequence[Any]) -> tempfile.TemporaryDirectory:
+    import tensorflow as tf
+
     folder = tempfile.TemporaryDirectory()
     module = tf.Module()
-    module.run = tf.function(
-        lambda image: outputs_of(graph, image, outputs),
-        input_signature=[tf.TensorSpec(shape, tf.float32, name=INPUT)],
-        autograph=False,
-    )
-    signatures = {RAW if further else "serving_default": module.run}
-    for name, finish in (further or {}).items():
-
-        def run(image: Any, finish: Callable[[dict], dict] = finish) -> dict[str, Any]:
-            return finish(outputs_of(graph, image, outputs))
-
-        one = tf.TensorSpec((1, *shape[1:]), tf.float32, name=INPUT)
-        signatures[name] = tf.function(run, autograph=False).get_concrete_function(one)
-    save_module(module, signatures, folder.name)
+    module.run = tf.function(function, input_signature=specs, autograph=False)
+    save_module(module, {"serving_default": module.run}, folder.name)
     return folder
 
 

@@ -2,15 +2,15 @@
 
 import io
 import zipfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from kerazoo.deploy.exporting._format import Format, Job, quiet
 from kerazoo.deploy.exporting.calibration import without_outliers
-from kerazoo.deploy.exporting.graph import cannot_lower, saved_graph
+from kerazoo.deploy.exporting.graph import cannot_lower, saved_finish, saved_graph
+from kerazoo.deploy.exporting.litert_signatures import with_signatures
 from kerazoo.deploy.exporting.record import ExportRecord
-from kerazoo.deploy.runtimes import RAW
 from kerazoo.tasks import task_of
 
 
@@ -29,11 +29,21 @@ def _write(job: Job, folder: Path) -> None:
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
             in_int8(converter)
 
-    # In int8 all outputs would be integers: what was found cannot be told so.
-    further = {} if job.record.precision == "int8" else task_of(job.record).signatures(job.record)
     names = tuple(job.record.outputs)
-    content = converted(job.graph, names, job.layers, prepare, further)
+    content = converted(job.graph, names, job.layers, prepare)
+    if further := task_of(job.record).signatures(job.record, **job.how):
+        content = with_signatures(
+            content, {name: _finish(job, finish) for name, finish in further.items()}
+        )
     (folder / job.name).write_bytes(with_facts(content, job.record))
+
+
+def _finish(job: Job, finish: Callable[[dict], dict]) -> bytes:
+    """A file of what a function makes of the outputs of one picture, in float."""
+    import tensorflow as tf
+
+    with quiet("absl"), saved_finish(finish, job.graph, tuple(job.record.outputs)) as source:
+        return tf.lite.TFLiteConverter.from_saved_model(source).convert()
 
 
 def with_facts(content: bytes, record: ExportRecord) -> bytes:
@@ -55,7 +65,6 @@ def converted(
     outputs: Sequence[str],
     layers: Iterable[str],
     prepare: Callable[[Any], None],
-    further: Mapping[str, Callable[[dict], dict]] | None = None,
 ) -> bytes:
     """A LiteRT file.
 
@@ -64,13 +73,11 @@ def converted(
         outputs: Names of its outputs.
         layers: Names of the network's layers, for complaints.
         prepare: Is given the converter, to set it up.
-        further: Signatures beside `raw`: name -> what is made of the outputs of one picture.
     """
     import tensorflow as tf
 
-    with quiet("absl"), saved_graph(graph, outputs, further) as source:
-        keys = [RAW, *further] if further else None
-        converter = tf.lite.TFLiteConverter.from_saved_model(source, signature_keys=keys)
+    with quiet("absl"), saved_graph(graph, outputs) as source:
+        converter = tf.lite.TFLiteConverter.from_saved_model(source)
         prepare(converter)
         try:
             return converter.convert()

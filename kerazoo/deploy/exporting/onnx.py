@@ -8,7 +8,8 @@ import numpy as np
 from kerazoo._errors import invalid
 from kerazoo._machine import is_installed
 from kerazoo.deploy.exporting._format import Format, Job, quiet
-from kerazoo.deploy.exporting.graph import INPUT, cannot_lower
+from kerazoo.deploy.exporting.graph import INPUT, cannot_lower, frozen_graph
+from kerazoo.tasks import task_of
 
 OPSETS = range(13, 19)  # both ends are tried in tests/deploy/exporting/test_export.py
 
@@ -16,8 +17,8 @@ OPSETS = range(13, 19)  # both ends are tried in tests/deploy/exporting/test_exp
 def _write(job: Job, folder: Path) -> None:
     import tf2onnx
 
-    graph, opset = job.graph, job.opset
-    nodes = {f"{name}:0": name for name in job.record.outputs}
+    (graph, names), opset = _graph(job), job.opset
+    nodes = {f"{name}:0": name for name in names}
     try:
         with quiet("tf2onnx", "tensorflow"):
             network, _ = tf2onnx.convert.from_graph_def(
@@ -37,6 +38,22 @@ def _write(job: Job, folder: Path) -> None:
     content = network.SerializeToString()
     _try(content, job)
     (folder / job.name).write_bytes(content)
+
+
+def _graph(job: Job) -> tuple[Any, list[str]]:
+    """The network's with what its task makes of the outputs behind them, and names of all."""
+    names = list(job.record.outputs)
+    further = task_of(job.record).signatures(job.record, batch=True, **job.how).values()
+    if not further:
+        return job.graph, names
+    made: dict[str, Any] = {}
+
+    def finish(outputs: dict[str, Any]) -> dict[str, Any]:
+        for each in further:
+            made.update(each(outputs))
+        return made
+
+    return frozen_graph(job.model, names, finish), [*names, *made]
 
 
 def _without_scalars(graph: Any) -> Any:

@@ -11,6 +11,7 @@ from kerazoo._checks import integer, optional, row, table, text
 from kerazoo._errors import invalid
 from kerazoo._fields import Record, field, record
 from kerazoo._files import public_name
+from kerazoo.checkpoints.records import all_checkpoints
 from kerazoo.confidence import Confidence
 from kerazoo.inference import picture_preprocessing
 from kerazoo.preprocessing import Preprocessing
@@ -40,6 +41,7 @@ class ExportRecord(Record, keys="record key"):
         calibration: Pictures that int8 ranges were found with.
         confidence: What held-out pictures say of the scores; None where nobody measured it.
         task_facts: What the task has to know to read the outputs (`ModelInfo.task_facts`).
+        licence: Of the weights, where they are registered ones.
         kerazoo: Version that wrote this.
     """
 
@@ -57,6 +59,7 @@ class ExportRecord(Record, keys="record key"):
     calibration: int | None = field(optional(integer()), None)
     confidence: Confidence | None = field(optional(record(Confidence)), None)
     task_facts: dict[str, Any] = field(table(), {})
+    licence: str | None = field(optional(text()), None)
     kerazoo: str = field(text(), __version__)
 
     def to_json(self) -> str:
@@ -77,6 +80,10 @@ class ExportRecord(Record, keys="record key"):
         if self.preprocessing is not None:
             mean, std = self.preprocessing.mean, self.preprocessing.std
             shown["normalisation"] = f"(pixel / 255 - mean) / std, mean {mean}, std {std}"
+        if self.confidence is not None:
+            shown["thresholds"] = "\n".join(f"{each:.4f}" for each in self.confidence.thresholds)
+        if self.licence is not None:
+            shown["licence"] = self.licence
         return shown
 
     @classmethod
@@ -129,6 +136,7 @@ def describe(model: Any, preprocessing: Preprocessing | None, labels: Any, **fac
         task=task.name,
         preprocessing=known and picture_preprocessing(model, known),
         confidence=getattr(info, "confidence", None),
+        licence=next((c.licence for c in all_checkpoints() if c.id == checkpoint), None),
         task_facts=getattr(info, "task_facts", {}),
         **task.facts(model, getattr(info, "labels", None) if labels is None else labels),
         **facts,

@@ -6,7 +6,7 @@ beside it (`head`, `training`, `meter`, …), imported where it is called.
 
 from types import MappingProxyType
 
-from kerazoo.tasks.task import Card, Figure, Option
+from kerazoo.tasks.task import Card, Figure, Option, no_merging
 
 
 class Classification:
@@ -18,6 +18,8 @@ class Classification:
     outputs = ("scores",)
     mixes = True
     placed = False
+    merges = False
+    joins = False
     fits_head = True
     ships_thresholds = False
     drawings = MappingProxyType(
@@ -83,6 +85,14 @@ class Classification:
     def regions(self, target):
         return None  # it may be anywhere
 
+    def join(self, targets):
+        raise ValueError("Classes of pictures cannot lie side by side in one.")
+
+    def present(self, targets, classes):
+        from kerazoo.tasks.classification.targets import present
+
+        return present(targets, classes)
+
     def encode(self, targets, classes, model=None):
         from kerazoo.tasks.classification.training import encode
 
@@ -133,8 +143,11 @@ class Classification:
 
         return answer(outputs, record, **how)
 
-    def signatures(self, record):
+    def signatures(self, record, batch=False, **how):
         return {}
+
+    def merge(self, views, record):
+        raise no_merging(self.name)
 
     def decode(self, outputs, record, placements=(), pictures=(), **how):
         from kerazoo.tasks.classification.predictions import decode

@@ -25,6 +25,8 @@ class Detection:
     outputs = ("codes", "logits")
     mixes = False
     placed = True
+    merges = True
+    joins = True
     fits_head = False
     ships_thresholds = True
     drawings = MappingProxyType(
@@ -109,6 +111,16 @@ class Detection:
 
         return regions(target)
 
+    def join(self, targets):
+        from kerazoo.tasks.detection.targets import join
+
+        return join(targets)
+
+    def present(self, targets, classes):
+        from kerazoo.tasks.detection.targets import present
+
+        return present(targets, classes)
+
     def encode(self, targets, classes, model=None):
         from kerazoo.tasks.detection.training import encode
 
@@ -155,10 +167,15 @@ class Detection:
 
         return answer(outputs, record, **how)
 
-    def signatures(self, record):
+    def signatures(self, record, batch=False, **how):
         from kerazoo.tasks.detection.serving import signatures
 
-        return signatures(record)
+        return signatures(record, batch, **how)
+
+    def merge(self, views, record):
+        from kerazoo.tasks.detection.tiles import merge
+
+        return merge(views, record)
 
     def decode(self, outputs, record, placements=(), pictures=(), **how):
         from kerazoo.tasks.detection.predictions import decode

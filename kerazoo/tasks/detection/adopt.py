@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from kerazoo.labels import shared_classes
 from kerazoo.tasks.detection.detector import detector_of
-from kerazoo.tasks.detection.names import shared_classes
 
 BACKGROUND = 1  # it comes before the classes, and is the same in all detectors
 

@@ -10,10 +10,9 @@ from kerazoo._errors import invalid, unknown
 from kerazoo.blocks._trunk import Trunk
 from kerazoo.blocks.conventions import Conventions, output_dtype
 from kerazoo.blocks.ssd import Predictor, predictor
-from kerazoo.labels import label_names
+from kerazoo.labels import label_names, shared_classes
 from kerazoo.tasks.detection.anchors import RULES, rule_from_dict
 from kerazoo.tasks.detection.detector import CODES, LOGITS, detector_of
-from kerazoo.tasks.detection.names import shared_classes
 from kerazoo.tasks.detection.rules import RULE_SETS, RuleSet
 
 # Name prefixes of the layers made here: the extra maps, the predictors, and what joins their rows.

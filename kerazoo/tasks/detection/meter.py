@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from kerazoo._errors import invalid
-from kerazoo.labels import label_names
-from kerazoo.tasks.detection.detector import CODES, LOGITS, detector_of
+from kerazoo.labels import label_names, shared_classes
+from kerazoo.tasks.detection.candidates import candidates, class_count
+from kerazoo.tasks.detection.detector import detector_of
 from kerazoo.tasks.detection.evaluation import BoxMeter, DetectionFigures
-from kerazoo.tasks.detection.names import shared_classes
 from kerazoo.tasks.detection.postprocess import Found, find
 from kerazoo.tasks.detection.targets import EMPTY
 
@@ -69,24 +69,22 @@ class Decoder:
     def __init__(self, network: Any) -> None:
         self._network = network
         self._detector = detector_of(network.record)
-        self._anchors = self._detector.boxes()
 
     def __call__(self, outputs: Mapping[str, Any], sizes: Sequence[Any]) -> list[Found]:
         """What was found in each picture of a batch.
 
         Args:
-            outputs: `codes` and `logits`, the batch first.
+            outputs: `codes` and `logits`, the batch first, or what `tiles.merge` made of them.
             sizes: Height and width of each picture, upright.
         """
-        detector = self._detector
-        boxes = detector.coder.decode_array(self._anchors, np.asarray(outputs[CODES]))
-        scores = detector.suppression.scores(np.asarray(outputs[LOGITS]))
+        offered = candidates(outputs, self._detector)
         found = []
-        for own, each, size in zip(boxes, scores, sizes, strict=True):
+        for boxes, scores, size in zip(offered.boxes, offered.scores, sizes, strict=True):
             height, width = (int(side) for side in size)
-            back = self._network.preprocessing.place(height, width).inverse
-            placed = back.boxes(own).astype("float32")
-            found.append(find(placed, each, detector.suppression, (height, width)))
+            if not offered.merged:
+                back = self._network.preprocessing.place(height, width).inverse
+                boxes = back.boxes(boxes).astype("float32")
+            found.append(find(boxes, scores, offered.rule, (height, width)))
         return found
 
 
@@ -108,7 +106,7 @@ class DetectionMeter:
     def update(self, outputs: Mapping[str, Any], targets: Any) -> None:
         """Takes in a batch: `codes`, `logits`, and targets in pixels of the upright pictures."""
         if self._boxes is None:
-            count = np.asarray(outputs[LOGITS]).shape[-1] - 1
+            count = class_count(outputs)
             self.classes = common_classes(self._network, count, self._source)
             self._boxes = BoxMeter(self.classes.names, draws=0 if self._quick else 500)
         for number, found in enumerate(self._decode(outputs, targets["size"])):

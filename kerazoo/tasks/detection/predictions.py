@@ -15,7 +15,8 @@ from kerazoo.labels import label_names
 from kerazoo.pictures import as_picture, open_picture
 from kerazoo.placement import Placement
 from kerazoo.tasks.detection.boxes import areas, clipped
-from kerazoo.tasks.detection.detector import CODES, LOGITS, detector_of
+from kerazoo.tasks.detection.candidates import candidates
+from kerazoo.tasks.detection.detector import detector_of
 from kerazoo.tasks.detection.formats import FORMATS
 from kerazoo.tasks.detection.names import category_ids
 from kerazoo.tasks.detection.postprocess import find
@@ -130,7 +131,8 @@ def decode(
     """What was found on each picture.
 
     Args:
-        outputs: `codes` `(batch, anchors, 4)` and `logits` `(batch, anchors, 1 + classes)`.
+        outputs: `codes` `(batch, anchors, 4)` and `logits` `(batch, anchors, 1 + classes)`; or
+            what `tiles.merge` made of those of tiles.
         record: Carries `task_facts`, and maybe `labels` and `confidence`.
         placements: Where each picture was put in the network's input; without, boxes are in pixels
             of that.
@@ -143,22 +145,19 @@ def decode(
         ValueError: Outputs of another shape, or not finite; labels of another number.
     """
     detector = detector_of(record)
-    codes, logits = (np.asarray(outputs[name], "float32") for name in (CODES, LOGITS))
-    _check_outputs(codes, logits, detector.count)
-    classes = logits.shape[-1] - 1
+    offered = candidates(outputs, detector)
+    classes = offered.scores.shape[-1]
     given = getattr(record, "labels", None)
     labels, ids = class_names(classes, given), category_ids(given, classes)
     least = least_scores(classes, getattr(record, "confidence", None), threshold)
     if not placements:
         still = Placement((1.0, 1.0), (0.0, 0.0), detector.size, detector.size)
-        placements = [still] * len(codes)
-    boxes = detector.coder.decode_array(detector.boxes(), codes)
-    scores = detector.suppression.scores(logits)
+        placements = [still] * len(offered.boxes)
     found = []
     for number, placement in enumerate(placements):
         size = (int(placement.picture[0]), int(placement.picture[1]))
-        moved = placement.inverse.boxes(boxes[number]).astype("float32")
-        kept = find(moved, scores[number], detector.suppression, size, least)
+        moved = placement.inverse.boxes(offered.boxes[number]).astype("float32")
+        kept = find(moved, offered.scores[number], offered.rule, size, least)
         whole = clipped(kept.boxes, size)
         seen = np.flatnonzero(areas(whole) > 0)[:most]
         found.append(
@@ -188,15 +187,6 @@ def least_scores(classes: int, confidence: Any, threshold: float | None) -> np.n
     else:
         least = np.full(classes, SHOWN if threshold is None else threshold, "float32")
     return np.nextafter(least, np.float32(-1))  # a score of exactly the threshold is enough
-
-
-def _check_outputs(codes: np.ndarray, logits: np.ndarray, anchors: int) -> None:
-    for name, array, last in ((CODES, codes, 4), (LOGITS, logits, None)):
-        if array.ndim != 3 or array.shape[1] != anchors or last not in (None, array.shape[2]):
-            rule = f"{name} (batch, {anchors}, {last or '1 + classes'})"
-            raise invalid("outputs", array.shape, rule)
-        if not np.isfinite(array).all():
-            raise invalid("outputs", f"{name} that are NaN or infinite", "finite")
 
 
 def class_names(classes: int, labels: Any) -> tuple[str, ...]:

@@ -19,11 +19,13 @@ def facts(model: Any, labels: Any) -> dict[str, Any]:
     return {"outputs": outputs, "labels": class_names(model.output[LOGITS].shape[-1] - 1, labels)}
 
 
-def signatures(record: Any) -> dict[str, Any]:
-    """`detect`: `answer` without names, which files for phones have beside the network."""
+def signatures(
+    record: Any, batch: bool = False, threshold: float | None = None, most: int = 100
+) -> dict[str, Any]:
+    """`detect`: `answer` without names, which LiteRT and ONNX files have beside the network."""
 
     def detect(outputs: Mapping[str, Any]) -> dict[str, Any]:
-        found = _found(outputs, record, None, 100, one=True)
+        found = _found(outputs, record, threshold, most, one=not batch)
         return {name: found[name] for name in ("boxes", "scores", "classes", "count")}
 
     return {"detect": detect}
@@ -36,7 +38,8 @@ def answer(
 
     `boxes` `(batch, n, 4)`: x1, y1, x2, y2 as shares of the network's input, which are shares of
     the picture where that is stretched; `scores`, `classes` from 0 and `names` `(batch, n)`;
-    `count` `(batch,)`.
+    `count` `(batch,)`. All boxes above the thresholds enter suppression, whatever number of
+    candidates the detector's rule limits it to.
     """
     import tensorflow as tf
 
@@ -58,7 +61,8 @@ def _found(
     height, width = detector.size
     boxes = detector.coder.decode(tf.constant(detector.boxes()), outputs[CODES])
     rule = detector.suppression
-    rule = replace(rule, total=min(most, rule.total or most), per_class=None, clip=True)
+    total = min(most, rule.total or most)
+    rule = replace(rule, candidates=None, per_class=total, total=total, clip=True)
     least = least_scores(len(record.labels), record.confidence, threshold).tolist()
     find = find_one_in_graph if one else find_in_graph
     found = find(boxes, outputs[LOGITS], rule, detector.size, least)

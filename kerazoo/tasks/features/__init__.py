@@ -6,7 +6,7 @@ They can be exported and run; what else is done with their outputs is their owne
 from types import MappingProxyType
 
 from kerazoo._errors import invalid
-from kerazoo.tasks.task import Card, Figure, Untrained
+from kerazoo.tasks.task import Card, Figure, Untrained, no_merging
 
 _DESCRIPTION = "features"
 
@@ -19,6 +19,8 @@ class Features(Untrained):
     figures = (monitor,)
     outputs = ()
     placed = False
+    merges = False
+    joins = False
     learning = MappingProxyType({})
     learned = MappingProxyType({})
     shapes = ()
@@ -44,8 +46,11 @@ class Features(Untrained):
     def answer(self, outputs, record, **how):
         return dict(outputs)
 
-    def signatures(self, record):
+    def signatures(self, record, batch=False, **how):
         return {}
+
+    def merge(self, views, record):
+        raise no_merging(self.name)
 
     def decode(self, outputs, record, placements=(), pictures=(), **how):
         count = len(next(iter(outputs.values())))

@@ -6,7 +6,7 @@ beside it, imported where it is called.
 
 from types import MappingProxyType
 
-from kerazoo.tasks.task import Card, Figure
+from kerazoo.tasks.task import Card, Figure, no_merging
 
 
 class Segmentation:
@@ -20,6 +20,8 @@ class Segmentation:
     outputs = ("logits",)
     mixes = False
     placed = True
+    merges = False
+    joins = False
     fits_head = False
     ships_thresholds = False
     drawings = MappingProxyType({"confusion.png": "pixels by true and predicted class"})
@@ -50,7 +52,9 @@ class Segmentation:
         return given
 
     def adopt(self, model, labels, classes, build):
-        return 0  # a last 1x1 convolution is soon learned
+        from kerazoo.tasks.segmentation.adopt import adopt
+
+        return adopt(model, labels, classes, build)
 
     def plan(self, pictures):
         from kerazoo.tasks.segmentation.plan import plan
@@ -84,6 +88,12 @@ class Segmentation:
 
     def regions(self, target):
         return None
+
+    def join(self, targets):
+        raise ValueError("Masks of several pictures are not put together.")
+
+    def present(self, targets, classes):
+        raise ValueError("Segmentation does not balance classes: every mask has to be read for it.")
 
     def encode(self, targets, classes, model=None):
         from kerazoo.tasks.segmentation.training import encode
@@ -129,8 +139,11 @@ class Segmentation:
 
         return answer(outputs, record, **how)
 
-    def signatures(self, record):
+    def signatures(self, record, batch=False, **how):
         return {}
+
+    def merge(self, views, record):
+        raise no_merging(self.name)
 
     def decode(self, outputs, record, placements=(), pictures=(), **how):
         from kerazoo.tasks.segmentation.predictions import decode

@@ -17,6 +17,7 @@ from kerazoo.checkpoints.hub_config import CARD, CONFIG, WEIGHTS
 from kerazoo.checkpoints.run_record import read_run
 from kerazoo.data.source import Source
 from kerazoo.open import Start
+from kerazoo.prediction import open_predictor
 from kerazoo.publish.hub import hub_files
 from kerazoo.report.curves import draw_curves
 from kerazoo.tasks.task import Answers, Figure, Task
@@ -117,17 +118,18 @@ class FinetuneFolder:
         name, recipe = kept.phase, dict(self.chained())[kept.phase]
         inputs = open_inputs(recipe, data_dir, sources)
         stored = recipe.transfer.head != STEPS
-        model = load_trained(self._at(name), best=self._settings["keep"] == "best" and not stored)
+        best = self._settings["keep"] == "best" and not stored
+        model = load_trained(self._at(name), best=best)
         pictures = {"batch_size": recipe.batch_size, "on_corrupt": recipe.data.on_corrupt}
-        confidence = model.info.confidence
-        if confidence is None:
-            watched = collect_answers(model, inputs.validation, **pictures)
+        predictor, confidence = open_predictor(model), model.info.confidence
+        if confidence is None or (best and inputs.task.ships_thresholds):  # those of the last epoch
+            watched = collect_answers(predictor, inputs.validation, **pictures)
             confidence = inputs.task.calibrate(model, watched)
         # Where it came from, but for the folders of this machine.
         model.info = dataclasses.replace(
             model.info, checkpoint=self._start.name, confidence=confidence
         )
-        answers = self._answers(model, inputs.test, pictures)
+        answers = self._answers(predictor, inputs.test, pictures)
         logs = [self._at(each) / names.LOG for each in self._recipes]
         draw_curves(logs, self._at(names.CURVES), self._task.monitor)
         write_file(self._at(MODEL), model.save)
@@ -135,17 +137,21 @@ class FinetuneFolder:
             write_bytes(self._at(file), content)
         return self._end(kept, judgements, inputs.test, answers, confidence)
 
-    def _answers(self, model: Any, test: Source, pictures: Mapping[str, Any]) -> Answers:
+    def _answers(self, network: Any, test: Source, pictures: Mapping[str, Any]) -> Answers:
         """Of the test split, with figures where they can be drawn."""
         if importlib.util.find_spec("matplotlib") is None:
-            return collect_answers(model, test, **pictures)
-        return draw_figures(model, test, self.path, count=self._settings["mistakes"], **pictures)
+            return collect_answers(network, test, **pictures)
+        return draw_figures(network, test, self.path, count=self._settings["mistakes"], **pictures)
 
     def _judgements(self) -> list[Judgement]:
         """What the held-out pictures say of the weights that each phase would give."""
         last = self._settings["keep"] == "last"
         monitor = self._task.monitor
-        return [judge(name, self._at(name) / names.LOG, monitor, last) for name in self._recipes]
+        starts = {name: (read_run(self._at(name)) or {}).get("start") for name in self._recipes}
+        return [
+            judge(name, self._at(name) / names.LOG, monitor, last, start)
+            for name, start in starts.items()
+        ]
 
     def _end(
         self,
@@ -167,6 +173,7 @@ class FinetuneFolder:
             "split": test.split,
             "classes": len(test.classes),
             "kept": kept.phase,
+            "epoch": kept.epoch,
             "phases": {name: self._measured(name) for name in self._recipes},
             "validation": {each.phase: round(each.figure, 6) for each in judgements},
             "confidence": confidence and confidence.to_dict(),

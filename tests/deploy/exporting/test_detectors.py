@@ -4,6 +4,7 @@ import io
 import json
 import re
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,8 +12,11 @@ import tensorflow as tf
 from PIL import Image
 
 import kerazoo
+from kerazoo.checkpoints.records import all_checkpoints
+from kerazoo.confidence import Confidence
 from kerazoo.deploy import Runner, export
 from kerazoo.deploy.exporting import read_record
+from kerazoo.deploy.exporting.record import describe
 from kerazoo.predictor import Predictor
 from kerazoo.preprocessing import Preprocessing
 from kerazoo.tasks.detection.detector import Detector, anchors_of, detector_of
@@ -91,6 +95,12 @@ def test_litert_runs_and_tells_what_it_is(net, litert, picture, expected):
     same(two[1], expected)
     record = read_record(litert)
     assert record.labels == NAMES
+    shown = replace(
+        record, confidence=Confidence(1.0, (0.25, 0.5, 0.625), 9), licence="mit"
+    ).facts()
+    assert shown["thresholds"] == "0.2500\n0.5000\n0.6250"
+    assert shown["licence"] == "mit"
+    assert {"thresholds", "licence"}.isdisjoint(record.facts())  # nobody measured, or said
     assert list(record.outputs) == ["codes", "logits"]
     assert Detector.from_dict(record.task_facts) == detector_of(net)
     with zipfile.ZipFile(io.BytesIO(litert.read_bytes())) as archive:
@@ -99,23 +109,98 @@ def test_litert_runs_and_tells_what_it_is(net, litert, picture, expected):
     np.testing.assert_array_equal(Detector.from_dict(inside["task_facts"]).boxes(), anchors_of(net))
 
 
-@pytest.mark.parametrize(("format", "suffix"), [("onnx", ".onnx"), ("openvino", ".xml")])
-def test_other_runtimes(net, picture, expected, tmp_path, format, suffix):
-    path = export(net, tmp_path / f"net{suffix}", format, **HOW)
+def test_openvino(net, picture, expected, tmp_path):
+    path = export(net, tmp_path / "net.xml", "openvino", **HOW)
     same(Runner(path).predict([picture], threshold=0.3)[0], expected)
 
 
-def test_int8_has_the_raw_outputs_each_on_a_scale_of_its_own(net, picture, tmp_path):
+def test_the_licence_is_that_of_the_weights(net, monkeypatch):
+    checkpoint = all_checkpoints()[0]
+    monkeypatch.setattr(net, "info", replace(net.info, checkpoint=checkpoint.id))
+    facts = {"format": "onnx", "precision": "float32", "target": None}
+    assert describe(net, None, NAMES, **facts).licence == checkpoint.licence
+
+
+def answered(answer, row=0):
+    """What a file's further outputs say of one picture of a batch, zeros behind `count`."""
+    count = int(answer["count"][row])
+    for name in ("boxes", "scores", "classes"):
+        assert not answer[name][row, count:].any()
+    assert answer["scores"].shape[1:] == (100,)
+    return {name: answer[name][row, :count] for name in ("boxes", "scores", "classes")}
+
+
+ANSWERS = ["boxes", "scores", "classes", "count"]
+
+
+def test_onnx_finds_boxes_itself_in_batches_of_any_size(net, picture, expected, tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    path = export(net, tmp_path / "net.onnx", "onnx", **HOW)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    assert {each.name for each in session.get_outputs()} == {"codes", "logits", *ANSWERS}
+    prepared = PREPARED.from_pil(picture)
+    other = np.zeros_like(prepared)
+    sure = expected.scores >= 0.5
+    shares = np.array((80, 50, 80, 50))
+    for batch, row in (([prepared], 0), ([other, prepared, other], 1)):
+        found = session.run(ANSWERS, {"image": np.stack(batch)})
+        one = answered(dict(zip(ANSWERS, found, strict=True)), row)
+        assert len(one["scores"]) == sure.sum() > 0
+        np.testing.assert_allclose(one["boxes"] * shares, expected.boxes[sure], atol=0.02)
+        np.testing.assert_allclose(one["scores"], expected.scores[sure], atol=1e-4)
+        np.testing.assert_array_equal(one["classes"], expected.classes[sure])
+    with pytest.raises(Exception, match=r"Got: 32 Expected: 64|invalid dimensions"):
+        session.run(ANSWERS, {"image": np.zeros((1, 32, 32, 3), "float32")})
+    runner = Runner(path)
+    assert set(runner.outputs(prepared[None])) == {"codes", "logits"}
+    same(runner.predict([picture], threshold=0.3)[0], expected)
+
+
+@pytest.fixture(scope="module")
+def int8(net, tmp_path_factory):
+    pictures = np.random.default_rng(1).uniform(-1, 1, (4, 64, 96, 3)).astype("float32")
+    path = tmp_path_factory.mktemp("int8") / "net.tflite"
+    return export(net, path, "litert", precision="int8", representative=pictures, **HOW)
+
+
+def test_int8_has_the_raw_outputs_each_on_a_scale_of_its_own(int8):
     from ai_edge_litert.interpreter import Interpreter
 
-    pictures = np.random.default_rng(1).uniform(-1, 1, (4, 64, 96, 3)).astype("float32")
-    path = export(
-        net, tmp_path / "net.tflite", "litert", precision="int8", representative=pictures, **HOW
-    )
-    outputs = Interpreter(str(path)).get_output_details()
-    assert {each["dtype"] for each in outputs} == {np.int8}
-    assert len({each["quantization"] for each in outputs}) == 2
-    assert set(Runner(path).outputs(pictures[:1])) == {"codes", "logits"}
+    outputs = Interpreter(str(int8)).get_signature_runner("raw").get_output_details()
+    assert set(outputs) == {"codes", "logits"}
+    assert {each["dtype"] for each in outputs.values()} == {np.int8}
+    assert len({each["quantization"] for each in outputs.values()}) == 2
+    found = Runner(int8).outputs(np.zeros((2, 64, 96, 3), "float32"))
+    assert {name: y.dtype for name, y in found.items()} == {"codes": "f4", "logits": "f4"}
+
+
+def test_int8_finds_boxes_in_float(int8, picture):
+    """In boxes of the numbers that it computes: no range was found for coordinates."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    runner = Runner(int8)
+    expected = runner.predict([picture])[0]
+    assert len(expected) > 0
+    detect = Interpreter(str(int8)).get_signature_runner("detect")
+    (given,) = detect.get_input_details().values()
+    scale, zero = given["quantization"]
+    prepared = PREPARED.from_pil(picture)[None]
+    assert given["dtype"] is np.int8
+    image = np.clip(np.rint(prepared / scale) + zero, -128, 127).astype("int8")
+    one = answered(detect(image=image))
+    boxes = one["boxes"] * (80, 50, 80, 50)
+    assert len(boxes) == len(expected)
+    # Integers are often equal: then the order is nobody's.
+    first, second = (np.lexsort(each.round(1).T) for each in (boxes, expected.boxes))
+    np.testing.assert_allclose(boxes[first], expected.boxes[second], atol=0.02)
+    np.testing.assert_allclose(one["scores"][first], expected.scores[second], atol=1e-5)
+    np.testing.assert_array_equal(one["classes"][first], expected.classes[second])
+
+
+def test_signatures_share_the_weights(litert, net):
+    """The network's tensors lie in the file once."""
+    values = sum(int(np.prod(each.shape)) for each in net.variables)
+    assert litert.stat().st_size < 4 * values * 1.3
 
 
 def test_a_server_answers_with_boxes(net, picture, expected, tmp_path):

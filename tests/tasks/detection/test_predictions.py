@@ -9,12 +9,13 @@ import pytest
 from PIL import Image
 
 from kerazoo.confidence import Confidence
+from kerazoo.labels import shared_classes
 from kerazoo.placement import Placement
 from kerazoo.tasks import get_task
 from kerazoo.tasks.detection import anchors, boxes, postprocess
 from kerazoo.tasks.detection.detector import Detector
 from kerazoo.tasks.detection.drawing import colour_of
-from kerazoo.tasks.detection.names import category_ids, shared_classes
+from kerazoo.tasks.detection.names import category_ids
 from kerazoo.tasks.detection.predictions import decode, least_scores
 from kerazoo.tasks.task import check_options
 

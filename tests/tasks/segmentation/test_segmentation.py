@@ -276,6 +276,27 @@ def test_encoded_masks_fit_the_outputs():
     assert set(found) == {"logits", "auxiliary"}
 
 
+def test_new_classes_start_as_those_of_the_same_name():
+    def network(classes):
+        x = keras.Input((8, 8, 3))
+        y = keras.layers.Conv2D(4, 1, name="decoder")(x)
+        model = keras.Model(x, keras.layers.Conv2D(classes, 1, name="predictions")(y))
+        model.info = type("Info", (), {"head": ("decoder", "predictions")})
+        return model
+
+    old, new = network(3), network(4)
+    old.get_layer("predictions").bias.assign([1.0, 2.0, 3.0])
+    before = new.get_layer("predictions").get_weights()[0].copy()
+    names = ["Tree", "car", "Pavement", "dog"]
+    assert TASK.adopt(new, ["sidewalk", "vegetation", "bus"], names, lambda: old) == 2
+    kernel, bias = new.get_layer("predictions").get_weights()
+    np.testing.assert_array_equal(bias, [2, 0, 1, 0])
+    had = old.get_layer("predictions").get_weights()[0]
+    np.testing.assert_array_equal(kernel[..., [0, 2]], had[..., [1, 0]])
+    np.testing.assert_array_equal(kernel[..., [1, 3]], before[..., [1, 3]])
+    assert TASK.adopt(new, ["bus", "train", "pole"], names, lambda: old) == 0
+
+
 def test_networks_are_checked():
     x = keras.Input((8, 8, 3))
     TASK.check(keras.Model(x, keras.layers.Conv2D(2, 1)(x)))

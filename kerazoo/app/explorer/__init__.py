@@ -1,0 +1,1 @@
+"""The explorer: every model with published accuracy as a point of a plot, in one HTML file."""

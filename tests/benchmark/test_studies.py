@@ -1,0 +1,137 @@
+"""Studies: cells are told apart, run once each, and reported from the log alone."""
+
+import json
+import runpy
+import sys
+
+import pytest
+
+from tests import ROOT
+
+FOLDER = ROOT / "benchmarks/studies"
+CELLS = """
+CELLS = [
+    {
+        "network": "tiny", "kernels": kind, "largest": largest, "seed": seed,
+        "changes": {"seed": seed, "optimizer.learning_rate": 0.001 * largest + 0.1 * (kind == "b")},
+    }
+    for kind in "ab" for largest in (3, 5) for seed in (1, 2)
+]
+"""
+RECIPE = """
+model = "tiny_net"
+epochs = 1
+batch_size = 25
+[data]
+name = "cifar10"
+train = "train[:200]"
+validation = "test[:50]"
+test = "test[50:100]"
+[optimizer]
+learning_rate = 0.1
+warmup_epochs = 0
+"""
+
+pytestmark = pytest.mark.usefixtures("tiny_net")
+
+
+@pytest.fixture(scope="module")
+def modules():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "path", [str(FOLDER), *sys.path])
+        import study  # pyright: ignore[reportMissingImports]  (a script beside others)
+
+        runner = runpy.run_path(str(FOLDER / "run.py"))
+        report = runpy.run_path(str(FOLDER / "report.py"))
+        yield study, runner, report
+    del sys.modules["study"]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/cells.py").write_text(CELLS)
+    (tmp_path / "own/recipe.toml").write_text(RECIPE)
+    return tmp_path / "own"
+
+
+def line(cell, test, seconds=60):
+    facts = {"parameters": 1000, "multiply_adds": 2_000_000, "seconds": seconds}
+    return json.dumps({"place": dict(cell.place), "recipe": cell.digest, "test": test, **facts})
+
+
+def test_a_cell_runs_once_and_leaves_a_line(modules, folder, tmp_path, data_dir):
+    study, runner, _ = modules
+    own = study.Study(folder)
+    _, second, *_ = own.cells()
+    work = tmp_path / "work"
+    entry = runner["run_next"](own, work, str(data_dir))
+    assert entry["place"] == {"network": "tiny", "kernels": "a", "largest": 3, "seed": 1}
+    (read,) = own.lines()
+    assert read == json.loads(json.dumps(entry))
+    assert 0 <= entry["test"] <= 1
+    assert len(entry["validation"]) == 1
+    assert entry["parameters"] > 0
+    assert own.open_cells()[0].place == second.place
+    # One that another runner has taken is left to it.
+    from kerazoo._locks import take_lock
+
+    taken = work / f"{second.name}-{second.digest}"
+    taken.mkdir(parents=True)
+    lock = take_lock(taken / "taken")
+    assert lock is not None
+    ran = []
+    changed = {"run_cell": lambda study, cell, *rest: ran.append(cell.place) or {}}
+    runner["run_next"].__globals__.update(changed)
+    runner["run_next"](own, work, str(data_dir))
+    assert ran == [own.cells()[2].place]
+
+
+def test_a_changed_recipe_opens_the_cells_again(modules, folder):
+    study, *_ = modules
+    own = study.Study(folder)
+    own.log.write_text("\n".join(line(cell, 0.5) for cell in own.cells()))
+    assert own.open_cells() == []
+    recipe = folder / "recipe.toml"
+    recipe.write_text(recipe.read_text().replace("epochs = 1", "epochs = 2"))
+    assert len(own.open_cells()) == 8
+
+
+def test_the_report_is_made_of_the_log(modules, folder):
+    study, _, report = modules
+    own = study.Study(folder)
+    cells = own.cells()
+    values = (0.50, 0.54, 0.60)  # both seeds of the first place, one of the second
+    text = "\n".join(line(c, v, 120) for c, v in zip(cells[:3], values, strict=True))
+    own.log.write_text(text)
+    report["report"](own)
+    rows = (folder / "results.md").read_text().splitlines()
+    assert rows[0] == "# own: 3 of 8 cells"
+    assert "| tiny | a | 3 | 0.001 | 2.0 | 52.00 | 4.00 | 2 of 2 | 2.0 |" in rows
+    assert "| tiny | a | 5 | 0.001 | 2.0 | 60.00 | – | 1 of 2 | 2.0 |" in rows
+    assert "| tiny | b | 3 | – | – | – | – | 0 of 2 | – |" in rows
+    assert (folder / "accuracy.png").read_bytes().startswith(b"\x89PNG")
+    own.log.unlink()
+    report["report"](own)
+    assert (folder / "results.md").read_text().startswith("# own: 0 of 8 cells")
+
+
+def test_no_such_study(modules):
+    study, *_ = modules
+    with pytest.raises(
+        ValueError, match=r"There is no study 'kernels': choose one of kernel_sizes"
+    ):
+        study.Study.named("kernels")
+
+
+def test_the_grid_of_kernel_sizes(modules):
+    """Six sizes of plain kernels and five of mixed ones, two networks, two seeds; each once."""
+    study, *_ = modules
+    cells = study.Study.named("kernel_sizes").cells()
+    assert len(cells) == len({cell.name for cell in cells}) == (6 + 5) * 2 * 2
+    assert len({cell.digest for cell in cells}) == 44
+    by = {tuple(cell.place.values()): cell.recipe for cell in cells}
+    mixed = by["mobilenet_v2", "mixed", 7, 1]
+    assert mixed.arguments["kernel_sizes"] == [3, 5, 7]
+    assert by["mobilenet_v1", "plain", 13, 2].arguments["kernel_sizes"] == 13
+    assert mixed.data.validation == "train[45000:]"
