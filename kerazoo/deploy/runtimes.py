@@ -244,6 +244,7 @@ class LiteRTRuntime:
             self._input = self._interpreter.get_input_details()[0]
             self._outputs = _litert_outputs(self._interpreter)
         self._shape: Shape | None = None
+        self._one_by_one = False
         self._lock = threading.Lock()  # an interpreter holds one batch at a time
 
     @_by_name
@@ -264,8 +265,22 @@ class LiteRTRuntime:
             if self._runner is not None:
                 found = self._runner(**{self._name: _quantised(array, self._input)})
             else:
-                found = self._run(array)
+                found = self._run_all(array)
         return {name: _dequantised(y, self._outputs[name]) for name, y in found.items()}
+
+    def _run_all(self, array: np.ndarray) -> Outputs:
+        """Of a batch. Files of some networks (those that resize maps to the size of others) have
+        the one picture in their middle that they were made with: these are run picture by picture.
+        """
+        if len(array) > 1 and not self._one_by_one:
+            try:
+                return self._run(array)
+            except RuntimeError:
+                self._shape, self._one_by_one = None, True
+        if len(array) == 1:
+            return self._run(array)
+        each = [self._run(picture[None]) for picture in array]
+        return {name: np.concatenate([found[name] for found in each]) for name in each[0]}
 
     def _run(self, array: np.ndarray) -> Outputs:
         """The outputs as the file gives them."""
