@@ -30,7 +30,7 @@ from kerazoo.tasks import TASKS
 
 SOURCES = Path(__file__).parent / "browser"
 PRECISIONS = ("float32", "int8")
-WINDOWS, SIDE = 8, 384  # of each photograph, and their pixels
+WINDOWS, SIDE = 6, 384  # of each photograph, and their pixels
 VERSION = "2.5.3"
 # Package -> the SHA-256 of its archive.
 DIGESTS = {
