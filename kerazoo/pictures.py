@@ -22,6 +22,7 @@ PICTURE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Parts of a PNG that say nothing of its pixels as we read them, and that Pillow bounds.
 _PNG_TEXTS = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
+_HEIF = tuple(b"ftyp" + brand for brand in (b"heic", b"heix", b"mif1", b"msf1", b"heim", b"avif"))
 # Files whose mode "I" Pillow has scaled to 16 bits; those of TIFF have any range.
 _SIXTEEN_BITS = ("PNG", "PPM")
 
@@ -101,7 +102,11 @@ def open_reduced(
     except PictureError:
         raise
     except UnidentifiedImageError:
-        reason = f"not a picture in a format Pillow knows (it begins with {data[:12]!r})"
+        if data[4:12] in _HEIF:
+            hint = "`pip install pillow-heif`, then `pillow_heif.register_heif_opener()` in Python"
+            reason = f"HEIC or AVIF, which Pillow reads with a package more: {hint}"
+        else:
+            reason = f"not a picture in a format Pillow knows (it begins with {data[:12]!r})"
     except Exception as error:
         reason = f"damaged or not supported ({error})"
     raise PictureError(f"Cannot read picture {name!r}: {reason}.")
