@@ -30,7 +30,7 @@ quick-tests: $(VENV)/.dev
 
 # What goes wrong elsewhere: threads, processes that are killed, hostile input.
 faults: $(VENV)/.dev
-	$(BIN)/python -m pytest -m faults
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m faults --durations=15
 
 # Style, the order of imports, types, and the examples in docstrings.
 lint: $(VENV)/.dev

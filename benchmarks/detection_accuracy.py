@@ -7,7 +7,8 @@
 * `ssd_mobilenet_v1_coco`, which comes with the package: on the same, all classes; 23.6.
 * `ssdlite_mobilenet_v2_bccd`, trained here: on the validation pictures of `bccd`.
 
-int8 ranges are found with pictures of the training split.
+int8 ranges are found with pictures of the training split. `--float-layers stem stage1` leaves
+those in float in LiteRT.
 """
 
 import argparse
@@ -68,15 +69,18 @@ def measure(name: str, args: argparse.Namespace, folder: Path) -> None:
     for format, precision, suffix in FILES:
         if args.formats and format not in args.formats:
             continue
-        path, size = model, ""
+        path, size, kept = model, "", ()
         if format != "keras":
             path = folder / f"{name}_{precision}{suffix}"
             training = open_source(args.shared / data, "train", **how)
+            mixed = (format, precision) == ("litert", "int8")
+            kept = args.float_layers if mixed else ()
             export(
                 model,
                 path,
                 format,
                 precision=precision,
+                float_layers=kept,
                 representative=training if precision == "int8" else None,
             )
             path = Runner(path)
@@ -86,7 +90,7 @@ def measure(name: str, args: argparse.Namespace, folder: Path) -> None:
         base = base if base is not None else figures["AP"]
         told = f"{original:.1f}" if original and not args.pictures else "–"
         cells = (
-            *(name, format, precision, size),
+            *(name, format, " ".join((precision, "but for" if kept else "", *kept)), size),
             *(f"{100 * figures[key]:.2f}" for key in ("AP", "AP50")),
             *(f"{100 * (figures['AP'] - base):+.2f}", told, str(found.count)),
         )
@@ -98,6 +102,7 @@ def main() -> None:
     parser.add_argument("names", metavar="NAME", nargs="*", help=f"of {', '.join(CASES)}")
     parser.add_argument("--shared", type=Path, required=True, help="folder of weights and pictures")
     parser.add_argument("--pictures", type=int, help="only so many of each set")
+    parser.add_argument("--float-layers", nargs="+", default=(), help="as of `kerazoo export`")
     parser.add_argument("--formats", nargs="+", help="keras, litert, openvino; default: all")
     args = parser.parse_args()
     print(

@@ -29,8 +29,9 @@ import kerazoo
 from kerazoo.labels import label_names
 from kerazoo.predictor import Predictor
 from kerazoo.preprocessing import Preprocessing
+from kerazoo.tasks.segmentation.confusion import Confusion
 from kerazoo.tasks.segmentation.masks import UNSEEN, class_map
-from kerazoo.tasks.segmentation.meter import Confusion, measured
+from kerazoo.tasks.segmentation.meter import measured
 
 IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 COCO_NAMES = {"airplane": "aeroplane", "motorcycle": "motorbike", "couch": "sofa"}

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from kerazoo.choosing.candidates import Candidate
@@ -51,7 +51,7 @@ class Choice:
     timed: tuple[Timed, ...]
     pick: Timed
     left_out: tuple[tuple[str, str], ...] = ()
-    data: str | None = field(default=None)
+    data: str | None = None
 
     @property
     def frontier(self) -> tuple[Timed, ...]:

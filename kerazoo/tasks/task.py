@@ -126,6 +126,10 @@ class Result(Protocol):
         """Plain numbers, for JSON."""
         ...
 
+    def draw(self, folder: Path) -> None:
+        """Leaves in a folder what can be drawn of the figures alone; needs Matplotlib."""
+        ...
+
 
 class Fitted(Protocol):
     """Weights that were fitted to stored features.
@@ -190,6 +194,8 @@ class Task(Protocol):
         merges: Whether `merge` puts tiles of a picture together.
         joins: Whether targets of pictures can lie side by side in one (`join`).
         fits_head: Whether a dense layer can be fitted to stored features (`fit_head`).
+        losses: Names that `loss.name` of a recipe may have, the usual one first; empty where there
+            is no choice.
         ships_thresholds: Whether a run ends with `calibrate` on the validation split: what users
             are shown depends on it. (Fine-tuning always does.)
         drawings: File name -> caption of what `draw_figures` leaves.
@@ -212,6 +218,7 @@ class Task(Protocol):
     merges: bool
     joins: bool
     fits_head: bool
+    losses: tuple[str, ...]
     ships_thresholds: bool
     drawings: Mapping[str, str]
     photographs: tuple[str, ...]
@@ -351,8 +358,14 @@ class Task(Protocol):
         ...
 
     # Training.
-    def loss(self, recipe: Any, model: Any) -> Any:
-        """A Keras loss, or one for each output by name."""
+    def loss(self, recipe: Any, model: Any, source: Any = None) -> Any:
+        """A Keras loss, or one for each output by name.
+
+        Args:
+            recipe: Its `loss` names one of `losses`.
+            model: The network that learns.
+            source: The training pictures, where something follows from their targets.
+        """
         ...
 
     def metrics(self) -> list[Any]:
@@ -536,6 +549,7 @@ class Untrained:
 
     mixes = False
     fits_head = False
+    losses = ()
     ships_thresholds = False
     drawings = MappingProxyType({})
     photographs = ()
@@ -586,7 +600,7 @@ class Untrained:
     def calibrate(self, model, answers):
         raise self.refusal("trained")
 
-    def loss(self, recipe, model):
+    def loss(self, recipe, model, source=None):
         raise self.refusal("trained")
 
     def metrics(self):

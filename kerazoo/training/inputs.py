@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerazoo._checks import is_int
+from kerazoo._checks import check_choice, is_int
 from kerazoo._errors import invalid, unknown
 from kerazoo.checkpoints.local import default_preprocessing
 from kerazoo.checkpoints.resolve import resolve
@@ -25,7 +25,7 @@ from kerazoo.registry import get_entry
 from kerazoo.tasks import get_task
 from kerazoo.tasks.task import Task
 from kerazoo.training.distillation import Teacher
-from kerazoo.training.recipe import Recipe
+from kerazoo.training.recipe import Loss, Recipe
 
 # The usual constants of CIFAR-10 (mean and standard deviation of the training pixels), and
 # TensorFlow's way to decode and round, which is how TFDS reads the pictures for training.
@@ -112,6 +112,7 @@ def open_inputs(
     for split in (train, validation, test):
         if split.task != task.name:
             raise invalid("data", f"{split.name!r} for {split.task}", f"a data set for {task.name}")
+    _check_loss(recipe, task)
     if recipe.batch_size > train.count:
         rule = f"at most the number of pictures, {train.count} in {train.name!r} {train.split!r}"
         raise invalid("batch_size", recipe.batch_size, rule)
@@ -140,6 +141,16 @@ def load_inputs(recipe: Recipe, inputs: Inputs) -> Inputs:
     balance = recipe.data.balance
     shares = picture_shares(train, balance) if balance else None
     return dataclasses.replace(inputs, shares=shares, **kept)
+
+
+def _check_loss(recipe: Recipe, task: Task) -> None:
+    """A choice that the task has not is refused before anything is built."""
+    if recipe.loss == Loss():
+        return
+    if not task.losses:
+        raise invalid("loss", recipe.loss.to_dict(), f"left out: {task.name} has one loss")
+    if recipe.loss.name is not None:
+        check_choice("loss.name", recipe.loss.name, task.losses)
 
 
 def recipe_task(recipe: Recipe) -> Task:

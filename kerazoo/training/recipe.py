@@ -39,6 +39,11 @@ _PATTERNS = either(
     row(_PATTERN, "a list", least=1),
     wants='"none", "backbone", a pattern of layer names or a list of these',
 )
+_WEIGHTS = either(
+    choice("none", "shares"),
+    row(_NOT_NEGATIVE, "numbers", least=2),
+    wants='"none", "shares" or a number for each class',
+)
 _LABELS = either(text(), row(text(), "names", least=2), wants="a label set, or names of classes")
 _RESOLUTION = "a list of [until, size], `until` rising: epochs (int) or shares of them (float)"
 _STRATEGY = Rule("text", text().accepts, {"enum": list(STRATEGIES)})  # `check_strategy` says more
@@ -175,6 +180,22 @@ class Transfer(Record, section="transfer", keys="recipe key"):
 
 
 @dataclass(frozen=True)
+class Loss(Record, section="loss", keys="recipe key"):
+    """What is minimised, where the task leaves a choice (its `losses`).
+
+    Args:
+        name: Of the loss; None for the task's own choice. Of segmentation: `"cross-entropy + dice"`
+            (its own), `"cross-entropy"`, `"dice"`, `"focal"` (gamma 2), `"focal + dice"`.
+        class_weights: Of cross-entropy and focal loss. `"none"`: each pixel counts alike.
+            `"shares"`: those of rare classes count more, by 1 / log(1.02 + share of the training
+            set), as ENet's authors have it. Or a number for each class.
+    """
+
+    name: str | None = field(optional(text()), None)
+    class_weights: str | tuple[float, ...] = field(_WEIGHTS, "none")
+
+
+@dataclass(frozen=True)
 class Distillation(Record, section="distillation", keys="recipe key"):
     """What is learned from a trained network (`kerazoo.training.distillation`).
 
@@ -226,6 +247,7 @@ class Recipe(Record, keys="recipe key"):
         optimizer: Optimizer, clipping, smoothing of the targets, average of the weights.
         schedule: `name` of a schedule and its arguments, see `kerazoo.training.optim.optimizers`.
         transfer: Freezing and rates of layers.
+        loss: What is minimised, where the task leaves a choice.
         distillation: A trained network to learn from, beside the targets.
     """
 
@@ -249,6 +271,7 @@ class Recipe(Record, keys="recipe key"):
     optimizer: Optimizer = field(record(Optimizer), Optimizer())
     schedule: dict[str, Any] = field(_schedule(), {"name": "cosine"})
     transfer: Transfer = field(record(Transfer), Transfer())
+    loss: Loss = field(record(Loss), Loss())
     distillation: Distillation = field(record(Distillation), Distillation())
 
     def check_together(self) -> None:

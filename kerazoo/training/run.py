@@ -23,7 +23,8 @@ from kerazoo.labels import label_names
 from kerazoo.models import ZooModel
 from kerazoo.prediction import open_predictor
 from kerazoo.registry import create_model
-from kerazoo.report.curves import draw_curves
+from kerazoo.report.curves import can_draw, draw_curves
+from kerazoo.tasks.task import Result
 from kerazoo.training import distribution
 from kerazoo.training import folder as names
 from kerazoo.training.callbacks import save_weights
@@ -109,8 +110,9 @@ def train(
 
     Returns:
         The contents of `result.json`: the task's figure as `test_<name>` (a share in [0, 1] where
-        it is read in percent), `test_pictures`, `steps`, `seconds_of_last_session`, and
-        `skipped_pictures`: how many of the training and the test split could not be decoded.
+        it is read in percent), `test_pictures`, `steps`, `seconds_of_last_session`,
+        `skipped_pictures`: how many of the training and the test split could not be decoded, and
+        `figures`: all that the task measures.
 
     Raises:
         ValueError: Before the first step: a wrong recipe, data, start weights, or an `output`
@@ -295,7 +297,7 @@ class Run:
             optimizer = scale_rates(optimizer, model, recipe.transfer)
             optimizer = distribution.adapt(model, optimizer, recipe.strategy)
             add_l2(model, recipe.optimizer.l2)
-            loss, jit = task.loss(recipe, model), use_jit(recipe)
+            loss, jit = task.loss(recipe, model, self.inputs.train), use_jit(recipe)
             model.compile(optimizer, loss, metrics=task.metrics(), jit_compile=jit)
             model.optimizer.build(model.trainable_variables)
             if not (self.record.output / names.STATE).exists():
@@ -345,20 +347,23 @@ class Run:
             "steps": int(keras.ops.convert_to_numpy(optimizer.iterations)) if optimizer else 0,
             "seconds_of_last_session": round(self.record.seconds),
             "skipped_pictures": len(self._corrupt) + inputs.test.count - found.count,
+            "figures": {k: v for k, v in found.to_dict().items() if k not in ("count", "seconds")},
         }
         if self.writer:
             if (known := model.info.confidence) is not None:
                 self.record.note(confidence=known.to_dict())
-            self._write(model, result)
+            self._write(model, result, found)
         value = monitor.shown(found.headline)
-        log.info("test %s %s on %d pictures", monitor.name, value, found.count)
+        log.info("test %s %s on %d pictures: %s", monitor.name, value, found.count, found)
         return result
 
-    def _write(self, model: ZooModel, result: Mapping[str, Any]) -> None:
+    def _write(self, model: ZooModel, result: Mapping[str, Any], found: Result) -> None:
         output = self.record.output
         save_weights(model, output / names.WEIGHTS)
         if (output / names.LOG).exists():
             draw_curves(output / names.LOG, output / names.CURVES, self.inputs.task.monitor)
+        if can_draw():
+            found.draw(output)
         self.record.note()
         write_json(output / names.RESULT, result)
         shutil.rmtree(output / names.BACKUP, ignore_errors=True)

@@ -185,10 +185,12 @@ def test_it_scales_pictures_as_pillow_does(page):
                 (width, height), Image.Resampling[method.upper()]
             )
             assert found == np.asarray(wanted).ravel().tolist(), (method, width, height)
-    found = page.evaluate(SCALE, [picture.ravel().tolist(), 53, 37, 20, 30, "bilinear", False])
-    extent = (Image.Transform.EXTENT, (0, 0, 53, 37), Image.Resampling.BILINEAR)
-    wanted = Image.fromarray(picture).transform((20, 30), *extent)
-    assert found == np.asarray(wanted).ravel().tolist()
+    for width, height in ((20, 30), (100, 60)):
+        pixels = picture.ravel().tolist()
+        found = page.evaluate(SCALE, [pixels, 53, 37, width, height, "bilinear", False])
+        extent = (Image.Transform.EXTENT, (0, 0, 53, 37), Image.Resampling.BILINEAR)
+        wanted = Image.fromarray(picture).transform((width, height), *extent)
+        assert found == np.asarray(wanted).ravel().tolist()
 
 
 SCALE = """async ([data, width, height, newWidth, newHeight, method, antialias]) => {

@@ -13,6 +13,7 @@ from kerazoo.choosing.choice import Choice, Timed, frontier, pick
 from kerazoo.choosing.plot import save_plot, text_plot
 from kerazoo.cli import main
 from kerazoo.tasks import TASKS, get_task
+from tests.pictures import photographs
 
 
 def made(name, macs, figure):
@@ -159,6 +160,17 @@ class TestChoose:
         assert asked[0][1:] == (("pets/", None, "classification"), {"unfreeze_epochs": 0})
         assert dict(choice.left_out) == {ids[1]: "cannot be fetched"}
         assert choice.command == (f"kerazoo finetune {ids[0]} --data pets/ --output runs/mixnet_s")
+
+    def test_the_test_split_is_not_looked_at(self, tmp_path):
+        for split, count in (("train", 6), ("test", 2)):
+            for name in ("cat", "dog"):
+                folder = tmp_path / split / name
+                folder.mkdir(parents=True)
+                for number, picture in enumerate(photographs(count)):
+                    picture.save(folder / f"{number}.png")
+        sources = choosing._sources(str(tmp_path), None, "classification")
+        assert sorted(sources) == ["train", "validation"]
+        assert sum(source.count for source in sources.values()) == 12
 
     def test_a_real_network_is_timed(self):
         (weights,) = models = ["keras/mobilenet_v1_0.25_128"]

@@ -1,6 +1,5 @@
 """Annotations of wrong types, and files that were damaged: read, or refused by name in one line."""
 
-import copy
 import json
 import math
 import random
@@ -13,11 +12,8 @@ from PIL import Image
 
 from kerazoo.data import boxes_source, csv_source, masks_source
 from tests import picture_files
+from tests.damage import changed, mistakes
 
-ODD = (
-    *(None, True, "x", "", "\x1b[31m\n", "7", -1, 0, 1.5, 1e308, math.nan, math.inf),
-    *(10**30, -(10**400), [], {}, [[]], ["x"], {"": 1}, [1, 2, 3, 4]),
-)
 COCO = {
     "images": [{"id": i, "file_name": f"{i}.png", "height": 24, "width": 32} for i in range(2)],
     "annotations": [
@@ -110,37 +106,9 @@ def check_boxes(target, source):
     assert (target["classes"].numpy() < len(source.classes)).all()
 
 
-def places(value, path=()):
-    """Every node of nested JSON but the root."""
-    pairs = value.items() if isinstance(value, dict) else enumerate(value)
-    for key, each in pairs:
-        yield (*path, key)
-        if isinstance(each, dict | list):
-            yield from places(each, (*path, key))
-
-
-def changed(value, path, new):
-    result = copy.deepcopy(value)
-    at = result
-    for key in path[:-1]:
-        at = at[key]
-    if new is KeyError:
-        del at[path[-1]]
-    else:
-        at[path[-1]] = new
-    return result
-
-
 def written(root, name, value):
     file = root / name
     file.write_text(json.dumps(value) if name.endswith("json") else yaml.safe_dump(value))
-
-
-def mistakes(whole, every):
-    """Every place, what is put there, and the whole with it; each so many-th of them."""
-    everywhere = [(path, new) for path in places(whole) for new in (*ODD, KeyError)]
-    for path, new in everywhere[::every]:
-        yield path, new, changed(whole, path, new)
 
 
 def opened(name, whole, root, every):

@@ -6,7 +6,7 @@ const { networks } = await (await fetch("./networks/networks.json")).json();
 let blob = null, turn = 0;
 
 for (const [number, each] of networks.entries()) {
-  const text = `${each.record.task}: ${each.name}, ${each.record.precision}, ${(each.bytes / 1e6).toFixed(1)} MB`;
+  const text = `${each.record.task}, ${each.record.precision}, ${(each.bytes / 1e6).toFixed(1)} MB: ${each.name}`;
   $("network").append(new Option(text, number));
 }
 

@@ -58,24 +58,28 @@ function filtered({ data, width, height }, newWidth, newHeight, filter) {
   return { data, width: newWidth, height: newHeight };
 }
 
+// For each pixel of the result, the two that it lies between, as offsets, and the share of the second.
+function between(from, to, stride, nearest) {
+  const clip = (value) => Math.min(Math.max(value, 0), from - 1) * stride;
+  return Array.from({ length: to }, (_, i) => {
+    const at = (i + 0.5) * (from / to) - (nearest ? 0 : 0.5), first = Math.floor(at);
+    return { first: clip(first), second: clip(first + 1), share: nearest ? 0 : at - first };
+  });
+}
+
 function sampled({ data, width, height }, newWidth, newHeight, nearest) {
   const result = new Uint8ClampedArray(newWidth * newHeight * 3);
-  const clip = (value, most) => Math.min(Math.max(value, 0), most - 1);
-  for (let y = 0; y < newHeight; y++)
-    for (let x = 0; x < newWidth; x++) {
-      const [px, py] = [(x + 0.5) * (width / newWidth), (y + 0.5) * (height / newHeight)];
-      const [left, top] = nearest ? [Math.floor(px), Math.floor(py)] : [Math.floor(px - 0.5), Math.floor(py - 0.5)];
-      const [dx, dy] = nearest ? [0, 0] : [px - 0.5 - left, py - 0.5 - top];
-      const rows = [clip(top, height), clip(top + 1, height)];
-      const columns = [clip(left, width), clip(left + 1, width)];
-      for (let channel = 0; channel < 3; channel++) {
-        const [a, b] = rows.map((row) => {
-          const [first, second] = columns.map((column) => data[(row * width + column) * 3 + channel]);
-          return first + (second - first) * dx;
-        });
-        result[(y * newWidth + x) * 3 + channel] = Math.trunc(a + (b - a) * dy);
+  const columns = between(width, newWidth, 3, nearest);
+  let to = 0;
+  for (const row of between(height, newHeight, width * 3, nearest))
+    for (const column of columns)
+      for (let c = 0; c < 3; c++) {
+        const left = column.first + c, right = column.second + c;
+        const a = data[row.first + left], b = data[row.second + left];
+        const up = a + (data[row.first + right] - a) * column.share;
+        const low = b + (data[row.second + right] - b) * column.share;
+        result[to++] = Math.trunc(up + (low - up) * row.share);
       }
-    }
   return { data: result, width: newWidth, height: newHeight };
 }
 

@@ -92,7 +92,7 @@ def _latency(benchmarks: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, flo
         try:
             for row in report["results"]:
                 if row["batch"] == 1:
-                    id = longer.get(row["model"], row["model"])
+                    id = longer.get(row["model"]) or row["model"]
                     found.setdefault(id, {})[row["runtime"]] = float(row["median_ms"])
         except (KeyError, TypeError, ValueError) as error:
             rule = "reports as `kerazoo benchmark --output` writes (benchmark.json)"

@@ -21,6 +21,7 @@ class Classification:
     merges = False
     joins = False
     fits_head = True
+    losses = ()
     ships_thresholds = False
     drawings = MappingProxyType(
         {"confusion.png": "confusion matrix", "mistakes.png": "the most confident mistakes"}
@@ -98,7 +99,7 @@ class Classification:
 
         return encode(targets, classes)
 
-    def loss(self, recipe, model):
+    def loss(self, recipe, model, source=None):
         from kerazoo.tasks.classification.training import loss
 
         return loss(recipe)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,9 @@ class Accuracy:
         """Where `top1` on all such pictures is, in percent, with 95 % confidence."""
         low, high = wilson_interval(round(self.top1 * self.count / 100), self.count)
         return 100 * low, 100 * high
+
+    def draw(self, folder: Path) -> None:
+        """Nothing: what can be drawn needs the answers, see `Task.draw_figures`."""
 
     def to_dict(self) -> dict[str, Any]:
         """As plain numbers, for JSON; `interval` is that of `top1`, in percent."""

@@ -28,6 +28,7 @@ class Detection:
     merges = True
     joins = True
     fits_head = False
+    losses = ()
     ships_thresholds = True
     drawings = MappingProxyType(
         {"precision.png": "precision and recall of each class", "worst.png": "the worst pictures"}
@@ -126,7 +127,7 @@ class Detection:
 
         return encode(targets, model)
 
-    def loss(self, recipe, model):
+    def loss(self, recipe, model, source=None):
         from kerazoo.tasks.detection.training import loss
 
         return loss(model)

@@ -4,6 +4,7 @@ import contextlib
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,9 @@ class DetectionFigures:
     def thresholds(self) -> dict[str, float]:
         """The score with the best F1 of each class that has one."""
         return {c.name: c.threshold for c in self.classes if c.threshold is not None}
+
+    def draw(self, folder: Path) -> None:
+        """Nothing: what can be drawn needs the answers, see `Task.draw_figures`."""
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values, without the curves."""

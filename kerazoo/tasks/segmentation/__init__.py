@@ -6,7 +6,7 @@ beside it, imported where it is called.
 
 from types import MappingProxyType
 
-from kerazoo.tasks.task import Card, Figure, no_merging
+from kerazoo.tasks.task import Card, Figure
 
 
 class Segmentation:
@@ -20,9 +20,10 @@ class Segmentation:
     outputs = ("logits",)
     mixes = False
     placed = True
-    merges = False
+    merges = True
     joins = False
     fits_head = False
+    losses = ("cross-entropy + dice", "cross-entropy", "dice", "focal", "focal + dice")
     ships_thresholds = False
     drawings = MappingProxyType({"confusion.png": "pixels by true and predicted class"})
     photographs = ()
@@ -100,10 +101,10 @@ class Segmentation:
 
         return encode(targets, model)
 
-    def loss(self, recipe, model):
+    def loss(self, recipe, model, source=None):
         from kerazoo.tasks.segmentation.training import loss
 
-        return loss(model)
+        return loss(recipe, model, source)
 
     def metrics(self):
         return []  # the meter measures at the size of the pictures
@@ -143,7 +144,9 @@ class Segmentation:
         return {}
 
     def merge(self, views, record):
-        raise no_merging(self.name)
+        from kerazoo.tasks.segmentation.tiles import merge
+
+        return merge(views)
 
     def decode(self, outputs, record, placements=(), pictures=(), **how):
         from kerazoo.tasks.segmentation.predictions import decode

@@ -1,17 +1,13 @@
-"""What a segmenter says of a source, summed up: its confusion, and the figure of it."""
+"""What a segmenter says of a source, summed up: its confusion."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from kerazoo.report.figure import new_figure, save_figure
-from kerazoo.tasks.segmentation.meter import Confusion, SegmentationMeter
-
-NUMBERED = 25  # classes up to which cells hold numbers
-_INK = "#1c2430"
+from kerazoo.tasks.segmentation.confusion import Confusion
+from kerazoo.tasks.segmentation.figures import draw_confusion
+from kerazoo.tasks.segmentation.meter import SegmentationMeter
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,25 +42,5 @@ def gather(batches: Iterable[tuple[Mapping[str, Any], Any]], source: Any, networ
 
 
 def draw(answers: Answers, folder: Path) -> None:
-    """Leaves `confusion.png` in a folder: shares of each true class, and the IoU beside them."""
-    confusion = answers.confusion
-    names, seen = confusion.names, confusion.matrix[:, : len(confusion.names)]
-    with np.errstate(invalid="ignore"):
-        shares = np.nan_to_num(seen / confusion.matrix.sum(1, keepdims=True))
-    side = 2.6 + 0.42 * len(names)
-    figure = new_figure((max(side, 4.5), max(side, 4.0)))
-    axes = figure.subplots()
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    ious = ["-" if np.isnan(v) else f"{100 * v:.0f}" for v in confusion.iou]
-    labels = [f"{name}, {iou}" for name, iou in zip(names, ious, strict=True)]
-    axes.set_xticks(range(len(names)), names, rotation=90)
-    axes.set_yticks(range(len(names)), labels)
-    axes.set(xlabel="predicted", ylabel="true, IoU %")
-    if len(names) <= NUMBERED:
-        for y, x in zip(*np.nonzero(shares >= 0.005), strict=True):
-            colour = "white" if shares[y, x] > 0.5 else _INK
-            text = f"{100 * shares[y, x]:.0f}"
-            axes.text(x, y, text, ha="center", va="center", color=colour, fontsize=8)
-    title = f"mIoU {100 * confusion.mean_iou:.1f} %, {answers.count} pictures"
-    figure.suptitle(f"{title}; % of the true class's pixels", color=_INK)
-    save_figure(figure, folder / "confusion.png")
+    """See `Task.draw_figures`."""
+    draw_confusion(answers.confusion, answers.count, folder)

@@ -16,6 +16,7 @@ from kerazoo.pictures import as_picture, open_picture
 from kerazoo.placement import Placement
 from kerazoo.tasks.segmentation.masks import MOST_CLASSES, class_map
 from kerazoo.tasks.segmentation.targets import decoded
+from kerazoo.tasks.segmentation.tiles import CLASSES, MASK
 
 _KINDS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
 
@@ -112,7 +113,8 @@ def decode(
     """The classes of each picture's pixels.
 
     Args:
-        outputs: `logits`, `(batch, height, width, classes)`.
+        outputs: `logits`, `(batch, height, width, classes)`, or what `tiles.merge` made of those of
+            tiles.
         record: Carries `labels`; without, classes are called by their numbers.
         placements: Where each picture was put in the network's input; without, masks have the size
             of the logits.
@@ -122,12 +124,17 @@ def decode(
         ValueError: Scores of another shape, or that are not finite; too many classes; labels of
             another number.
     """
+    labels = getattr(record, "labels", None)
+    if MASK in outputs:
+        names = class_names(int(outputs[CLASSES][0]), labels)
+        masks = zip(outputs[MASK], pictures or [None] * len(outputs[MASK]), strict=True)
+        return [Segments(mask, names, picture) for mask, picture in masks]
     scores = np.asarray(outputs["logits"])
     if scores.ndim != 4:
         raise invalid("outputs", scores.shape, "logits (batch, height, width, classes)")
     if not np.isfinite(scores).all():
         raise invalid("outputs", "logits that are NaN or infinite", "finite")
-    names = class_names(scores.shape[-1], getattr(record, "labels", None))
+    names = class_names(scores.shape[-1], labels)
     if not placements:
         size = scores.shape[1:3]
         placements = [Placement((1.0, 1.0), (0.0, 0.0), size, size)] * len(scores)

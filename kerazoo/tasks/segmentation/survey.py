@@ -17,7 +17,7 @@ def survey(sources: Mapping[str, Any]) -> Survey:
     """See `Task.survey`."""
     found, columns = Survey(), {}
     for name, source in sources.items():
-        pixels, pictures = _counted(source)
+        pixels, pictures = class_pixels(source)
         columns[name] = [
             f"{100 * n / max(pixels.sum(), 1):.2f} % ({seen})"
             for n, seen in zip(pixels, pictures, strict=True)
@@ -45,7 +45,7 @@ def survey(sources: Mapping[str, Any]) -> Survey:
     return found
 
 
-def _counted(source: Any) -> tuple[np.ndarray, np.ndarray]:
+def class_pixels(source: Any) -> tuple[np.ndarray, np.ndarray]:
     """Pixels of each class, of those that do not count at the end; pictures that have any."""
     size = len(source.classes)
     pixels, pictures = np.zeros(size + 1, np.int64), np.zeros(size + 1, np.int64)

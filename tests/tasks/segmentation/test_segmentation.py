@@ -2,6 +2,7 @@
 
 import io
 import tracemalloc
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -9,16 +10,21 @@ import pytest
 from PIL import Image
 
 import kerazoo
+from kerazoo.data.source import Source
 from kerazoo.placement import Placement
 from kerazoo.preprocessing import Preprocessing
 from kerazoo.tasks import get_task
+from kerazoo.tasks.segmentation import training
 from kerazoo.tasks.segmentation.answers import Answers, draw
+from kerazoo.tasks.segmentation.confusion import Confusion
 from kerazoo.tasks.segmentation.drawing import label_picture, palette
 from kerazoo.tasks.segmentation.masks import UNSEEN, class_map
-from kerazoo.tasks.segmentation.meter import Confusion, measured
+from kerazoo.tasks.segmentation.meter import measured
 from kerazoo.tasks.segmentation.predictions import Segments, decode
 from kerazoo.tasks.segmentation.targets import check_targets, move, renumber
 from kerazoo.tasks.segmentation.training import SegmentationLoss, encode
+from kerazoo.training.inputs import open_inputs, recipe_task
+from kerazoo.training.recipe import Recipe
 from tests.references import REFERENCES
 
 RNG = np.random.default_rng(2)
@@ -263,6 +269,62 @@ def test_loss_is_keras_cross_entropy_and_dice_of_what_counts():
     other[0, 1, 0] += 3
     assert float(SegmentationLoss()(truth, other)) == pytest.approx(found, abs=1e-6)
     assert float(SegmentationLoss()(np.full((1, 2, 2), 255), scores)) == pytest.approx(0, abs=1e-6)
+
+
+TRUTH = np.array([[[0, 1], [255, 1]]])
+SCORES = np.array([[[[2.0, 0, 1], [0, 1, 0]], [[0, 0, 0], [1, 0, 3]]]], "float32")
+
+
+def test_cross_entropy_can_weigh_classes():
+    shares = np.exp(SCORES) / np.exp(SCORES).sum(-1, keepdims=True)
+    each = -np.log([shares[0, 0, 0, 0], shares[0, 0, 1, 1], shares[0, 1, 1, 1]])
+    plain = SegmentationLoss(parts=["cross-entropy"])
+    assert float(plain(TRUTH, SCORES)) == pytest.approx(each.mean(), abs=1e-5)
+    weighted = SegmentationLoss(parts=["cross-entropy"], class_weights=(3.0, 1.0, 1.0))
+    expected = (3 * each[0] + each[1] + each[2]) / 5
+    assert float(weighted(TRUTH, SCORES)) == pytest.approx(expected, abs=1e-5)
+    likely = np.array([shares[0, 0, 0, 0], shares[0, 0, 1, 1], shares[0, 1, 1, 1]])
+    focal = SegmentationLoss(parts=["focal"])
+    expected = ((1 - likely) ** 2 * each).mean()
+    assert float(focal(TRUTH, SCORES)) == pytest.approx(expected, abs=1e-4)
+    both = SegmentationLoss(parts=["focal", "dice"])
+    dice = float(SegmentationLoss(parts=["dice"])(TRUTH, SCORES))
+    assert float(both(TRUTH, SCORES)) == pytest.approx(expected + dice, abs=1e-4)
+
+
+def test_the_loss_is_the_recipes_choice():
+    def chosen(**keys):
+        recipe = Recipe.from_dict({"model": "lraspp", "epochs": 1, "loss": keys})
+        return training.loss(recipe, SimpleNamespace(output=None), source)
+
+    masks = [{"mask": png([[0, 0, 0], [1, 255, 255]])}, {"mask": png([[0]])}]
+    pictures = SimpleNamespace(as_numpy_iterator=lambda: iter([(None, m) for m in masks]))
+    source = SimpleNamespace(classes=("a", "b"), pictures=pictures)
+    assert chosen().parts == ("cross-entropy", "dice")
+    assert chosen().class_weights is None
+    assert chosen(name="focal + dice").parts == ("focal", "dice")
+    assert chosen(class_weights=[1, 2]).class_weights == (1, 2)
+    raw = 1 / np.log(1.02 + np.array([0.8, 0.2]))
+    found = chosen(class_weights="shares").class_weights
+    np.testing.assert_allclose(found, raw / raw.mean(), atol=1e-4)
+    with pytest.raises(ValueError, match="a number for each of the 2 classes"):
+        chosen(class_weights=[1, 2, 3])
+    with pytest.raises(ValueError, match="with Dice alone"):
+        chosen(name="dice", class_weights=[1, 2])
+
+
+@pytest.mark.parametrize(
+    ("model", "loss", "message"),
+    [
+        ("lraspp", {"name": "dcie"}, "Did you mean 'dice'"),
+        ("mixnet_s", {"name": "dice"}, "`loss` must be left out: classification has one loss"),
+    ],
+)
+def test_losses_that_there_are_not(model, loss, message):
+    recipe = Recipe.from_dict({"model": model, "epochs": 1, "batch_size": 1, "loss": loss})
+    source = Source("set", "all", recipe_task(recipe).name, ("a", "b"), 4, None)
+    with pytest.raises(ValueError, match=message):
+        open_inputs(recipe, sources={"train": source, "test": source})
 
 
 def test_encoded_masks_fit_the_outputs():
