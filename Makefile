@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .PHONY: demo test most-tests test-all quick quick-tests faults lint catalogue notebooks wheel peers backends \
-	app-test docs studies-report clean
+	app-test docs ray-test studies-report clean
 
 demo: $(VENV)/.demo
 	$(BIN)/kerazoo demo
@@ -30,7 +30,7 @@ quick-tests: $(VENV)/.dev
 
 # What goes wrong elsewhere: threads, processes that are killed, hostile input.
 faults: $(VENV)/.dev
-	$(BIN)/python -m pytest -m faults
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m faults --durations=15
 
 # Style, the order of imports, types, and the examples in docstrings.
 lint: $(VENV)/.dev
@@ -53,10 +53,12 @@ notebooks: $(VENV)/.dev
 	$(BIN)/python tools/notebooks.py
 
 # The site, in build/docs/site: pages that are generated, Zensical in an environment of its own, and a
-# look at every link and picture. Warnings are errors.
+# look at every link and picture. Warnings are errors. The page that runs networks in the browser
+# goes along where tools/browser_page.py has made it.
 DOCS := build/docs
+BROWSER ?= build/browser
 docs: $(VENV)/.dev $(DOCS)/venv/.made
-	$(BIN)/python -m tools.site_pages $(DOCS)/pages
+	$(BIN)/python -m tools.site_pages $(DOCS)/pages $(if $(wildcard $(BROWSER)/index.html),--browser $(BROWSER))
 	$(DOCS)/venv/bin/zensical build --clean --strict
 	$(BIN)/python tools/check_site.py $(DOCS)/site
 
@@ -99,6 +101,17 @@ $(BACKENDS_VENV)/.made: benchmarks/backends-requirements.txt pyproject.toml
 	$(BACKENDS_VENV)/bin/pip install -q --no-deps timm==1.0.31
 	touch $@
 
+# Scoring on a Ray cluster of two machines, on this one. `RAY` has further arguments of pytest.
+RAY_VENV ?= build/ray/venv
+RAY ?=
+ray-test: $(RAY_VENV)/.made
+	$(RAY_VENV)/bin/python -m pytest -q tests/scoring $(RAY)
+
+$(RAY_VENV)/.made: pyproject.toml
+	test -x $(RAY_VENV)/bin/python || $(PYTHON) -m venv $(RAY_VENV)
+	$(RAY_VENV)/bin/pip install -q -e ".[ray,data,demo]" pytest
+	touch $@
+
 # `kerazoo app` and the page that runs networks in the browser, in Chromium; and the picture tests
 # with the Pillow that Gradio wants. CHROMIUM: a browser that is there, or Playwright's is fetched.
 # Screenshots: build/app/screenshots, to be looked at.
@@ -108,7 +121,8 @@ app-test: export CHROMIUM := $(CHROMIUM)
 app-test: export SCREENSHOTS ?= build/app/screenshots
 app-test: $(APP_VENV)/.made
 	test -n "$(CHROMIUM)" || $(APP_VENV)/bin/playwright install chromium
-	$(APP_VENV)/bin/python -m pytest -q tests/test_pictures.py tests/app tests/app/in_browser.py
+	$(APP_VENV)/bin/python -m pytest -q tests/test_pictures.py tests/app tests/app/in_browser.py \
+		tests/app/in_browser_alone.py
 
 $(APP_VENV)/.made: pyproject.toml
 	test -x $(APP_VENV)/bin/python || $(PYTHON) -m venv $(APP_VENV)

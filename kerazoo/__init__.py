@@ -24,6 +24,7 @@ _PUBLIC = {
     "profile": "kerazoo.profiling",
     "predict": "kerazoo.prediction",
     "evaluate": "kerazoo.evaluation",
+    "choose": "kerazoo.choosing.run",
     "open_picture": "kerazoo.pictures",
     "PictureError": "kerazoo.pictures",
     "preprocess_input": "kerazoo.by_name",
@@ -34,7 +35,7 @@ _PUBLIC = {
 }
 _MODULES = (
     *("blocks", "checkpoints", "data", "deploy", "layers"),
-    *("models", "optimize", "registry", "training"),
+    *("models", "optimize", "registry", "scoring", "training"),
 )
 
 

@@ -9,6 +9,7 @@ from kerazoo import layers as layers
 from kerazoo import models as models
 from kerazoo import optimize as optimize
 from kerazoo import registry as registry
+from kerazoo import scoring as scoring
 from kerazoo import training as training
 from kerazoo.blocks.inverted_residual import InvertedResidual
 from kerazoo.by_name import from_pretrained as from_pretrained
@@ -16,6 +17,7 @@ from kerazoo.by_name import load_weights as load_weights
 from kerazoo.by_name import preprocess_input as preprocess_input
 from kerazoo.checkpoints.fetch.checkpoint import DownloadError as DownloadError
 from kerazoo.checkpoints.shipped import default_model as default_model
+from kerazoo.choosing.run import choose as choose
 from kerazoo.evaluation import evaluate as evaluate
 from kerazoo.labels import decode_predictions as decode_predictions
 from kerazoo.models import ZooModel as ZooModel

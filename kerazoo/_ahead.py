@@ -1,7 +1,8 @@
 """Pictures that threads read while a network computes."""
 
+import itertools
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -12,7 +13,7 @@ _AHEAD = 2  # batches that are read while one is computed
 
 
 def read_ahead(
-    items: Sequence[Any],
+    items: Iterable[Any],
     read: Callable[[Any], Any],
     many: int,
     skip: Callable[[PictureError], None] | None = None,
@@ -26,7 +27,7 @@ def read_ahead(
         skip: Called with the error of a picture that cannot be read, which is then left out; by
             default the error is raised.
     """
-    for batch in _futures(items, read, many):
+    for batch in futures(items, read, many):
         done = []
         for item, future in batch:
             try:
@@ -39,14 +40,17 @@ def read_ahead(
             yield done
 
 
-def _futures(
-    items: Sequence[Any], read: Callable[[Any], Any], many: int
+def futures(
+    items: Iterable[Any], read: Callable[[Any], Any], many: int
 ) -> Iterator[list[tuple[Any, Future]]]:
+    """Pictures with the futures of what `read` makes of them; arguments as for `read_ahead`.
+
+    Of `items` no more are taken than are read ahead.
+    """
     waiting: deque[list[tuple[Any, Future]]] = deque()
-    pool = ThreadPoolExecutor(cores())
+    pool, rest = ThreadPoolExecutor(cores()), iter(items)
     try:
-        for start in range(0, len(items), many):
-            batch = items[start : start + many]
+        while batch := list(itertools.islice(rest, many)):
             waiting.append([(item, pool.submit(read, item)) for item in batch])
             if len(waiting) > _AHEAD:
                 yield waiting.popleft()

@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Iterable
 from typing import Any
 
+LONGEST = 400  # letters of a value that are quoted
 WHOLE, BESIDE = 10, 5  # beside the nearest names: what is listed whole, and of longer lists
 
 
@@ -15,7 +16,9 @@ def invalid(argument: str, value: Any, rule: str) -> ValueError:
         value: What the caller passed.
         rule: What is accepted, worded to follow "The argument `x` must be ".
     """
-    return ValueError(f"The argument `{argument}` must be {rule}. Received: `{argument}={value!r}`")
+    return ValueError(
+        f"The argument `{argument}` must be {rule}. Received: `{argument}={quoted(value)}`"
+    )
 
 
 def unknown(
@@ -37,12 +40,29 @@ def unknown(
     shown = names if limit is None else names[:limit]
     rest = "" if len(shown) == len(names) else f", … ({len(names) - len(shown)} more)"
     return ValueError(
-        f"Unknown `{argument}`.{hint} Accepted: {', '.join(map(repr, shown))}{rest}. "
-        f"Received: `{argument}={value!r}`"
+        f"Unknown `{argument}`.{hint} Accepted: {', '.join(map(quoted, shown))}{rest}. "
+        f"Received: `{argument}={quoted(value)}`"
     )
+
+
+def reason_of(error: BaseException) -> str:
+    """What an exception of somebody else's says, in a line that is not too long; else its kind."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def quoted(value: Any) -> str:
+    """`repr` of a value, cut short where it would be longer than anyone reads."""
+    try:
+        text = repr(value)
+    except RecursionError:
+        text = f"a deeply nested {type(value).__name__}"
+    except ValueError:  # an integer of thousands of digits
+        text = f"an {type(value).__name__} of many digits"
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
 def did_you_mean(value: Any, accepted: Iterable[str]) -> str:
     """A question with the nearest names, a space before it; empty where none is near."""
-    near = difflib.get_close_matches(str(value), list(accepted), n=3, cutoff=0.5)
-    return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+    near = difflib.get_close_matches(quoted(value).strip("'"), list(accepted), n=3, cutoff=0.5)
+    return f" Did you mean {' or '.join(map(quoted, near))}?" if near else ""

@@ -6,6 +6,7 @@ One file: `write_file` and what is made of it. Several that belong together, or 
 
 import contextlib
 import errno
+import io
 import json
 import os
 import shutil
@@ -55,6 +56,26 @@ def read_regular(path: str | os.PathLike, most: int) -> bytes:
     """
     with open_regular(path) as file:
         return file.read(most + 1)
+
+
+def read_utf8(path: str | os.PathLike, argument: str = "data") -> str:
+    """The text of a regular file.
+
+    Args:
+        path: The file.
+        argument: Whose value it is, for the error.
+
+    Raises:
+        ValueError: It cannot be read, or is not UTF-8.
+    """
+    try:
+        with io.TextIOWrapper(open_regular(path), encoding="utf-8") as file:
+            return file.read()
+    except OSError as error:
+        raise invalid(argument, os.fspath(path), f"a file to read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        rule = f"a text file in UTF-8 ({error.reason} at byte {error.start})"
+        raise invalid(argument, os.fspath(path), rule) from None
 
 
 def write_file(path: Path, write: Callable[[Path], Any], *, shared: bool = False) -> None:

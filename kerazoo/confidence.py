@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from kerazoo._checks import integer, number, row
+from kerazoo._errors import invalid
 from kerazoo._fields import Record, field
 
 
@@ -21,3 +22,14 @@ class Confidence(Record, section="confidence", keys="confidence key"):
     temperature: float = field(number(above=0))
     thresholds: tuple[float, ...] = field(row(number(least=0, most=1), "a list of scores"))
     pictures: int = field(integer())
+
+    def of_classes(self, count: int) -> tuple[float, ...]:
+        """The thresholds, of so many classes.
+
+        Raises:
+            ValueError: They are of another number.
+        """
+        if len(self.thresholds) != count:
+            rule = f"as many as the network has classes, {count}"
+            raise invalid("confidence.thresholds", f"{len(self.thresholds)} scores", rule)
+        return self.thresholds

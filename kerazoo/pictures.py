@@ -22,6 +22,7 @@ PICTURE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Parts of a PNG that say nothing of its pixels as we read them, and that Pillow bounds.
 _PNG_TEXTS = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
+_HEIF = tuple(b"ftyp" + brand for brand in (b"heic", b"heix", b"mif1", b"msf1", b"heim", b"avif"))
 # Files whose mode "I" Pillow has scaled to 16 bits; those of TIFF have any range.
 _SIXTEEN_BITS = ("PNG", "PPM")
 
@@ -89,7 +90,7 @@ def open_reduced(
     from PIL import UnidentifiedImageError
 
     try:
-        with _opened(_without_texts(data), most) as image:
+        with opened_lazily(_without_texts(data), most) as image:
             if image.width * image.height > most:
                 size = f"{image.width:,} x {image.height:,}"
                 rule = f"at most {most:,} are taken ({PICTURE_PIXELS.variable})"
@@ -101,7 +102,11 @@ def open_reduced(
     except PictureError:
         raise
     except UnidentifiedImageError:
-        reason = f"not a picture in a format Pillow knows (it begins with {data[:12]!r})"
+        if data[4:12] in _HEIF:
+            hint = "`pip install pillow-heif`, then `pillow_heif.register_heif_opener()` in Python"
+            reason = f"HEIC or AVIF, which Pillow reads with a package more: {hint}"
+        else:
+            reason = f"not a picture in a format Pillow knows (it begins with {data[:12]!r})"
     except Exception as error:
         reason = f"damaged or not supported ({error})"
     raise PictureError(f"Cannot read picture {name!r}: {reason}.")
@@ -116,7 +121,7 @@ def picture_header(source: str | os.PathLike | bytes) -> tuple[tuple[int, int], 
         PictureError: The file is missing or not a picture.
     """
     try:
-        with _opened(source, PICTURE_PIXELS.value) as image:
+        with opened_lazily(source, PICTURE_PIXELS.value) as image:
             size = image.height, image.width
             try:
                 orientation = image.getexif().get(ORIENTATION, 1)
@@ -141,7 +146,7 @@ def _reduce(image: Any, at_least: tuple[int, int] | None) -> tuple[int, int]:
     return size[::-1] if aside else size
 
 
-def _opened(data: bytes | str | os.PathLike, most: int) -> Any:
+def opened_lazily(data: bytes | str | os.PathLike, most: int) -> Any:
     """A picture of which no more than the header is read yet, whatever its size."""
     from PIL import Image
 

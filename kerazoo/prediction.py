@@ -101,6 +101,7 @@ def open_predictor(
     like: str | None = None,
     runtime: str | None = None,
     batch_size: int = 32,
+    threads: int | None = None,
     preprocessing: Preprocessing | None = None,
     labels: str | Sequence[str] | None = None,
     **overrides: Any,
@@ -109,6 +110,7 @@ def open_predictor(
 
     Args:
         what, like, runtime, batch_size, preprocessing, labels: As for `predict`.
+        threads: Of another runtime than Keras, as for `Runner`.
         **overrides: For `kerazoo.open.open_model`: `weights`, `size`, arguments of the constructor.
 
     Raises:
@@ -128,7 +130,7 @@ def open_predictor(
     opened = what if record else open_model(what, like=like, **overrides)
     if record or runtime or isinstance(opened, Exported):
         network = opened.path if isinstance(opened, Exported) else opened
-        return Runner(network, runtime or "auto", **options)
+        return Runner(network, runtime or "auto", threads=threads, **options)
     return Predictor.of_model(opened, **options)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from kerazoo._ahead import read_ahead
+from kerazoo._ahead import futures, read_ahead
 from kerazoo._checks import check_int
 from kerazoo._errors import invalid
 from kerazoo.inference import inference_function, named_outputs, picture_preprocessing
@@ -171,6 +171,37 @@ class Predictor:
             for pair in zip(items, self._decode(items, placements, outputs, how), strict=True)
         )
 
+    def keyed(
+        self, pictures: Iterable[tuple[Any, str | os.PathLike | bytes]], **how: Any
+    ) -> Iterator[tuple[Any, Any, PictureError | None]]:
+        """`(key, prediction, error)` of every picture, in order; read no further than needed.
+
+        Of a picture that cannot be read the prediction is None, of others the error.
+
+        Args:
+            pictures: Keys, of any kind, and paths or bytes of files.
+            **how: As for `predict`.
+        """
+        self._check_prepares()
+        check_options(self.task, how)
+        return self._keyed(pictures, how)
+
+    def _keyed(self, pictures: Iterable, how: dict) -> Iterator[tuple[Any, Any, Any]]:
+        for batch in futures(pictures, lambda pair: self._read(pair[1]), self.batch_size):
+            read, found = [], {}
+            for place, ((_, source), future) in enumerate(batch):
+                try:
+                    read.append((place, source, *future.result()))
+                except PictureError as error:
+                    found[place] = None, error
+            if read:
+                places, items, placements, arrays = zip(*read, strict=True)
+                outputs = self.outputs(np.stack(arrays))
+                predictions = self._decode(items, placements, outputs, how)
+                found |= {p: (y, None) for p, y in zip(places, predictions, strict=True)}
+            for place, ((key, _), _) in enumerate(batch):
+                yield key, *found[place]
+
     def predict(self, pictures: Any, tiles: int | None = None, **how: Any) -> list[Any]:
         """The prediction for each picture; of a classifier its best classes, best first.
 
@@ -228,10 +259,13 @@ class Predictor:
 
     def _listed(self, pictures: Any) -> list[Any]:
         """What can be told to be wrong at once is told at once, not when it is computed."""
+        self._check_prepares()
+        return listed(pictures)
+
+    def _check_prepares(self) -> None:
         if self.preprocessing is None:
             rule = f"given to {type(self).__name__}: the network does not carry its own"
             raise invalid("preprocessing", None, rule)
-        return listed(pictures)
 
     def _batches(
         self, pictures: Sequence[Any], skip: Callable[[PictureError], None] | None

@@ -68,10 +68,12 @@ class Preprocessing(Record, keys="preprocessing key"):
     antialias: bool = field(flag(), True)
     rounding: str = field(word(*ROUNDINGS), "floor")
     mean: tuple[float, ...] = field(
-        row(number(), "three finite numbers", count=3), (0.485, 0.456, 0.406)
+        row(number(least=-1e6, most=1e6), "three numbers, -1e6 to 1e6", count=3),
+        (0.485, 0.456, 0.406),
     )
     std: tuple[float, ...] = field(
-        row(number(above=0), "three positive numbers", count=3), (0.229, 0.224, 0.225)
+        row(number(least=1e-6, most=1e6), "three numbers, 1e-6 to 1e6", count=3),
+        (0.229, 0.224, 0.225),
     )
     fit: str = field(word(*FITS), "crop")
     fill: tuple[float, ...] | None = field(

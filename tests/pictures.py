@@ -95,23 +95,34 @@ def write_tfds(folder: Path, name: str, classes, splits, *, shape=(None, None, 3
     """Writes `{split: pairs of JPEG bytes and label}` as TFDS would, into `folder/name/1.0.0`."""
     import tensorflow_datasets as tfds
 
-    features = tfds.features.FeaturesDict(
-        {
-            "image": tfds.features.Image(shape=shape, encoding_format="jpeg"),
-            "label": tfds.features.ClassLabel(names=list(classes)),
-        }
-    )
+    features = {
+        "image": tfds.features.Image(shape=shape, encoding_format="jpeg"),
+        "label": tfds.features.ClassLabel(names=list(classes)),
+    }
+    rows = {
+        split: [{"image": io.BytesIO(data), "label": label} for data, label in pairs]
+        for split, pairs in splits.items()
+    }
+    write_rows(folder, name, features, rows, shards)
+
+
+def write_rows(folder: Path, name: str, features, splits, shards=1):
+    """Writes `{split: rows}` of these features as TFDS would, into `folder/name/1.0.0`."""
+    import tensorflow_datasets as tfds
+
+    features = tfds.features.FeaturesDict(features)
     place = folder / name / "1.0.0"
     place.mkdir(parents=True)
     identity = tfds.core.DatasetIdentity(
-        name=name, version=tfds.core.Version("1.0.0"), data_dir=str(place), module_name=__name__
+        name=name.partition("/")[0],
+        version=tfds.core.Version("1.0.0"),
+        data_dir=str(place),
+        module_name=__name__,
     )
     info = tfds.core.DatasetInfo(builder=identity, features=features)
-    for split, pairs in splits.items():
-        pairs = list(pairs)
-        writer = tfds.core.SequentialWriter(info, -(-len(pairs) // shards), overwrite=False)
+    for split, rows in splits.items():
+        writer = tfds.core.SequentialWriter(info, -(-len(rows) // shards), overwrite=False)
         writer.initialize_splits([split])
-        rows = [{"image": io.BytesIO(data), "label": label} for data, label in pairs]
         writer.add_examples({split: rows})
         writer.close_all()
 

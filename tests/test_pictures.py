@@ -137,6 +137,11 @@ def test_text_named_jpg(tmp_path):
         open_picture(path)
 
 
+def test_telephones_pictures_name_the_package_that_reads_them():
+    with pytest.raises(PictureError, match=r"HEIC or AVIF.*`pip install pillow-heif`"):
+        open_picture(b"\0\0\0\x18ftypheic" + bytes(40))
+
+
 def test_empty_missing_and_folder(tmp_path):
     (tmp_path / "empty.jpg").touch()
     with pytest.raises(PictureError, match=r"empty\.jpg.*the file is empty"):

@@ -12,6 +12,7 @@ PAGES = {
     "kerazoo.data": "Pictures and what belongs to them.",
     "kerazoo.training": "Runs from recipes, and fine-tuning.",
     "kerazoo.deploy": "Networks that are made to run.",
+    "kerazoo.scoring": "Many pictures, to files of answers.",
     "kerazoo.optimize": "Smaller networks, with TF-MOT.",
     "kerazoo.checkpoints": "What is known of published weights.",
     "kerazoo.models": "What networks are made with.",

@@ -7,12 +7,14 @@ the pages that show these files; what has no page is copied beside them.
 """
 
 import argparse
+import json
 import os
 import re
 import shutil
 import sys
 from pathlib import Path
 
+from kerazoo.app.explorer.page import explorer_page
 from tools import api_pages, benchmark_tables, command_pages, family_pages, model_tables
 
 ROOT = Path(__file__).parents[1]
@@ -23,24 +25,32 @@ PAGES = {
     "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",
 }
+EXPLORER = "explorer_plot.html"  # what docs/explorer.md shows
+RUNTIMES = ROOT / "benchmarks/results/runtimes.json"  # latencies for its axes
 FILES = "files"  # folder of the site for what else pages link to
 _LINK = re.compile(r"(\]\()([^)#\s]+)((?:#[^)\s]*)?\))")
 
 
 def generated() -> dict[str, str]:
-    """Path on the site -> Markdown, of every page that no file of the repository is."""
+    """Path on the site -> text, of every page that no file of the repository is."""
     models = "# Every network\n\nThe figure is that of the weights that a network has by default, "
     models += "as their publisher measured it. `kerazoo list` shows them by data set.\n\n"
     return {
         "models.md": f"{models}{model_tables.models_table()}\n",
         "commands.md": command_pages.page(),
+        EXPLORER: explorer_page([json.loads(RUNTIMES.read_text(encoding="utf-8"))]),
         **family_pages.pages(),
         **api_pages.pages(),
     }
 
 
-def lay_out(folder: Path) -> None:
-    """Writes all pages, and what they show, into a folder, which is emptied before."""
+def lay_out(folder: Path, browser: Path | None = None) -> None:
+    """Writes all pages, and what they show, into a folder, which is emptied before.
+
+    Args:
+        folder: For the pages.
+        browser: What tools/browser_page.py made, for the site's folder of that name.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     sources = {ROOT / name: page for name, page in PAGES.items()}
     for path in sorted(DOCS.rglob("*")):
@@ -60,6 +70,8 @@ def lay_out(folder: Path) -> None:
         place = folder / page
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(text, encoding="utf-8")
+    if browser is not None:
+        shutil.copytree(browser, folder / "browser")
     for path, page in copied.items():
         place = folder / page
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -95,8 +107,9 @@ def _family(file: Path) -> str | None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="where the pages go; emptied before")
-    folder = parser.parse_args().folder
-    lay_out(folder)
+    parser.add_argument("--browser", type=Path, help="what tools/browser_page.py made, to go along")
+    folder, browser = vars(parser.parse_args()).values()
+    lay_out(folder, browser)
     print(f"{len(list(folder.rglob('*.md')))} pages in {folder}", file=sys.stderr)
 
 

@@ -16,7 +16,7 @@ from kerazoo._files import write_text
 from kerazoo.models._catalogue import constructors
 
 ROOT = Path(__file__).parents[1]
-FACES = ("blocks", "checkpoints", "data", "deploy", "training")
+FACES = ("blocks", "checkpoints", "data", "deploy", "scoring", "training")
 HEADER = "# Written by `make catalogue`.\n"
 _DOTTED = re.compile(r"((?:\w+\.)+)(\w+)")
 

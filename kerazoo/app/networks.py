@@ -60,7 +60,7 @@ class Networks:
         Raises:
             ValueError: It is not offered; there is none; or it cannot be run so.
         """
-        name = (name or "").strip() if isinstance(name, str | None) else name
+        name = (name or "").strip()  # an empty field is None
         check_choice("runtime", runtime, runtimes())
         if not self.anything and name not in {n for task in TASKS for n in self.offered(task)}:
             raise invalid("network", name, "one of the list")

@@ -20,8 +20,7 @@ def serve(
     host: str = HOST,
     port: int = PORT,
     benchmarks: Iterable[Mapping[str, Any]] = (),
-    wait: bool = True,
-) -> Any:
+) -> None:
     """Runs the app until it is interrupted.
 
     Visitors' files are kept in a folder of their own, which goes when the app ends; Gradio deletes
@@ -33,11 +32,6 @@ def serve(
         host: Address to listen on: by default for this machine alone.
         port: To listen on.
         benchmarks: Reports of `kerazoo benchmark`, for the plot of models.
-        wait: Whether to return only when the app has ended; otherwise its folder is the caller's
-            environment's.
-
-    Returns:
-        The `gradio.Blocks`, for `close()`.
 
     Raises:
         ImportError: Gradio is not installed.
@@ -50,15 +44,11 @@ def serve(
     from kerazoo.app.networks import Networks
 
     networks = Networks(models, anything=is_loopback(host))
-    if not wait:
-        return _launch(networks, host, port, benchmarks, wait)
     with _own_folder():
-        return _launch(networks, host, port, benchmarks, wait)
+        _launch(networks, host, port, benchmarks)
 
 
-def _launch(
-    networks: Any, host: str, port: int, benchmarks: Iterable[Mapping[str, Any]], wait: bool
-) -> Any:
+def _launch(networks: Any, host: str, port: int, benchmarks: Iterable[Mapping[str, Any]]) -> None:
     import gradio as gr
 
     from kerazoo.app.page import make_page, stylesheet
@@ -77,9 +67,7 @@ def _launch(
         footer_links=[],
         theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
         css=stylesheet(),
-        prevent_thread_lock=not wait,
     )
-    return page
 
 
 def is_loopback(host: str) -> bool:

@@ -31,6 +31,7 @@ COMMANDS = {
     "show-data": "show_data",
     "push": "push",
     "benchmark": "benchmark",
+    "choose": "choose",
     "demo": "demo",
     "app": "app",
     "completion": "completion",

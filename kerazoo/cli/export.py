@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo._errors import invalid
+from kerazoo._files import read_utf8
 from kerazoo._machine import is_installed
 from kerazoo._progress import Progress
 from kerazoo.cli._model import add_model_options, load_network, named_preprocessing, positive
@@ -52,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--no-fuse", action="store_true", help="keep the network as it was built")
     parser.add_argument("--labels", help="imagenet, cifar10, or a text file with a name a line")
-    add_task_options(parser, "savedmodel: ")
+    add_task_options(parser, "of answers: ")
     parser.add_argument("--version", type=positive, default=1, help="savedmodel: its number (1)")
     parser.add_argument("--opset", type=positive, default=17, help="onnx: operations (17)")
     compare = parser.add_mutually_exclusive_group()
@@ -62,6 +63,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     compare.add_argument("--no-compare", action="store_true", help="do not run the file")
     data = parser.add_argument_group("pictures for int8")
     data.add_argument("--representative", metavar="IMAGE", nargs="+", help="files, folders, globs")
+    data.add_argument(
+        "--float-layers",
+        metavar="NAME",
+        nargs="+",
+        default=(),
+        help="litert: layers that stay in float, the beginnings of their names: stem stage1",
+    )
     data.add_argument("--data", help=DATA)
     add_data_dir(data)
     data.add_argument("--split", help="of --data (default: train, or all where there are none)")
@@ -101,6 +109,7 @@ def _export(args: argparse.Namespace, model: Any, pictures: Any, progress: Any) 
         fused=not args.no_fuse,
         target=args.target,
         representative=pictures,
+        float_layers=args.float_layers,
         preprocessing=named_preprocessing(args),
         labels=_labels(args.labels),
         version=args.version,
@@ -168,4 +177,4 @@ def _representative(args: argparse.Namespace) -> Any:
 def _labels(given: str | None) -> Any:
     if given is None or not Path(given).is_file():
         return given
-    return tuple(Path(given).read_text("utf-8").splitlines())
+    return tuple(read_utf8(given, "labels").splitlines())

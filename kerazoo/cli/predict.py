@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from kerazoo._progress import Progress
 from kerazoo.cli._model import add_model_options
 from kerazoo.cli._output import complain, print_json, print_table
+from kerazoo.cli._scoring import add_scoring, check_left_out, score_many
 from kerazoo.cli._task import (
     add_runtime,
     add_task_options,
@@ -35,6 +36,7 @@ examples:
   kerazoo predict mixnet_s photographs/ --sheet sheet.png
   kerazoo predict detection street.jpg --threshold 0.3 --save drawn/
   kerazoo predict detection aerial.jpg --tiles 600
+  kerazoo predict mixnet_s archive/ --output scores/ --engine ray
 """
 
 MOST = 60  # pictures on a sheet
@@ -64,12 +66,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="JSON instead of a table")
     form.add_argument("--csv", action="store_true", help="CSV instead of a table")
+    add_scoring(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     from kerazoo._errors import invalid
     from kerazoo.pictures import find_pictures
 
+    if args.output:
+        return score_many(args)
+    check_left_out(args)
     paths = find_pictures(args.pictures)  # before the model: a typo should not cost its loading
     if args.sheet:
         check_sheet(Path(args.sheet), args.force)

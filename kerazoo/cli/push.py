@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from kerazoo._files import read_utf8
 from kerazoo.cli._model import MODEL, add_weights_options
 from kerazoo.cli._output import print_table
 
@@ -103,7 +104,7 @@ def _of_model(args: argparse.Namespace) -> tuple[str, dict[str, Any]]:
 
     if args.pictures:
         raise invalid("pictures", True, "left out: of a model nothing but its files is sent")
-    labels = args.labels and Path(args.labels).read_text("utf-8").splitlines()
+    labels = args.labels and read_utf8(args.labels, "labels").splitlines()
     model = load_network(args)
     if getattr(model, "info", None) is None:
         raise invalid("model", args.model, "a network of kerazoo")

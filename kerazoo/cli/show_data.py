@@ -5,6 +5,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from kerazoo._files import read_utf8
 from kerazoo.cli._model import positive
 from kerazoo.cli._output import complain, say
 from kerazoo.cli._quiet import import_keras
@@ -139,7 +140,10 @@ def _toml_augmentation(path: str) -> dict[str, Any]:
 
     if not Path(path).is_file():
         raise invalid("augmentation", path, "an existing TOML file")
-    content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    try:
+        content = tomllib.loads(read_utf8(path, "augmentation"))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise invalid("augmentation", path, f"a TOML file: {error}") from None
     if "model" in content:
         return load_recipe(path).augmentation.to_dict()
     if "augmentation" not in content:

@@ -43,6 +43,9 @@ class Augmentation(Record, keys="augmentation key"):
         colour: Strength of random brightness, contrast, saturation and hue, each in half of the
             pictures: 1 as in the SSD paper (32 of 255, half, half, 18 degrees), 0 is off.
         flip: Left and right change places in half of the pictures.
+        mosaic: Probability that a picture is put together with the next three of its batch, after
+            all else: a random part of the four side by side, once to twice as large as one of them,
+            is scaled to the size of one. For tasks whose targets can lie side by side.
         rand_augment: How many operations of Keras' `RandAugment` each picture goes through.
         rand_augment_factor: Their strength, in (0, 1]. In Keras 0.1 means rotation by up to 36
             degrees and translation by up to a tenth of the side; 0.5 turns pictures over.
@@ -66,6 +69,7 @@ class Augmentation(Record, keys="augmentation key"):
     zoom_out_side: float = field(number(least=1, most=16), 4.0)
     colour: float = field(_share(), 0.0)
     flip: bool = field(flag(), True)
+    mosaic: float = field(_share(), 0.0)
     rand_augment: int = field(integer(0), 0)
     rand_augment_factor: float = field(number(least=1e-3, most=1), 0.1)
     erase: float = field(_share(), 0.0)

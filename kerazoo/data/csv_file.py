@@ -1,6 +1,7 @@
 """A CSV file that lists pictures and their classes."""
 
 import csv
+import io
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from kerazoo._checks import checked
-from kerazoo._errors import invalid, unknown
+from kerazoo._errors import invalid, quoted, unknown
+from kerazoo._files import read_utf8
 from kerazoo.data.labelled import check_all_classes, choose, file_source
 from kerazoo.data.source import Source
 from kerazoo.data.splits import split_name, split_of
@@ -55,7 +57,8 @@ def csv_source(
     files = [str(base / row["path"]) for row in rows]
     missing = [file for file in files if not os.path.isfile(file)]
     if missing:
-        rule = f"a list of files that exist; {len(missing)} do not, the first is {missing[0]!r}"
+        first = f"{len(missing)} do not, the first is {quoted(missing[0])}"
+        rule = f"a list of files that exist; {first}"
         raise invalid("path", str(path), rule)
     name, within = split_name(split), np.arange(len(rows))
     parts = {row["split"] for row in rows} if rows[0]["split"] is not None else None
@@ -83,13 +86,17 @@ def _read_rows(path: Path, columns: Mapping[str, str] | None) -> list[dict[str, 
     if not path.is_file():
         raise invalid("path", str(path), "an existing CSV file")
     wanted = COLUMNS | dict(columns or {})
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
+    text = read_utf8(path, "path").removeprefix("\ufeff")
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    try:
         header = reader.fieldnames or []
         for key in ("path", "label", *(columns or {})):
             if wanted[key] not in header:
                 raise unknown("columns", wanted[key], header)
         rows = [{key: row.get(name) for key, name in wanted.items()} for row in reader]
+    except csv.Error as error:
+        rule = f"a CSV file ({error}, line {reader.line_num})"
+        raise invalid("path", str(path), rule) from None
     if not rows:
         raise invalid("path", str(path), "a CSV file with at least one line below its header")
     for line, row in enumerate(rows, start=2):
@@ -102,7 +109,8 @@ def _distinct(path: Any, texts: Sequence[str]) -> tuple[str, ...]:
     names = set(texts)
     if all(name.isdecimal() for name in names):
         # Numbers are class indices: one that never occurs still has its place, and is reported.
-        highest = max(map(int, names))
+        # Numbers of thousands of digits, which Python does not read, are too high as well.
+        highest = max(int(name) if len(name) < 20 else 10**20 for name in names)
         if highest >= len(texts):
             rule = f"a file whose labels count classes from 0; {highest} needs as many pictures"
             raise invalid("path", str(path), rule)
@@ -117,6 +125,6 @@ def _labels(path: Any, texts: Sequence[str], classes: tuple[str, ...]) -> np.nda
     numbers = {str(i): i for i in range(len(classes))} | index
     for row, text in enumerate(texts, start=2):
         if text not in numbers:
-            rule = f"a file of labels among its {len(classes)} classes (row {row}: {text!r})"
+            rule = f"a file of labels among its {len(classes)} classes (row {row}: {quoted(text)})"
             raise invalid("path", str(path), rule)
     return np.array([numbers[text] for text in texts], "int64")

@@ -1,6 +1,7 @@
 """One way to name a data set, for commands and recipes."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from kerazoo.data.source import Source
 from kerazoo.data.splits import default_split
 from kerazoo.data.tfds import tfds_source, tfds_splits
 
+_FORM = re.compile(r"[a-z]\w*/\w[\w.-]*")
 _BOXES = (".json", ".yaml", ".yml")  # files that describe pictures with boxes
 
 
@@ -109,7 +111,9 @@ def _kind(
     text = os.fspath(data)
     if text.lower().endswith(".csv"):
         return "csv"
-    is_path = os.sep in text  # no TFDS set has one in its name
+    # TFDS calls a set that comes in several forms `coco/2017`.
+    form = data_dir is not None and _FORM.fullmatch(text) and not Path(text).exists()
+    is_path = os.sep in text and not form
     if not is_path and data_dir is not None and not text.lower().endswith(_BOXES):
         return "tfds"
     annotated = {"boxes": (OF_BOXES, boxed_splits), "masks": (OF_MASKS, masks_splits)}

@@ -5,20 +5,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from kerazoo._checks import check_int, checked, is_int
 from kerazoo._errors import invalid, unknown
 from kerazoo.data.augment import Augmenter, cropped, fold_in, placed_picture, rescaled
 from kerazoo.data.augmentation import Augmentation
+from kerazoo.data.balance import place_of
 from kerazoo.data.batchwise import is_small, small_batches
 from kerazoo.data.corrupt import Corrupt, Tally, picture_error
+from kerazoo.data.mosaic import mosaics
 from kerazoo.data.source import Source
 from kerazoo.preprocessing import Preprocessing
 from kerazoo.tasks import get_task
 
 # Random numbers for different ends come from different branches of the seed.
-_SHUFFLE, _CROP, _PICTURE, _MIX = range(4)
+_SHUFFLE, _CROP, _PICTURE, _MIX, _MOSAIC = range(5)
 
 # Of functions for `map`: autograph would rewrite all that they call, a second for each pipeline.
 _as_it_is = tf.autograph.experimental.do_not_convert
@@ -85,6 +88,7 @@ def training_data(
     parallel: int | None = None,
     encode: bool = False,
     model: Any = None,
+    shares: np.ndarray | None = None,
 ) -> TrainingData:
     """Shuffled, augmented, normalised batches.
 
@@ -116,6 +120,8 @@ def training_data(
         encode: Targets as the loss of the source's task takes them. MixUp and CutMix, which mix
             targets, do so in any case.
         model: The network that learns, for tasks whose encoded targets depend on it.
+        shares: How often each picture is shown in an epoch on average, by default once
+            (`kerazoo.data.balance.picture_shares`); for sources with `fetch`.
 
     Raises:
         ValueError: A source with fewer pictures than a batch, an argument out of range, or an
@@ -129,7 +135,7 @@ def training_data(
     root, tally = tf.constant([seed, 0], tf.int64), Tally(source)
     final = preprocessing if size is None else preprocessing.with_size(size)
     augmenter = Augmenter(augmentation, final)
-    if is_small(source, augmentation, preprocessing):
+    if shares is None and is_small(source, augmentation, preprocessing):
         batches = small_batches(
             source,
             preprocessing,
@@ -142,12 +148,15 @@ def training_data(
             calls,
         )
     else:
-        rows = _rows(source, root, epoch, steps * batch_size, tally, cache, shuffle_buffer)
+        rows = _rows(source, root, epoch, steps * batch_size, tally, cache, shuffle_buffer, shares)
         load = _loader(source, preprocessing, augmenter, root, tally)
         rows = rows.skip(step * batch_size).map(load, num_parallel_calls=calls)
         if on_corrupt == "skip":
             rows = rows.ignore_errors()
         batches = rows.batch(batch_size, drop_remainder=True)
+    if augmentation.mosaic:
+        how = augmentation.mosaic, fold_in(root, _MOSAIC), epoch * steps + step
+        batches = mosaics(batches, get_task(source.task), *how)
     encode = encode or augmentation.mixes
     if encode:
         encoded = _encoder(source, augmenter, fold_in(root, _MIX), model)
@@ -239,6 +248,9 @@ def _check_task(source: Source, augmentation: Augmentation) -> None:
         # Among its operations are rotation and shear, and nothing tells which one was drawn.
         rule = f"0 for {task.name}, whose targets would not follow the pictures"
         raise invalid("rand_augment", augmentation.rand_augment, rule)
+    if augmentation.mosaic and not task.joins:
+        rule = f"0 for {task.name}, whose targets cannot lie side by side"
+        raise invalid("mosaic", augmentation.mosaic, rule)
     if augmentation.crop == "objects" and not task.placed:
         rule = f"another one for {task.name}, whose targets are nowhere in the picture"
         raise invalid("crop", augmentation.crop, rule)
@@ -257,18 +269,26 @@ def _rows(
     tally: Tally,
     cache: bool,
     shuffle_buffer: int,
+    shares: np.ndarray | None = None,
 ) -> tf.data.Dataset:
     """(epoch, number of the picture, what it is loaded from), without end."""
     branch = fold_in(root, _SHUFFLE)
+    if shares is not None and not source.fetch:
+        raise invalid("shares", "given", f"None for {source.name!r}, which comes in a stream")
 
     def by_number(number: tf.Tensor) -> tf.data.Dataset:
         # A permutation that is computed place by place: no buffer, and all pictures take part.
         key = fold_in(branch, number)
         last = tf.constant(source.count - 1, tf.int64)
 
+        @_as_it_is
         def at(place: tf.Tensor) -> tuple:
             index = tf.random.experimental.index_shuffle(place, key, last)
-            return number, index, index
+            if shares is None:
+                return number, index, index
+            found = place_of(shares, index, tf.random.stateless_uniform((), key))
+            # Shown twice in an epoch, it is varied twice: the place makes another seed.
+            return number + index * 2**32, found, found
 
         return tf.data.Dataset.range(per_epoch).map(at)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from kerazoo._checks import check_int, checked
 from kerazoo._errors import invalid, unknown
+from kerazoo.data.boxes.prepared import has_boxes, prepared_source
 from kerazoo.data.labelled import TASK
 from kerazoo.data.source import Source
 from kerazoo.data.splits import default_split
@@ -20,7 +21,8 @@ def tfds_source(
     The pictures stay encoded, so that each model decodes and resizes them in its own way.
 
     Args:
-        name: TFDS name, for instance `"imagenet2012"` or `"cifar10"`.
+        name: TFDS name, for instance `"imagenet2012"` or `"cifar10"`; of boxes `"coco/2017"`,
+            `"voc/2007"`.
         split: For instance `"validation"` or `"test[:1000]"`. By default the data set's
             `"validation"`, or `"test"` where it has none.
         data_dir: The TFDS folder that holds `<name>/<version>`.
@@ -28,7 +30,8 @@ def tfds_source(
             same however many are asked for; training reads several, to mix them better.
 
     Raises:
-        ValueError: No such folder, data set or split, or not pictures with one label each.
+        ValueError: No such folder, data set or split, or neither pictures with one label each nor
+            with boxes.
     """
     check_int("shards", shards)
     builder = _builder(name, Path(data_dir))
@@ -37,17 +40,22 @@ def tfds_source(
     import tensorflow_datasets as tfds
 
     features = dict(builder.info.features)
-    if not isinstance(features.get("image"), tfds.features.Image) or not isinstance(
-        features.get("label"), tfds.features.ClassLabel
+    labelled = isinstance(features.get("label"), tfds.features.ClassLabel)
+    if not isinstance(features.get("image"), tfds.features.Image) or not (
+        labelled or has_boxes(features)
     ):
-        raise invalid("name", name, "a data set with the features `image` and `label`")
-    pictures = builder.as_dataset(
+        rule = "a data set with the features `image` and `label`, or `image` and `objects`"
+        raise invalid("name", name, rule)
+    rows = builder.as_dataset(
         split=_checked_split(builder, split),
         shuffle_files=False,
         read_config=tfds.ReadConfig(interleave_cycle_length=shards, try_autocache=False),
         decoders={"image": tfds.decode.SkipDecoding()},
-    ).map(lambda row: (row["image"], row["label"]))
+    )
     count = builder.info.splits[split].num_examples
+    if not labelled:
+        return prepared_source(name, split, features, rows, count)
+    pictures = rows.map(lambda row: (row["image"], row["label"]))
     shape = features["image"].shape
     shape = shape if all(shape) else None
     classes = tuple(features["label"].names)
@@ -62,7 +70,12 @@ def tfds_splits(name: str, data_dir: str | os.PathLike) -> list[str]:
 def _builder(name: str, data_dir: Path) -> Any:
     if not data_dir.is_dir():
         raise invalid("data_dir", str(data_dir), "an existing folder with TFDS data sets")
-    here = [folder.name for folder in data_dir.iterdir() if any(folder.glob("*/features.json"))]
+    # `cifar10/3.0.2/`, and `coco/2017/1.1.0/` of sets that come in several forms.
+    here = [
+        found.parents[1].relative_to(data_dir).as_posix()
+        for depth in ("*", "*/*")
+        for found in data_dir.glob(f"{depth}/*/features.json")
+    ]
     if name not in here:
         if not here:
             raise invalid("data_dir", str(data_dir), "a folder that holds <data set>/<version>")

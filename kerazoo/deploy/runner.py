@@ -90,6 +90,9 @@ class Runner(Predictor):
         record = self.record
         task = task_of(record)
         names = tuple(record.outputs) if record else task.outputs
+        if missing := set(task.outputs) - set(names):
+            rule = f"a file whose record names the outputs {', '.join(sorted(missing))}"
+            raise invalid("path", str(what), f"{rule}, as {task.name} has them")
         super().__init__(
             lambda array: named_outputs(network(array), names, name),
             task,

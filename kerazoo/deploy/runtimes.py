@@ -8,16 +8,17 @@ the library that runs it, so that two formats, `savedmodel` and `keras`, are run
 """
 
 import contextlib
+import functools
 import json
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from kerazoo._errors import invalid
+from kerazoo._errors import invalid, reason_of
 from kerazoo._machine import cores, require
 
 Shape = tuple[int, ...]
@@ -29,6 +30,21 @@ Outputs = dict[str, np.ndarray]
 
 class OptionError(ValueError):
     """Options that a runtime cannot take, whatever the file."""
+
+
+def _by_name(call: Callable[[Any, np.ndarray], Outputs]) -> Callable[[Any, np.ndarray], Outputs]:
+    """A runtime's `__call__`, whose errors name the file: some damages are met when it runs."""
+
+    @functools.wraps(call)
+    def run(self: Any, array: np.ndarray) -> Outputs:
+        try:
+            return call(self, array)
+        except ValueError:
+            raise
+        except Exception as error:  # each runtime has kinds of its own
+            raise ValueError(f"`{self.path}` cannot be run: {reason_of(error)}") from error
+
+    return run
 
 
 class KerasRuntime:
@@ -50,10 +66,12 @@ class KerasRuntime:
         from kerazoo.inference import inference_function
 
         set_tensorflow_threads(threads)
+        self.path = path
         model = keras.saving.load_model(path, compile=False)
         self._names = model.output_names
         self._run = inference_function(model, batch=shape[0] if shape else None)
 
+    @_by_name
     def __call__(self, array: np.ndarray) -> Outputs:
         """Outputs by name of float32 `(batch, height, width, channels)`.
 
@@ -75,12 +93,14 @@ class SavedModelRuntime:
         import tensorflow as tf
 
         set_tensorflow_threads(threads)
+        self.path = path
         self._model = tf.saved_model.load(str(path))  # kept: functions do not hold their module
         signatures = self._model.signatures
         self._run = signatures[RAW if RAW in signatures else "serving_default"]
         (self._input,) = self._run.structured_input_signature[1]
         self._tensor = tf.constant
 
+    @_by_name
     def __call__(self, array: np.ndarray) -> Outputs:
         """Outputs by name."""
         answer = self._run(**{self._input: self._tensor(array)})
@@ -110,7 +130,7 @@ class OpenVINORuntime:
     ):
         import openvino
 
-        core = openvino.Core()
+        core, self.path = openvino.Core(), path
         network = core.read_model(str(path))
         streams = streams and (shape is None or shape[0] > 1)  # one picture has all threads
         if shape is not None:
@@ -130,6 +150,7 @@ class OpenVINORuntime:
         # (An `AsyncInferQueue` calls Python from its own threads, and crashed beside others.)
         self._requests: deque[Any] = deque()
 
+    @_by_name
     def __call__(self, array: np.ndarray) -> Outputs:
         """Outputs by name."""
         if self._streams and len(array) > 1:
@@ -183,7 +204,7 @@ class ONNXRuntime:
     def __init__(self, path: Path, threads: int | None = None, shape: Shape | None = None):
         import onnxruntime
 
-        options = onnxruntime.SessionOptions()
+        options, self.path = onnxruntime.SessionOptions(), path
         options.intra_op_num_threads = threads or 0
         # Its threads otherwise go on spinning after a run, and take the cores from what comes next.
         options.add_session_config_entry("session.force_spinning_stop", "1")
@@ -199,6 +220,7 @@ class ONNXRuntime:
         self._how = onnxruntime.RunOptions()
         self._how.only_execute_path_to_fetches = True
 
+    @_by_name
     def __call__(self, array: np.ndarray) -> Outputs:
         """Outputs by name."""
         found = self._session.run(self._names, {self._input: array}, self._how)
@@ -211,6 +233,7 @@ class LiteRTRuntime:
     def __init__(self, path: Path, threads: int | None = None, shape: Shape | None = None):
         from ai_edge_litert.interpreter import Interpreter
 
+        self.path = path
         self._interpreter = Interpreter(str(path), num_threads=threads or cores())
         self._runner = None  # of the network alone, where the file has more
         if len(self._interpreter.get_signature_list()) > 1:
@@ -221,8 +244,10 @@ class LiteRTRuntime:
             self._input = self._interpreter.get_input_details()[0]
             self._outputs = _litert_outputs(self._interpreter)
         self._shape: Shape | None = None
+        self._one_by_one = False
         self._lock = threading.Lock()  # an interpreter holds one batch at a time
 
+    @_by_name
     def __call__(self, array: np.ndarray) -> Outputs:
         """Outputs by name, as float32 whatever the file gives.
 
@@ -240,8 +265,22 @@ class LiteRTRuntime:
             if self._runner is not None:
                 found = self._runner(**{self._name: _quantised(array, self._input)})
             else:
-                found = self._run(array)
+                found = self._run_all(array)
         return {name: _dequantised(y, self._outputs[name]) for name, y in found.items()}
+
+    def _run_all(self, array: np.ndarray) -> Outputs:
+        """Of a batch. Files of some networks (those that resize maps to the size of others) have
+        the one picture in their middle that they were made with: these are run picture by picture.
+        """
+        if len(array) > 1 and not self._one_by_one:
+            try:
+                return self._run(array)
+            except RuntimeError:
+                self._shape, self._one_by_one = None, True
+        if len(array) == 1:
+            return self._run(array)
+        each = [self._run(picture[None]) for picture in array]
+        return {name: np.concatenate([found[name] for found in each]) for name in each[0]}
 
     def _run(self, array: np.ndarray) -> Outputs:
         """The outputs as the file gives them."""
@@ -357,5 +396,6 @@ def open_runtime(
     except (ImportError, OptionError):
         raise
     except Exception as error:  # each runtime has kinds of its own
+        # OpenVINO tells where it was in many lines, and the reason in the last.
         reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
         raise invalid("path", str(path), f"a file that {format} can open ({reason})") from error

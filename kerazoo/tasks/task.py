@@ -192,6 +192,7 @@ class Task(Protocol):
             (the network's outputs are of the same form then).
         placed: Whether a target says where in the picture something is.
         merges: Whether `merge` puts tiles of a picture together.
+        joins: Whether targets of pictures can lie side by side in one (`join`).
         fits_head: Whether a dense layer can be fitted to stored features (`fit_head`).
         losses: Names that `loss.name` of a recipe may have, the usual one first; empty where there
             is no choice.
@@ -217,6 +218,7 @@ class Task(Protocol):
     mixes: bool
     placed: bool
     merges: bool
+    joins: bool
     fits_head: bool
     losses: tuple[str, ...]
     ships_thresholds: bool
@@ -327,6 +329,26 @@ class Task(Protocol):
         """
         ...
 
+    def join(self, targets: Sequence[Any]) -> Any:
+        """One target for a picture that several were put together in, for tasks that can (`joins`).
+
+        Args:
+            targets: Of each of these, moved to where it lies: a graph of tf.data.
+        """
+        ...
+
+    def present(self, targets: Any, classes: int) -> Any:
+        """Which classes are on which picture: bool `(batch, classes)`.
+
+        Args:
+            targets: Of a batch of pictures, NumPy arrays.
+            classes: How many there are.
+
+        Raises:
+            ValueError: The task cannot tell.
+        """
+        ...
+
     def encode(self, targets: Any, classes: Sequence[str], model: Any = None) -> Any:
         """A batch of targets as the loss takes them.
 
@@ -432,13 +454,16 @@ class Task(Protocol):
         """
         ...
 
-    def signatures(self, record: Any, batch: bool = False) -> Mapping[str, Callable[[dict], dict]]:
+    def signatures(
+        self, record: Any, batch: bool = False, **how: Any
+    ) -> Mapping[str, Callable[[dict], dict]]:
         """What files for other runtimes give beside the outputs themselves.
 
         Args:
             record: The `ExportRecord`.
             batch: Whether for any number of pictures, of operations that tf2onnx knows; else for
                 one, of operations that LiteRT has.
+            **how: As for `decode`.
 
         Returns:
             Name of a signature -> a function of the outputs by name, batch first, in a TensorFlow
@@ -517,9 +542,9 @@ def check_options(task: Task, how: Mapping[str, Any]) -> None:
         next(o for o in task.options if o.name == name).rule.check(name, value)
 
 
-def no_merging(task: Task) -> ValueError:
-    """The error of a task that cannot `merge`."""
-    return ValueError(f"What {task.name} says of tiles cannot be put together for a picture.")
+def no_merging(task: str) -> ValueError:
+    """The error of a task, by its name, that cannot `merge`."""
+    return ValueError(f"What {task} says of tiles cannot be put together for a picture.")
 
 
 class Untrained:
@@ -562,6 +587,12 @@ class Untrained:
         raise self.refusal("trained")
 
     def regions(self, target):
+        raise self.refusal("trained")
+
+    def join(self, targets):
+        raise self.refusal("trained")
+
+    def present(self, targets, classes):
         raise self.refusal("trained")
 
     def encode(self, targets, classes, model=None):

@@ -8,9 +8,8 @@ from typing import Any
 
 from kerazoo.training.inputs import fit_batches
 from kerazoo.training.recipe import Recipe
+from kerazoo.training.reports import TIMED, minutes_of
 from kerazoo.training.run import Run
-
-STEPS = 3  # that are timed, after one that builds the graph
 
 
 def expected_minutes(
@@ -37,9 +36,6 @@ def expected_minutes(
     batches = iter(fit_batches(recipe, inputs, model=model).batches)
     model.train_on_batch(*next(batches))
     began = time.monotonic()
-    for _ in range(STEPS):
+    for _ in range(TIMED):
         model.train_on_batch(*next(batches))
-    step = (time.monotonic() - began) / STEPS
-    # Looking costs a third of learning: it goes forward alone.
-    looks = inputs.validation.count / recipe.batch_size / 3
-    return recipe.epochs * step * (inputs.steps + looks) / 60
+    return minutes_of(recipe, inputs, (time.monotonic() - began) / TIMED)

@@ -1,6 +1,7 @@
 """The calls of Keras' `fit` that make up a run, from wherever it stands."""
 
 import logging
+import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from kerazoo.training.interrupts import StopWhenAsked, asked_to_stop
 from kerazoo.training.measure import Measure, measured_apart
 from kerazoo.training.optim.optimizers import recipe_schedule
 from kerazoo.training.recipe import Recipe
-from kerazoo.training.reports import Report, phase_of
+from kerazoo.training.reports import Expect, Report, phase_of
 from kerazoo.training.state import Position, load_state, read_position
 
 log = logging.getLogger("kerazoo")
@@ -99,6 +100,8 @@ class Fitting:
         """
         state, corrupt = self.record.output / names.STATE, {}
         start = load_state(self.model, state)
+        if start == Position() and self.recipe.weights and measured_apart(self.inputs.task):
+            start = self._judged()
         distribution.check_same("backup", [start.epoch, start.step])
         if self.session.writer:
             self.record.session(from_epoch=start.epoch, from_step=start.step)
@@ -115,6 +118,20 @@ class Fitting:
         for name, reason in corrupt.items():
             log.warning("Skipped %s: %s", name, reason)
         return corrupt
+
+    def _judged(self) -> Position:
+        """Measures the start weights: an epoch has to be better than they are to be the best."""
+        measure = Measure(self.recipe, self.inputs, None)
+        measure.set_model(self.model)
+        found, monitor = measure.measured(), self.inputs.task.monitor
+        figure = found[f"val_{monitor.name}"]
+        if math.isnan(figure):  # there is nothing to measure it by
+            return Position()
+        if self.session.writer:
+            ours.save_weights(self.model, self.record.output / names.BEST)
+            self.record.note(start={name: round(value, 6) for name, value in found.items()})
+        log.info("%s of the start: %s", monitor.name, monitor.shown(figure))
+        return Position(best=figure, best_loss=found["val_loss"])
 
     def _one(self, leg: Leg, start: Position) -> dict[str, str]:
         recipe, inputs = self.recipe, self.inputs
@@ -170,6 +187,7 @@ class Fitting:
                 ours.KeepBest(output / names.BEST, self._watch, averages),
                 backup,
                 Report(epochs, steps, session.bar, books, monitor, phase, start),
+                Expect(recipe, self.inputs, phase, start),
             ]
             if session.tensorboard:
                 folder = output / names.TENSORBOARD

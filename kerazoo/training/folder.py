@@ -91,6 +91,8 @@ class RunRecord:
             "machine": _machine(),
             "sessions": [*earlier.get("sessions", []), {"started": _now(), "seconds": 0}],
         }
+        if "start" in earlier:  # measured before the first step of all sessions
+            self._run["start"] = earlier["start"]
         write_json(self.output / RECIPE, self._facts["recipe"])
         if self._command:
             write_text(self.output / COMMAND, self._command + "\n")

@@ -14,6 +14,7 @@ from kerazoo._errors import invalid, unknown
 from kerazoo.checkpoints.local import default_preprocessing
 from kerazoo.checkpoints.resolve import resolve
 from kerazoo.checkpoints.weights import Weights
+from kerazoo.data.balance import picture_shares
 from kerazoo.data.classes import with_classes
 from kerazoo.data.memory import fits_in_memory, in_memory
 from kerazoo.data.open import open_source
@@ -62,6 +63,7 @@ class Inputs:
     classes: tuple[str, ...]
     steps: int
     teacher: Teacher | None = None
+    shares: Any = None
 
     @property
     def pictures(self) -> Preprocessing:
@@ -136,7 +138,9 @@ def load_inputs(recipe: Recipe, inputs: Inputs) -> Inputs:
         targets = [y for _, y in train.pictures.batch(4096).as_numpy_iterator()]
         whole = tf.nest.map_structure(lambda *each: np.concatenate(each), *targets)
         inputs.task.check_targets(whole, train, complete=True)
-    return dataclasses.replace(inputs, **kept)
+    balance = recipe.data.balance
+    shares = picture_shares(train, balance) if balance else None
+    return dataclasses.replace(inputs, shares=shares, **kept)
 
 
 def _check_loss(recipe: Recipe, task: Task) -> None:
@@ -238,6 +242,7 @@ def fit_batches(
         shuffle_buffer=recipe.data.shuffle_buffer,
         encode=True,
         model=model,
+        shares=inputs.shares,
     )
     if inputs.teacher is None:
         return data

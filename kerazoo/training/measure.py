@@ -57,9 +57,10 @@ class Measure(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs: Any = None):
         with self._averages.in_model() if self._averages else contextlib.nullcontext():
-            logs.update(self._measured())
+            logs.update(self.measured())
 
-    def _measured(self) -> dict[str, float]:
+    def measured(self) -> dict[str, float]:
+        """`val_loss` and the figure of the model as it is."""
         task, source = self._inputs.task, self._inputs.validation
         if self._predictor is None:  # one graph, and one chain of data, for all epochs
             self._predictor = open_predictor(self.model)

@@ -25,6 +25,7 @@ from kerazoo._checks import (
 )
 from kerazoo._errors import invalid, unknown
 from kerazoo._fields import Record, field, record
+from kerazoo._files import read_utf8
 from kerazoo.data.augmentation import CIFAR, Augmentation
 from kerazoo.tasks import TASKS
 from kerazoo.training.distribution import STRATEGIES, check_strategy
@@ -71,6 +72,8 @@ class Data(Record, section="data", keys="recipe key"):
             whose pictures all have one small size (CIFAR).
         cache: Whether encoded pictures of a TFDS set are kept in memory.
         shuffle_buffer: Pictures to choose from, for TFDS sets that are not in memory.
+        balance: Shows pictures with rare classes more often: 0 not at all, 1 by the root of how
+            much rarer the class is than the most common one (`kerazoo.data.balance`).
     """
 
     name: str = field(text(), "cifar10")
@@ -85,6 +88,7 @@ class Data(Record, section="data", keys="recipe key"):
     memory: bool | str = field(auto_or(flag()), "auto")
     cache: bool = field(flag(), False)
     shuffle_buffer: int = field(integer(), 8192)
+    balance: float = field(number(least=0, most=1), 0.0)
 
 
 @dataclass(frozen=True)
@@ -327,7 +331,7 @@ def _read(name_or_path: str | Mapping[str, Any]) -> dict[str, Any]:
         path = Path(name_or_path)
         if not path.is_file():
             raise invalid("recipe", str(name_or_path), "the path of an existing TOML file")
-        text = path.read_text(encoding="utf-8")
+        text = read_utf8(path, "recipe")
     elif name_or_path in recipe_names():
         file = resources.files("kerazoo.training") / "recipes" / f"{name_or_path}.toml"
         text = file.read_text(encoding="utf-8")
@@ -335,7 +339,7 @@ def _read(name_or_path: str | Mapping[str, Any]) -> dict[str, Any]:
         raise unknown("recipe", name_or_path, [*recipe_names(), "a path ending in .toml"])
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # ValueError: a number of thousands of digits
         raise invalid("recipe", str(name_or_path), f"a TOML file: {error}") from None
 
 

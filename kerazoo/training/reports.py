@@ -12,6 +12,8 @@ from kerazoo.tasks.task import Figure
 from kerazoo.training.callbacks import CHECK_EVERY, Bookkeeping
 from kerazoo.training.state import Position
 
+TIMED = 3  # steps, after the first
+
 
 class Report(keras.callbacks.Callback):
     """One line an epoch on stdout, and on stderr the steps of the present one.
@@ -81,6 +83,56 @@ class Report(keras.callbacks.Callback):
         """Until the last epoch's end, at the pace of this session (validations included)."""
         left = self._steps - done + (self._epochs - self._epoch - 1) * self._steps
         return clock((time.monotonic() - self._began) / self._done * left)
+
+
+class Expect(keras.callbacks.Callback):
+    """Tells once how many minutes a run will take, by the pace of its first steps.
+
+    Args:
+        recipe: What is done.
+        inputs: The data.
+        phase: Of a longer run, in front of the line.
+        start: Where this session begins.
+    """
+
+    def __init__(self, recipe: Any, inputs: Any, phase: str, start: Position) -> None:
+        super().__init__()
+        self._recipe, self._inputs, self._start = recipe, inputs, start
+        self._phase = f"{phase}: " if phase else ""
+        self._done, self._told = 0, False
+
+    def on_train_batch_end(self, batch, logs: Any = None):
+        if self._told:
+            return
+        if self._done == 1:  # the first one builds the graph
+            self._began = time.monotonic()
+        self._done += 1
+        if self._done > 1 + TIMED:
+            self._told = True
+            step = (time.monotonic() - self._began) / TIMED
+            share = 1 - self._start.epoch / self._recipe.epochs
+            minutes = share * minutes_of(self._recipe, self._inputs, step)
+            if minutes >= 1:
+                fewer = "; fewer where it ends early" if self._recipe.patience else ""
+                epochs = self._recipe.epochs - self._start.epoch
+                print(
+                    f"{self._phase}about {minutes:.0f} minutes to expect for {epochs} epochs of "
+                    f"{self._inputs.steps} steps{fewer}",
+                    flush=True,
+                )
+
+
+def minutes_of(recipe: Any, inputs: Any, step: float) -> float:
+    """Minutes of all steps of a recipe and of looking at the validation split after each epoch.
+
+    Args:
+        recipe: What is done.
+        inputs: The data.
+        step: Seconds of one.
+    """
+    # Looking costs a third of learning: it goes forward alone.
+    looks = inputs.validation.count / recipe.batch_size / 3
+    return recipe.epochs * step * (inputs.steps + looks) / 60
 
 
 def phase_of(folder: Path) -> str:

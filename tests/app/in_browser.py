@@ -55,7 +55,7 @@ def running(command, **environment):
 
 
 def _wait(address, process, log):
-    for _ in range(240):
+    for _ in range(600):
         with contextlib.suppress(OSError):
             return urllib.request.urlopen(address).close()
         if process.poll() is not None:

@@ -16,6 +16,7 @@ from kerazoo.app.answer import answer, answer_many
 from kerazoo.app.looking import options_of, sentence
 from kerazoo.app.networks import AS_BUILT, OPEN, Networks, runtimes
 from kerazoo.app.serve import is_loopback, serve
+from kerazoo.cli import main
 from kerazoo.deploy import export
 from kerazoo.predictor import STAGES
 from kerazoo.preprocessing import Preprocessing
@@ -175,6 +176,14 @@ class TestServing:
         monkeypatch.setattr("kerazoo._machine.is_installed", lambda module: False)
         with pytest.raises(ImportError, match=r"kerazoo\[app\]"):
             serve()
+
+    def test_the_command_names_it_in_one_line(self, monkeypatch, capsys):
+        monkeypatch.setattr("kerazoo._machine.is_installed", lambda module: False)
+        assert main(["app"]) == 2
+        assert capsys.readouterr().err == (
+            "kerazoo: error: ImportError: The app needs gradio, which is not installed: "
+            'pip install "kerazoo[app]"\n'
+        )
 
 
 def test_options_are_read_as_the_commands_read_them():

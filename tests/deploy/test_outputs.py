@@ -40,7 +40,7 @@ class Pair:
     def answer(self, outputs, record):
         return {"sum": outputs["angle"] * 2, "zenith": outputs["zenith"]}
 
-    def signatures(self, record, batch=False):
+    def signatures(self, record, batch=False, **how):
         return {}
 
     def decode(self, outputs, record, placements=(), pictures=()):

@@ -142,6 +142,15 @@ def test_fine_tuning_ends_with_a_folder_to_publish(run, folder, tmp_path):
     assert result["task"] == "detection"
     assert result["kept"] == "1_all"
     assert 0 <= result["ap"] <= 1
+    begun = json.loads((tmp_path / "tuned/1_all/run.json").read_text())["start"]
+    with open(tmp_path / "tuned/1_all/log.csv") as file:
+        (row,) = csv.DictReader(file)
+    # Never worse than the start, of which the figure is known.
+    assert result["validation"]["1_all"] >= round(begun["val_ap"], 6)
+    better = float(row["val_ap"]) > begun["val_ap"] or (
+        float(row["val_ap"]) == begun["val_ap"] and float(row["val_loss"]) < begun["val_loss"]
+    )
+    assert result["epoch"] == int(better)
     files = {path.name for path in (tmp_path / "tuned").iterdir()}
     assert files >= {"model.keras", "model.safetensors", "curves.png", "precision.png", "1_all"}
     card = (tmp_path / "tuned/README.md").read_text()
@@ -149,3 +158,28 @@ def test_fine_tuning_ends_with_a_folder_to_publish(run, folder, tmp_path):
     assert "classifier" not in card
     with pytest.raises(ValueError, match="`unfreeze_epochs` must be left out: all layers"):
         finetune(output, folder, tmp_path / "other", unfreeze_epochs=2)
+
+
+def test_a_start_that_no_epoch_is_better_than_is_kept(run, folder, tmp_path):
+    """Whose steps are far too long: the best weights are those that it began with."""
+    output, _ = run
+    before = evaluate(load_trained(output), open_source(folder, "val")).headline
+    result = finetune(
+        output,
+        folder,
+        tmp_path / "worse",
+        epochs=1,
+        learning_rate=50.0,
+        changes={
+            "optimizer.name": "sgd",
+            "optimizer.warmup_epochs": 0,
+            "optimizer.ema": 0.0,
+            "optimizer.global_clipnorm": 10.0,
+        },
+        progress=False,
+    )
+    assert (result["kept"], result["epoch"]) == ("1_all", 0)
+    assert result["validation"]["1_all"] == pytest.approx(before, abs=1e-3)
+    kept, old = load_trained(tmp_path / "worse/1_all", best=True), load_trained(output)
+    for new, value in zip(kept.get_weights(), old.get_weights(), strict=True):
+        np.testing.assert_allclose(new, value, atol=1e-6)

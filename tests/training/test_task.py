@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -17,7 +18,7 @@ from kerazoo.training import run as running
 from kerazoo.training.callbacks import KeepBest, Watch
 from kerazoo.training.inputs import load_inputs, open_inputs, recipe_task
 from kerazoo.training.recipe import Transfer, load_recipe
-from kerazoo.training.reports import Report
+from kerazoo.training.reports import Expect, Report
 from kerazoo.training.run import Run, train
 from kerazoo.training.state import Position
 from kerazoo.training.trained import load_trained
@@ -100,6 +101,26 @@ def test_a_line_an_epoch_in_the_monitors_words(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert "loss 1.5000  accuracy 50.00 %  validation 25.00 %  rate 0.1  2 s" in lines[0]
     assert "mean_error 3.5000  validation 4.2500" in lines[1]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "finished", "told"), [(2.0, 0, 14), (2.0, 5, 7), (0.1, 0, None)]
+)
+def test_minutes_to_expect(capsys, monkeypatch, seconds, finished, told):
+    """10 epochs of 40 steps, and 24 pictures that are looked at after each: as two steps more."""
+    clock = iter([100.0 + seconds * step for step in (0, 3)])
+    monkeypatch.setattr("kerazoo.training.reports.time.monotonic", lambda: next(clock))
+    recipe = SimpleNamespace(epochs=10, batch_size=4, patience=None)
+    inputs = SimpleNamespace(steps=40, validation=SimpleNamespace(count=24))
+    expect = Expect(recipe, inputs, "all", Position(epoch=finished))
+    for step in range(9):
+        expect.on_train_batch_end(step)
+    out = capsys.readouterr().out
+    if told is None:
+        assert out == ""
+    else:
+        left = 10 - finished
+        assert out == f"all: about {told} minutes to expect for {left} epochs of 40 steps\n"
 
 
 def test_curves_of_another_monitor(tmp_path, monkeypatch):

@@ -87,11 +87,13 @@ def _point(entry: Entry, checkpoint: Checkpoint, latency: Mapping[str, float]) -
 def _latency(benchmarks: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
     """Model -> runtime -> milliseconds for one picture; of several reports the last one's."""
     found: dict[str, dict[str, float]] = {}
+    longer = {id: entry.weights_of for id, entry in catalogue().items()}  # of shorter names
     for report in benchmarks:
         try:
             for row in report["results"]:
                 if row["batch"] == 1:
-                    found.setdefault(row["model"], {})[row["runtime"]] = float(row["median_ms"])
+                    id = longer.get(row["model"]) or row["model"]
+                    found.setdefault(id, {})[row["runtime"]] = float(row["median_ms"])
         except (KeyError, TypeError, ValueError) as error:
             rule = "reports as `kerazoo benchmark --output` writes (benchmark.json)"
             raise invalid("benchmarks", f"one without {error}", rule) from error

@@ -16,12 +16,13 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from kerazoo._bounds import CONFIG_BYTES, check_unpacked
+from kerazoo._errors import reason_of
 from kerazoo._files import open_regular
 from kerazoo.checkpoints.read.archives import open_archive, read_entry
+from kerazoo.checkpoints.read.hdf5 import Walk
 
 # State of training, kept by Keras in the same files.
 _NOT_WEIGHTS = ("optimizer", "metrics", "compile_metrics", "loss_tracker")
-_MOST_NAMES = 100_000
 _H5, _ARCHIVE = "Keras weights file", ".keras archive"
 
 
@@ -78,7 +79,7 @@ def _config_text(file: BinaryIO) -> str | bytes | None:
     import h5py
 
     with h5py.File(file, "r") as root:
-        text = root.attrs.get("model_config")
+        text = Walk(file, root.userblock_size).attribute(root, "model_config")
     return text if text is None or len(text) <= CONFIG_BYTES.value else None
 
 
@@ -90,7 +91,7 @@ def _collect(path: Path, kind: str, read: Callable[[], Iterator[tuple[str, Any]]
                 raise ValueError(f"two variables are called {name[:100]!r}")
             found[name] = value
     except Exception as error:  # h5py and zipfile fail in many ways on a broken file
-        reason = str(error) or type(error).__name__
+        reason = reason_of(error)
         raise ValueError(
             f"`{path}` is not a readable {kind}: truncated, corrupt or of another format "
             f"({reason})."
@@ -118,41 +119,28 @@ def _read_h5(source: Any, whole: BinaryIO, arrays: bool) -> Iterator[tuple[str, 
     source.seek(0)
     total = 0
     with h5py.File(source, "r") as file:
-        seen: set[Any] = set()
+        walk = Walk(source, file.userblock_size)
         root = _group(file, "model_weights") if "model_weights" in file else file
         if "layer_names" in root.attrs or "layer_names0" in root.attrs:
-            found = _read_legacy(root, seen)
+            found = _read_legacy(root, walk)
         elif any(key not in _NOT_WEIGHTS for key in file):
-            found = _read_keras3(file, (), seen)
+            found = _read_keras3(file, (), walk)
         else:
             raise ValueError("no layers in it")
         for name, entry in found:
+            stored = walk.attribute(entry, "dtype") if arrays else None
             if arrays:
-                _check_array(entry)
+                _check_array(entry, stored)
                 total += max(entry.nbytes, math.prod(entry.chunks or ()) * entry.dtype.itemsize)
                 check_unpacked(total, size)
-            yield name, _array(entry) if arrays else None
+            yield name, _array(entry, stored) if arrays else None
 
 
-def _once(group: Any, seen: set[Any]) -> None:
-    """Refuses a group that was walked before.
-
-    Hard links make one group a member of many: of circles, or of ladders whose number of ways
-    doubles with each rung.
-    """
-    import h5py
-
-    info = h5py.h5o.get_info(group.id)
-    if (info.fileno, info.addr) in seen:
-        raise ValueError(f"the group {group.name[:100]!r} is there under two names")
-    seen.add((info.fileno, info.addr))
-
-
-def _read_legacy(root: Any, seen: set[Any]) -> Iterator[tuple[str, Any]]:
-    for layer in _names(root, "layer_names"):
+def _read_legacy(root: Any, walk: Walk) -> Iterator[tuple[str, Any]]:
+    for layer in _names(walk, root, "layer_names"):
         group = _group(root, layer)
-        _once(group, seen)
-        weights = _names(group, "weight_names")
+        walk.once(group)
+        weights = _names(walk, group, "weight_names")
         paths = [_inside(layer, weight) for weight in weights]
         if len(set(paths)) < len(paths):  # layers within the layer have variables of equal names
             paths = [weight.partition(":")[0] for weight in weights]
@@ -170,42 +158,36 @@ def _inside(layer: str, weight: str) -> str:
     return "/".join(parts)
 
 
-def _names(group: Any, attribute: str) -> list[str]:
+def _names(walk: Walk, group: Any, attribute: str) -> list[str]:
     """A list of strings among the attributes; long ones are cut into `<attribute>0`, ..."""
     if attribute in group.attrs:
-        pieces = [_strings(group, attribute)]
+        pieces = [walk.attribute(group, attribute)]
     else:
         pieces = []
         while f"{attribute}{len(pieces)}" in group.attrs:
-            pieces.append(_strings(group, f"{attribute}{len(pieces)}"))
+            pieces.append(walk.attribute(group, f"{attribute}{len(pieces)}"))
     return [n.decode() if isinstance(n, bytes) else str(n) for piece in pieces for n in piece]
 
 
-def _strings(group: Any, attribute: str) -> Any:
-    if math.prod(group.attrs.get_id(attribute).shape) > _MOST_NAMES:
-        raise ValueError(f"more than {_MOST_NAMES:,} {attribute}")
-    return group.attrs[attribute]
-
-
-def _read_keras3(group: Any, owner: tuple[str, ...], seen: set[Any]) -> Iterator[tuple[str, Any]]:
+def _read_keras3(group: Any, owner: tuple[str, ...], walk: Walk) -> Iterator[tuple[str, Any]]:
     """Walks groups: `vars` holds a layer's variables and its name, others are inner layers."""
-    _once(group, seen)
+    walk.once(group)
     for key in group:
         if not owner and key in _NOT_WEIGHTS:
             continue
         if key == "vars":
             variables = _group(group, key)
-            _once(variables, seen)
+            walk.once(variables)
             for index in sorted(variables, key=lambda k: (len(k), k)):
                 yield "/".join((*owner, index)), _entry(variables, index)
             continue
         child = _group(group, key)
         if "vars" in child:
             # Without the attribute (Keras before 3.6) only the name by class is known.
-            name = _group(child, "vars").attrs.get("name", key)
-            yield from _read_keras3(child, (*owner, str(name)), seen)
+            name = walk.attribute(_group(child, "vars"), "name", key)
+            yield from _read_keras3(child, (*owner, str(name)), walk)
         else:
-            yield from _read_keras3(child, owner, seen)  # a list of layers, not a layer
+            yield from _read_keras3(child, owner, walk)  # a list of layers, not a layer
 
 
 def _entry(group: Any, name: str) -> Any:
@@ -228,17 +210,17 @@ def _group(group: Any, name: str) -> Any:
     return found
 
 
-def _check_array(dataset: Any) -> None:
+def _check_array(dataset: Any, stored: Any) -> None:
     import h5py
 
     if not isinstance(dataset, h5py.Dataset) or dataset.external or dataset.is_virtual:
         raise ValueError(f"{dataset.name[:100]!r} is not an array stored in this file")
-    if dataset.attrs.get("dtype") != "bfloat16" and dataset.dtype.kind not in "fiub":
+    if stored != "bfloat16" and dataset.dtype.kind not in "fiub":
         raise ValueError(f"{dataset.name[:100]!r} holds {str(dataset.dtype)[:100]}, not numbers")
 
 
-def _array(dataset: Any) -> np.ndarray:
-    if dataset.attrs.get("dtype") == "bfloat16":
+def _array(dataset: Any, stored: Any) -> np.ndarray:
+    if stored == "bfloat16":
         import ml_dtypes
 
         return np.array(dataset[()].view(ml_dtypes.bfloat16), "float32")

@@ -7,6 +7,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from kerazoo._errors import reason_of
 from kerazoo.checkpoints.read import ncnn
 from kerazoo.checkpoints.read.archives import open_archive
 
@@ -49,7 +50,7 @@ def npz_names(file: BinaryIO, path: Path) -> tuple[str, ...]:
 def _unreadable(path: Path, error: Exception) -> ValueError:
     return ValueError(
         f"`{path}` is not a readable npz file: truncated, corrupt or of another format "
-        f"({str(error) or type(error).__name__})."
+        f"({reason_of(error)})."
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from kerazoo._errors import reason_of
 from kerazoo.checkpoints.read.pickles import (
     MOST_BYTES,
     Builder,
@@ -136,7 +137,7 @@ def read_torch(file: BinaryIO, path: Path) -> dict[str, np.ndarray]:
     except UnsafePickleError as error:
         raise UnsafePickleError(f"`{path}`: {error}.") from None
     except Exception as error:  # a broken pickle can fail in any way; none of them is ours
-        reason = str(error) or type(error).__name__
+        reason = reason_of(error)
         raise ValueError(
             f"`{path}` is not a readable PyTorch state dict: truncated, corrupt or of another "
             f"format ({reason})."

@@ -1,17 +1,23 @@
 """COCO's annotations: a JSON file for each split, beside folders of pictures."""
 
+import contextlib
 import json
+import os
 import re
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kerazoo._errors import invalid
+from kerazoo._checks import is_number
+from kerazoo._errors import invalid, quoted
+from kerazoo._files import read_utf8
 from kerazoo.data.boxes.annotated import Annotated
 from kerazoo.data.boxes.findings import Findings
 from kerazoo.data.boxes.geometry import RawBox, RawPicture
 
 _KEYS = {"images", "annotations", "categories"}
+_SINGULAR = {"images": "image", "annotations": "annotation", "categories": "category"}
 _ROBOFLOW = "_annotations.coco.json"
 
 
@@ -47,34 +53,73 @@ def read_coco(file: Path) -> Annotated:
         missing = ", ".join(sorted(_KEYS - content.keys()))
         raise invalid("data", str(file), f"in COCO's format; it has no {missing}")
     findings = Findings()
-    categories = sorted(content["categories"], key=lambda c: c["id"])
-    for key in ("id", "name"):
-        values = [c[key] for c in categories]
-        if twice := [v for v in values if values.count(v) > 1]:
+    categories = [
+        (_whole(row.get("id"), place, "id"), _text(row.get("name"), place, "name"))
+        for place, row in _rows(file, content, "categories")
+    ]
+    categories.sort()
+    ids, names = tuple(n for n, _ in categories), tuple(name for _, name in categories)
+    for key, values in (("id", ids), ("name", names)):
+        if twice := [v for v, times in Counter(values).items() if times > 1]:
             raise invalid("data", str(file), f"one whose categories differ in {key}; {twice[0]!r}")
-    ids = tuple(int(c["id"]) for c in categories)
-    boxes = _boxes(file, content["annotations"], {n: i for i, n in enumerate(ids)}, findings)
-    pictures = _pictures(file, content["images"], boxes, findings)
+    labels = {number: i for i, number in enumerate(ids)}
+    boxes = _boxes(_rows(file, content, "annotations"), labels, findings)
+    pictures = _pictures(file, _rows(file, content, "images"), boxes, findings)
     for number, rows in boxes.items():
         if number not in pictures:
             for row in rows:
                 findings.add("boxes of a picture that is not listed", row.place)
-    names = tuple(str(c["name"]) for c in categories)
     plain = ids == tuple(range(len(ids)))
     return Annotated([*pictures.values()], names, None if plain else ids, findings)
 
 
+def _rows(file: Path, content: Mapping[str, Any], key: str) -> list[tuple[str, dict[str, Any]]]:
+    """The rows of a list, each with its place for messages."""
+    rows, kind = content[key], _SINGULAR[key]
+    if not isinstance(rows, list):
+        raise invalid("data", str(file), f"in COCO's format; its {key} are no list")
+    found = []
+    for number, row in enumerate(rows, 1):
+        if not isinstance(row, dict):
+            raise invalid("data", f"{file.name}, {kind} no. {number}", "an object of JSON")
+        id = row.get("id")
+        known = is_number(id) or isinstance(id, str)
+        found.append((f"{file.name}, {kind} {id if known else f'no. {number}'}", row))
+    return found
+
+
+def _whole(value: Any, place: str, key: str) -> int:
+    """A whole number of 64 bits; 3.0 is one."""
+    if is_number(value) and value == int(value) and abs(value) < 2**63:
+        return int(value)
+    raise invalid("data", place, f"one whose `{key}` is a whole number, not {quoted(value)}")
+
+
+def _text(value: Any, place: str, key: str) -> str:
+    if isinstance(value, str) and value:
+        return value
+    raise invalid("data", place, f"one whose `{key}` is text, not {quoted(value)}")
+
+
+def _id(value: Any, place: str, key: str) -> Any:
+    """A number or text: some tools call pictures by their names."""
+    return value if isinstance(value, str) else _whole(value, place, key)
+
+
 def _pictures(
-    file: Path, images: list, boxes: Mapping[Any, list[RawBox]], findings: Findings
+    file: Path,
+    images: list[tuple[str, dict[str, Any]]],
+    boxes: Mapping[Any, list[RawBox]],
+    findings: Findings,
 ) -> dict[Any, RawPicture]:
     """By id."""
     found: dict[Any, RawPicture] = {}
     names: dict[Any, str] = {}
     seen: set[str] = set()
     folders = _folders(file)
-    for image in images:
-        number, name = image["id"], image["file_name"]
-        place = f"{file.name}, image {number}"
+    for place, image in images:
+        number = _id(image.get("id"), place, "id")
+        name = _text(image.get("file_name"), place, "file_name")
         if number in names:
             same = names[number] == name
             kind = "pictures listed twice" if same else "picture ids given twice"
@@ -85,48 +130,58 @@ def _pictures(
             findings.add("picture ids given twice", f"{place} ({name} again)")
             continue
         seen.add(name)
-        sides = image.get("height"), image.get("width")
-        size = (int(sides[0]), int(sides[1])) if all(sides) else None
-        path = next((f / name for f in folders if (f / name).is_file()), folders[0] / name)
+        # Some tools write 0, or nothing, where they do not know.
+        sides = [_whole(image.get(key) or 0, place, key) for key in ("height", "width")]
+        size = (sides[0], sides[1]) if all(sides) else None
+        path = next((f / name for f in folders if os.path.isfile(f / name)), folders[0] / name)
         found[number] = RawPicture(path, size, boxes.get(number, ()), place)
     return found
 
 
 def _boxes(
-    file: Path, annotations: list, labels: Mapping[int, int], findings: Findings
+    annotations: list[tuple[str, dict[str, Any]]], labels: Mapping[int, int], findings: Findings
 ) -> dict[Any, list[RawBox]]:
     """By id of the picture."""
     found: dict[Any, list[RawBox]] = {}
-    relative = _are_shares(annotations)
+    corners = [_corners(row.get("bbox"), place) for place, row in annotations]
+    # Where no box of a file reaches beyond 1, they are shares of the picture's sides.
+    relative = bool(corners) and all(max(c) <= 1 for c in corners)
+    relative = relative and max(max(c[2:]) for c in corners) > 0
     seen = set()
-    for number, row in enumerate(annotations):
-        place = f"{file.name}, annotation {row.get('id', f'no. {number + 1}')}"
-        if "bbox" not in row or len(row["bbox"]) != 4:
-            raise invalid("data", place, "one with a `bbox` of four numbers")
-        if row.get("category_id") not in labels:
-            wrong = row.get("category_id")
-            raise invalid("data", place, f"of a category that is listed; {wrong} is not")
-        if "id" in row and row["id"] in seen:
-            findings.add("annotation ids given twice", place)
-        seen.add(row.get("id"))
-        x, y, width, height = map(float, row["bbox"])
-        crowd = bool(row.get("iscrowd", 0))
+    for (place, row), (x, y, width, height) in zip(annotations, corners, strict=True):
+        category: Any = row.get("category_id")
+        if not is_number(category) or category not in labels:
+            rule = f"of a category that is listed; {quoted(category)} is not"
+            raise invalid("data", place, rule)
+        if "id" in row:
+            id = _id(row["id"], place, "id")
+            if id in seen:
+                findings.add("annotation ids given twice", place)
+            seen.add(id)
+        crowd = row.get("iscrowd", 0)
+        if crowd not in (0, 1):
+            raise invalid("data", place, f"one whose `iscrowd` is 0 or 1, not {quoted(crowd)}")
+        area = row.get("area")
+        if area is not None and not (is_number(area) and 0 <= area < 2**63):
+            rule = f"one whose `area` is a number, 0 or more, not {quoted(area)}"
+            raise invalid("data", place, rule)
         # Of a relative file `area` is a share as well, or anything.
-        area = None if relative else row.get("area")
-        corners = (x, y, x + width, y + height)
-        label = labels[row["category_id"]]
-        box = RawBox(corners, label, place, crowd, area and float(area), relative)
-        found.setdefault(row["image_id"], []).append(box)
+        area = None if relative or area is None else float(area)
+        ends = (x, y, x + width, y + height)
+        box = RawBox(ends, labels[int(category)], place, bool(crowd), area, relative)
+        found.setdefault(_id(row.get("image_id"), place, "image_id"), []).append(box)
         if relative:
             findings.add("boxes in shares of the picture", place)
     return found
 
 
-def _are_shares(annotations: list) -> bool:
-    """Whether no box of a file reaches beyond 1: then they are shares of the picture's sides."""
-    corners = [v for row in annotations for v in row.get("bbox", ())]
-    sides = [v for row in annotations for v in row.get("bbox", ())[2:]]
-    return bool(corners) and max(corners) <= 1 and max(sides) > 0
+def _corners(bbox: Any, place: str) -> list[float]:
+    """The four numbers; NaN and infinity are counted later, and left out."""
+    numbers = isinstance(bbox, list) and len(bbox) == 4
+    if numbers and all(isinstance(v, int | float) and not isinstance(v, bool) for v in bbox):
+        with contextlib.suppress(OverflowError):
+            return [float(v) for v in bbox]
+    raise invalid("data", place, f"one with a `bbox` of four numbers, not {quoted(bbox)}")
 
 
 def _folders(file: Path) -> list[Path]:
@@ -139,9 +194,10 @@ def _folders(file: Path) -> list[Path]:
 
 
 def _load(file: Path) -> dict[str, Any]:
+    text = read_utf8(file)
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, OSError, RecursionError) as error:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
         raise invalid("data", str(file), f"a JSON file: {error}") from None
     if not isinstance(content, dict):
         raise invalid("data", str(file), "in COCO's format, an object with images and annotations")

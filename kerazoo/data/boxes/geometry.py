@@ -1,6 +1,7 @@
 """From the boxes of a file to boxes of the upright picture that is there."""
 
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,7 +62,7 @@ def settle(raw: RawPicture, findings: Findings) -> BoxedPicture | None:
     Which way round boxes were drawn follows from the annotated size: that of the picture as it is
     stored, or as EXIF turns it. Half of all tools do the one, half the other.
     """
-    if not raw.path.is_file():
+    if not os.path.isfile(raw.path):
         findings.add("pictures that are missing", f"{raw.place}: {raw.path}")
         return None
     try:

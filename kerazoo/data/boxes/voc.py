@@ -1,11 +1,13 @@
 """Pascal VOC's annotations: an XML file for each picture, lists of names for the splits."""
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from xml.parsers import expat
 
 from kerazoo._errors import invalid
+from kerazoo._files import open_regular, read_utf8
 from kerazoo.data.boxes.annotated import Annotated
 from kerazoo.data.boxes.findings import Findings
 from kerazoo.data.boxes.geometry import RawBox, RawPicture
@@ -45,7 +47,7 @@ def read_voc(root: Path, split: Path) -> Annotated:
     """
     findings, splits = Findings(), voc_splits(root)
     files = {name: _members(root, each, Findings()) for name, each in splits.items()}
-    parsed = {f: _parse(f) for members in files.values() for f in members if f.is_file()}
+    parsed = {f: _parse(f) for members in files.values() for f in members if os.path.isfile(f)}
     own = _members(root, split, findings)
     classes = _classes(root, parsed.values())
     labels = {name: i for i, name in enumerate(classes)}
@@ -63,7 +65,7 @@ def _members(root: Path, split: Path, findings: Findings) -> list[Path]:
     if split.is_dir():
         return sorted(split.glob("*.xml"))
     found: dict[Path, None] = {}
-    for number, line in enumerate(split.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(read_utf8(split).splitlines(), 1):
         if not (name := line.strip()):
             continue
         file = root / "Annotations" / f"{name}.xml"
@@ -74,14 +76,14 @@ def _members(root: Path, split: Path, findings: Findings) -> list[Path]:
 
 
 def _is_plain(file: Path) -> bool:
-    lines = [line.split() for line in file.read_text(encoding="utf-8").splitlines()]
+    lines = [line.split() for line in read_utf8(file).splitlines()]
     return any(lines) and all(len(words) <= 1 for words in lines)
 
 
 def _classes(root: Path, parsed: Iterable[dict[str, Any]]) -> tuple[str, ...]:
     for name in _LISTED:
         if (root / name).is_file():
-            lines = (root / name).read_text(encoding="utf-8").splitlines()
+            lines = read_utf8(root / name).splitlines()
             return tuple(line.strip() for line in lines if line.strip())
     return tuple(sorted({row["name"] for content in parsed for row in content["objects"]}))
 
@@ -93,7 +95,7 @@ def _picture(root: Path, file: Path, content: dict[str, Any]) -> Path:
     if content["filename"]:
         names.append(Path(content["filename"]).name)
     paths = [folder / name for folder in folders for name in names]
-    return next((path for path in paths if path.is_file()), paths[0])
+    return next((path for path in paths if os.path.isfile(path)), paths[0])
 
 
 def _box(row: dict[str, Any], labels: dict[str, int], file: Path, content: dict) -> RawBox:
@@ -146,9 +148,10 @@ def _parse(file: Path) -> dict[str, Any]:
     parser.StartElementHandler, parser.EndElementHandler = start, end
     parser.CharacterDataHandler = texts.append
     try:
-        parser.Parse(file.read_bytes(), True)
+        with open_regular(file) as opened:
+            parser.ParseFile(opened)
         sides = [int(float(size.get(key, 0) or 0)) for key in ("height", "width")]
-    except (expat.ExpatError, ValueError) as error:
+    except (expat.ExpatError, ValueError, OverflowError, OSError) as error:
         raise invalid("data", str(file), f"an XML file as Pascal VOC has them: {error}") from None
     found["size"] = tuple(sides) if all(sides) else None  # some tools write 0 for unknown
     return found

@@ -1,12 +1,14 @@
 """YOLO's annotations: a text file for each picture, with shares of the picture's sides."""
 
 import json
-from collections.abc import Sequence
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kerazoo._errors import invalid
+from kerazoo._bounds import CLASSES
+from kerazoo._errors import invalid, quoted
+from kerazoo._files import read_utf8
 from kerazoo.data.boxes.annotated import Annotated
 from kerazoo.data.boxes.findings import Findings
 from kerazoo.data.boxes.geometry import RawBox, RawPicture
@@ -65,7 +67,7 @@ def read_yolo(found: YoloSet, split: str) -> Annotated:
     for place in found.splits[split]:
         for picture in _members(place):
             file = _label_file(picture)
-            rows = _rows(file) if file.is_file() else []
+            rows = _rows(file) if os.path.isfile(file) else []
             numbers |= {number for number, _, _ in rows}
             pictures.append((picture, file, rows))
     names = found.names or {n: str(n) for n in range(max(numbers, default=-1) + 1)}
@@ -90,13 +92,15 @@ def read_yolo(found: YoloSet, split: str) -> Annotated:
 def _rows(file: Path) -> list[tuple[int, tuple[float, float, float, float], int]]:
     """Class, corners as shares, and line number of each box."""
     found = []
-    for line, text in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+    for line, text in enumerate(read_utf8(file).splitlines(), 1):
         words = text.split()
         if not words:
             continue
         try:
             number, values = int(float(words[0])), [float(word) for word in words[1:]]
-        except ValueError:
+            if number != float(words[0]) or not 0 <= number < CLASSES.value:
+                values = []
+        except (ValueError, OverflowError):
             values = []
         if len(values) == 4:
             x, y, width, height = values
@@ -127,7 +131,7 @@ def _label_file(picture: Path) -> Path:
 def _members(place: Path) -> list[Path]:
     if place.is_dir():
         return sorted(p for p in place.rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES)
-    lines = place.read_text(encoding="utf-8").split("\n")
+    lines = read_utf8(place).split("\n")
     return [place.parent / line.strip() for line in lines if line.strip()]
 
 
@@ -135,25 +139,38 @@ def _of_yaml(file: Path) -> YoloSet | None:
     import yaml
 
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, ValueError, OSError):
+        content = yaml.safe_load(read_utf8(file))
+    except (yaml.YAMLError, ValueError, RecursionError):
         return None
     if not isinstance(content, dict) or "names" not in content or "train" not in content:
         return None
-    root = file.parent / str(content.get("path") or "")
+    root = file.parent / _text(file, "path", content.get("path") or ".")
     splits = {}
     for name in _SPLITS:
         if content.get(name):
             places = content[name] if isinstance(content[name], list) else [content[name]]
-            splits[name] = tuple(_place(file, root, str(each)) for each in places)
-    return YoloSet(splits, _named(content["names"]))
+            splits[name] = tuple(_place(file, root, _text(file, name, each)) for each in places)
+    if not splits:
+        raise invalid("data", str(file), f"one that names a folder of pictures as `{_SPLITS[0]}`")
+    return YoloSet(splits, _named(file, content["names"]))
+
+
+def _text(file: Path, key: str, value: Any) -> str:
+    # A name of 2012 is a number to YAML. What is nested would be long, or without end.
+    if isinstance(value, str | int | float) and not isinstance(value, bool) and value != "":
+        return str(value)
+    raise invalid("data", f"{file}: {key}", f"text, not {_kind(value)}")
+
+
+def _kind(value: Any) -> str:
+    return quoted(value) if isinstance(value, str | int | float) else f"a {type(value).__name__}"
 
 
 def _place(file: Path, root: Path, text: str) -> Path:
     """Where a path of a YAML file leads: people move such folders, and Roboflow writes `../`."""
     for base in (root, file.parent):
         for candidate in (base / text, base / text.lstrip("./")):
-            if candidate.exists():
+            if os.path.exists(candidate):  # of names that are too long, too
                 return candidate
     raise invalid("data", f"{file}: {text}", "a file with paths of folders that are there")
 
@@ -161,14 +178,30 @@ def _place(file: Path, root: Path, text: str) -> Path:
 def _listed_names(root: Path) -> dict[int, str] | None:
     for name in _NAMES:
         if (root / name).is_file():
-            lines = (root / name).read_text(encoding="utf-8").splitlines()
-            return _named([line.strip() for line in lines if line.strip()])
-    if (root / "notes.json").is_file():  # Label Studio's export
-        content = json.loads((root / "notes.json").read_text(encoding="utf-8"))
-        return {int(c["id"]): str(c["name"]) for c in content["categories"]}
+            lines = read_utf8(root / name).splitlines()
+            return _named(root / name, [line.strip() for line in lines if line.strip()])
+    if (file := root / "notes.json").is_file():  # Label Studio's export
+        try:
+            rows = json.loads(read_utf8(file))["categories"]
+            pairs = {row["id"]: row["name"] for row in rows}
+        except (ValueError, LookupError, TypeError, RecursionError):
+            raise invalid("data", str(file), "a JSON file with categories, id and name") from None
+        return _named(file, pairs)
     return None
 
 
-def _named(names: Sequence[Any] | dict[Any, Any]) -> dict[int, str]:
-    pairs = names.items() if isinstance(names, dict) else enumerate(names)
-    return {int(number): str(name) for number, name in pairs}
+def _named(file: Path, names: Any) -> dict[int, str]:
+    """Classes by number, of a list of names or a table of them."""
+    listed = isinstance(names, list)
+    pairs = dict(enumerate(names)) if listed else names if isinstance(names, dict) else {}
+    if not pairs:
+        raise invalid("data", f"{file}: names", f"a list or table of names, not {_kind(names)}")
+    found = {}
+    for number, name in pairs.items():
+        text = str(number)  # Label Studio and some others write "0"
+        if isinstance(number, bool) or not (text.isascii() and text.isdecimal()):
+            raise invalid("data", f"{file}: names", f"numbered from 0, not {_kind(number)}")
+        if len(text) > 9 or int(text) >= CLASSES.value:
+            raise invalid("data", f"{file}: names", f"of fewer classes: {CLASSES}")
+        found[int(text)] = _text(file, "names", name)
+    return found

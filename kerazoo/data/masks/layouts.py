@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kerazoo._errors import invalid
+from kerazoo._files import read_utf8
 from kerazoo.pictures import pictures_under
 
 Pairs = list[tuple[Path, Path]]  # picture and mask
@@ -55,7 +56,7 @@ def _is_list(file: Path) -> bool:
 
 def _read_list(file: Path) -> Pairs:
     pairs = []
-    for number, line in enumerate(file.read_text("utf-8").splitlines(), 1):
+    for number, line in enumerate(read_utf8(file).splitlines(), 1):
         if not line.strip():
             continue
         parts = line.split()
@@ -79,7 +80,7 @@ def _voc(folder: Path) -> MaskedSet | None:
 def _read_names(file: Path, pictures: Path, masks: Path) -> Pairs:
     known = {path.stem: path for path in pictures_under(pictures)[0]}
     pairs = []
-    for name in file.read_text("utf-8").split():
+    for name in read_utf8(file).split():
         if name not in known:
             raise invalid("data", str(file), f"of pictures in {pictures.name}; {name} is not there")
         pairs.append((known[name], masks / f"{name}.png"))

@@ -144,7 +144,7 @@ def look_at(pairs: Pairs) -> Census:
 def _counted(pair: tuple[Path, Path]) -> tuple[np.ndarray, np.ndarray]:
     picture, mask = pair
     for path in pair:
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise invalid("data", str(path), f"there: it belongs to {picture.name}")
     values = read_values(mask)
     (height, width), turned = picture_header(picture)

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from kerazoo._bounds import PICTURE_PIXELS
+from kerazoo._bounds import PICTURE_BYTES, PICTURE_PIXELS
 from kerazoo._errors import invalid
+from kerazoo._files import read_regular, read_utf8
+from kerazoo.pictures import opened_lazily
 
 IGNORED = 255  # of pixels that do not count, in every mask as the tasks have it
 MOST = 255  # classes
@@ -59,15 +61,17 @@ def read_values(path: str | Path) -> np.ndarray:
     Raises:
         ValueError: Not a picture, too large, or one whose colours are no numbers.
     """
-    from PIL import Image
-
     try:
-        with Image.open(path) as picture:
+        data = read_regular(path, PICTURE_BYTES.value)
+        if len(data) > PICTURE_BYTES.value:
+            raise OverflowError(f"too large in bytes; {PICTURE_BYTES}")
+        with opened_lazily(data, PICTURE_PIXELS.value) as picture:
             if picture.width * picture.height > PICTURE_PIXELS.value:
-                raise invalid("mask", str(path), f"of at most {PICTURE_PIXELS.value:,} pixels")
+                size = f"{picture.width:,} x {picture.height:,}"
+                raise OverflowError(f"{size} pixels; {PICTURE_PIXELS}")
             values = np.asarray(picture)
             mode = picture.mode
-    except OSError as error:
+    except Exception as error:  # Pillow fails in many ways
         raise invalid("mask", str(path), f"a picture that can be read ({error})") from error
     if mode in ("RGB", "RGBA", "LA"):
         colours = values[..., : 3 if mode != "LA" else 1]
@@ -137,7 +141,7 @@ def read_classes(file: Path) -> Values:
 
     `ignore` is the name of what does not count.
     """
-    lines = [line.strip() for line in file.read_text("utf-8").splitlines() if line.strip()]
+    lines = [line.strip() for line in read_utf8(file, "classes").splitlines() if line.strip()]
     parts = [line.split(maxsplit=1) for line in lines]
     if all(len(part) == 2 and part[0].isdecimal() for part in parts):
         named = {int(value): name for value, name in parts}

@@ -25,8 +25,9 @@ class Job:
         record: What is written beside it.
         pictures: Inputs to calibrate with, float32; None without int8.
         opset: For ONNX.
-        how: Options of the task, for what a server answers.
+        how: Options of the task, for what the file answers.
         progress: Called with (pictures done, pictures in all) while int8 is calibrated.
+        float_layers: Names of layers that stay in float in int8.
     """
 
     model: Any
@@ -36,6 +37,7 @@ class Job:
     opset: int | None = None
     how: dict[str, Any] = field(default_factory=dict)
     progress: Callable[[int, int], None] | None = None
+    float_layers: Sequence[str] = ()
 
     def told(self, pictures: np.ndarray) -> Iterator[np.ndarray]:
         """The pictures one by one, each a batch; `progress` hears of them."""
@@ -71,6 +73,7 @@ class Format:
         int8_needs: Further ones for int8.
         beside: Suffixes of further files.
         any_size: Whether height and width may be left open.
+        mixes: Whether single layers may stay in float in int8.
         runtime: Name of the library that runs it, for `kerazoo.deploy.Runner`.
     """
 
@@ -85,6 +88,7 @@ class Format:
     beside: tuple[str, ...] = ()
     any_size: bool = True
     int8_target: str | None = None
+    mixes: bool = False
     runtime: str = "tensorflow"
 
 

@@ -11,11 +11,13 @@ import keras
 from kerazoo._checks import check_choice, check_int, checked, is_int
 from kerazoo._errors import invalid
 from kerazoo._files import check_output, publish, staging
+from kerazoo._graph import layers_of
 from kerazoo._machine import require
 from kerazoo.deploy.exporting import keras_file, litert, onnx, openvino, savedmodel
 from kerazoo.deploy.exporting._float32 import in_float32
 from kerazoo.deploy.exporting._format import Format, Job
 from kerazoo.deploy.exporting.calibration import representative_pictures, tell_few
+from kerazoo.deploy.exporting.float_layers import chosen_layers
 from kerazoo.deploy.exporting.record import SIDECAR, describe
 from kerazoo.deploy.fusion import fuse
 from kerazoo.deploy.fusion.forms import TARGETS
@@ -29,7 +31,7 @@ FORMATS = {
 _log = logging.getLogger("kerazoo")
 
 
-@checked("path", "preprocessing", "labels", "fused", "force", "progress")
+@checked("path", "preprocessing", "labels", "fused", "force", "progress", "float_layers")
 def export(
     model: keras.Model,
     path: str | os.PathLike,
@@ -39,6 +41,7 @@ def export(
     fused: bool = True,
     target: str | None = None,
     representative: Any = None,
+    float_layers: Sequence[str] = (),
     preprocessing: Preprocessing | None = None,
     labels: str | Sequence[str] | None = None,
     version: int = 1,
@@ -85,14 +88,17 @@ def export(
         target: What the network is fused for, as `fuse` takes it; by default the format's runtime.
         representative: For int8: real pictures to find ranges with, at most 300 are used. A
             folder, files, uint8 pictures, float inputs, or a `kerazoo.data.source.Source`.
+        float_layers: For LiteRT in int8: layers that stay in float all the same, where integers
+            cost too much accuracy: beginnings of their names, such as `["stem", "stage1"]`.
         preprocessing: In place of the model's own.
         labels: Name of a label set, or the names; in place of the model's own.
         version: For a SavedModel: number of the folder; a server takes the highest.
         opset: For ONNX: version of the operations, 13 to 18.
         force: Overwrite what exists.
         progress: Called with (pictures done, pictures in all) while int8 is calibrated.
-        **how: For a SavedModel: options of the task; of classification `top=5`, how many classes
-            are named.
+        **how: Options of the task, where the file makes answers of the outputs: a SavedModel, and
+            of detection also LiteRT and ONNX. Of classification `top=5`, how many classes are
+            named.
 
     Returns:
         The file, or the SavedModel's folder `path/version`.
@@ -109,6 +115,10 @@ def export(
     task = task_of_model(model)
     check_options(task, how)
     check_int("version", version)
+    if float_layers and not (precision == "int8" and kind.mixes):
+        rule = f"left out for {kind.title} in {precision}; LiteRT in int8 takes them"
+        raise invalid("float_layers", float_layers, rule)
+    kept = chosen_layers([layer.name for layer in layers_of(model)], float_layers)
     path = Path(path)
     outputs = _outputs(kind, path, version)
     check_output(path, outputs, force)
@@ -124,12 +134,12 @@ def export(
     if precision == "int8":
         pictures = representative_pictures(representative, record.preprocessing, record.input_shape)
         tell_few(len(pictures))
-        facts["calibration"] = len(pictures)
+        facts |= {"calibration": len(pictures), "float_layers": tuple(float_layers)}
         record = describe(model, preprocessing, labels, **facts)
     network = in_float32(model)
     if form:
         network = fuse(network, form)
-    job = Job(network, outputs[-1].name, record, pictures, opset, how, progress)
+    job = Job(network, outputs[-1].name, record, pictures, opset, how, progress, kept)
     with staging(path) as folder:
         kind.write(job, folder)
         if kind.suffix:

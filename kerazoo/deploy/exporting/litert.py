@@ -8,6 +8,7 @@ from typing import Any
 
 from kerazoo.deploy.exporting._format import Format, Job, quiet
 from kerazoo.deploy.exporting.calibration import without_outliers
+from kerazoo.deploy.exporting.float_layers import of_layers
 from kerazoo.deploy.exporting.graph import cannot_lower, saved_finish, saved_graph
 from kerazoo.deploy.exporting.litert_signatures import with_signatures
 from kerazoo.deploy.exporting.record import ExportRecord
@@ -30,8 +31,8 @@ def _write(job: Job, folder: Path) -> None:
             in_int8(converter)
 
     names = tuple(job.record.outputs)
-    content = converted(job.graph, names, job.layers, prepare)
-    if further := task_of(job.record).signatures(job.record):
+    content = converted(job.graph, names, job.layers, prepare, job.float_layers)
+    if further := task_of(job.record).signatures(job.record, **job.how):
         content = with_signatures(
             content, {name: _finish(job, finish) for name, finish in further.items()}
         )
@@ -65,6 +66,7 @@ def converted(
     outputs: Sequence[str],
     layers: Iterable[str],
     prepare: Callable[[Any], None],
+    float_layers: Sequence[str] = (),
 ) -> bytes:
     """A LiteRT file.
 
@@ -73,6 +75,7 @@ def converted(
         outputs: Names of its outputs.
         layers: Names of the network's layers, for complaints.
         prepare: Is given the converter, to set it up.
+        float_layers: In int8: those that are left in float.
     """
     import tensorflow as tf
 
@@ -80,9 +83,28 @@ def converted(
         converter = tf.lite.TFLiteConverter.from_saved_model(source)
         prepare(converter)
         try:
-            return converter.convert()
+            return _mixed(converter, float_layers) if float_layers else converter.convert()
         except Exception as error:  # ConverterError is private
             raise cannot_lower(graph, layers, "LiteRT", str(error)) from error
+
+
+def _mixed(converter: Any, layers: Sequence[str]) -> bytes:
+    """A file in int8 but for these layers; it is calibrated as a whole."""
+    import tensorflow as tf
+    from tensorflow.lite.python.convert import mlir_quantize
+    from tensorflow.lite.tools import flatbuffer_utils
+
+    converter._experimental_calibrate_only = True
+    calibrated = converter.convert()
+    (graph,) = flatbuffer_utils.convert_bytearray_to_object(bytearray(calibrated)).subgraphs
+    nodes = [graph.tensors[each.outputs[0]].name.decode() for each in graph.operators]
+    return mlir_quantize(
+        calibrated,
+        fully_quantize=False,
+        input_data_type=tf.int8,
+        output_data_type=tf.int8,
+        denylisted_nodes=of_layers(nodes, layers),
+    )
 
 
 def in_int8(converter: Any) -> None:
@@ -98,5 +120,6 @@ FORMAT = Format(
     precisions=("float32", "float16", "dynamic", "int8"),
     any_size=False,
     int8_target="litert_int8",
+    mixes=True,  # OpenVINO's converter forgets what layers are called
     runtime="litert",
 )

@@ -43,7 +43,7 @@ def _write(job: Job, folder: Path) -> None:
 def _graph(job: Job) -> tuple[Any, list[str]]:
     """The network's with what its task makes of the outputs behind them, and names of all."""
     names = list(job.record.outputs)
-    further = task_of(job.record).signatures(job.record, batch=True).values()
+    further = task_of(job.record).signatures(job.record, batch=True, **job.how).values()
     if not further:
         return job.graph, names
     made: dict[str, Any] = {}

@@ -39,6 +39,7 @@ class ExportRecord(Record, keys="record key"):
         labels: Names of the classes, in order.
         preprocessing: How a picture becomes the network's input; None where unknown.
         calibration: Pictures that int8 ranges were found with.
+        float_layers: Beginnings of the names of layers that are in float all the same.
         confidence: What held-out pictures say of the scores; None where nobody measured it.
         task_facts: What the task has to know to read the outputs (`ModelInfo.task_facts`).
         licence: Of the weights, where they are registered ones.
@@ -51,12 +52,13 @@ class ExportRecord(Record, keys="record key"):
     architecture: str | None = field(optional(text()))
     checkpoint: str | None = field(optional(text()))
     target: str | None = field(optional(text()))
-    input_shape: tuple[int | None, ...] = field(row(optional(integer()), "a list of sizes"))
+    input_shape: tuple[int | None, ...] = field(row(optional(integer()), "three sizes", count=3))
     task: str = field(text())
     outputs: dict[str, str] = field(table(text()))
     labels: tuple[str, ...] = field(row(text(least=0), "a list of names"))
     preprocessing: Preprocessing | None = field(optional(record(Preprocessing)), None)
     calibration: int | None = field(optional(integer()), None)
+    float_layers: tuple[str, ...] = field(row(text(), "a list of names"), ())
     confidence: Confidence | None = field(optional(record(Confidence)), None)
     task_facts: dict[str, Any] = field(table(), {})
     licence: str | None = field(optional(text()), None)

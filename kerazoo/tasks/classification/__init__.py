@@ -19,6 +19,7 @@ class Classification:
     mixes = True
     placed = False
     merges = False
+    joins = False
     fits_head = True
     losses = ()
     ships_thresholds = False
@@ -86,6 +87,14 @@ class Classification:
     def regions(self, target):
         return None  # it may be anywhere
 
+    def join(self, targets):
+        raise ValueError("Classes of pictures cannot lie side by side in one.")
+
+    def present(self, targets, classes):
+        from kerazoo.tasks.classification.targets import present
+
+        return present(targets, classes)
+
     def encode(self, targets, classes, model=None):
         from kerazoo.tasks.classification.training import encode
 
@@ -136,11 +145,11 @@ class Classification:
 
         return answer(outputs, record, **how)
 
-    def signatures(self, record, batch=False):
+    def signatures(self, record, batch=False, **how):
         return {}
 
     def merge(self, views, record):
-        raise no_merging(self)
+        raise no_merging(self.name)
 
     def decode(self, outputs, record, placements=(), pictures=(), **how):
         from kerazoo.tasks.classification.predictions import decode

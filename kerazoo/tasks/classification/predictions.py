@@ -38,9 +38,10 @@ def decode(outputs: Mapping[str, Any], record: Any, top: int = 5) -> list[Classe
     found = [Classes(each) for each in decode_predictions(scores, top, labels=labels)]
     if confidence is not None:
         shares = probabilities(np.asarray(scores))
+        thresholds = confidence.of_classes(shares.shape[1])
         for each, row in zip(found, shares, strict=True):
             best = each[0].index
-            each.sure = bool(row[best] >= confidence.thresholds[best])
+            each.sure = bool(row[best] >= thresholds[best])
     return found
 
 

@@ -41,3 +41,8 @@ def describe(label: Any, classes: Sequence[str]) -> list[tuple[str, None]]:
     if len(best) == 1 and label[best[0]] > 0.995:
         return [(classes[int(best[0])], None)]
     return [(f"{100 * label[i]:.0f} % {classes[int(i)]}", None) for i in best]
+
+
+def present(targets: Any, classes: int) -> Any:
+    """Of each picture its class alone: bool `(batch, classes)`."""
+    return np.asarray(targets)[:, None] == np.arange(classes)

@@ -26,6 +26,7 @@ class Detection:
     mixes = False
     placed = True
     merges = True
+    joins = True
     fits_head = False
     losses = ()
     ships_thresholds = True
@@ -112,6 +113,16 @@ class Detection:
 
         return regions(target)
 
+    def join(self, targets):
+        from kerazoo.tasks.detection.targets import join
+
+        return join(targets)
+
+    def present(self, targets, classes):
+        from kerazoo.tasks.detection.targets import present
+
+        return present(targets, classes)
+
     def encode(self, targets, classes, model=None):
         from kerazoo.tasks.detection.training import encode
 
@@ -158,10 +169,10 @@ class Detection:
 
         return answer(outputs, record, **how)
 
-    def signatures(self, record, batch=False):
+    def signatures(self, record, batch=False, **how):
         from kerazoo.tasks.detection.serving import signatures
 
-        return signatures(record, batch)
+        return signatures(record, batch, **how)
 
     def merge(self, views, record):
         from kerazoo.tasks.detection.tiles import merge

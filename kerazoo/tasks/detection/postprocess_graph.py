@@ -97,24 +97,26 @@ def find_one_in_graph(
     anchors, classes = scores.shape[1:]
     entering = anchors if rule.candidates is None else min(rule.candidates, anchors)
     best = tf.transpose(scores[0])  # classes, entering
+    chosen = boxes  # likewise, or one for all classes
     if entering < anchors:
         best, rows = tf.math.top_k(best, entering)
-        chosen = tf.gather(boxes[0], tf.reshape(rows, [-1]))
-    else:
-        chosen = tf.tile(boxes[0], (classes, 1))
+        chosen = tf.gather(boxes[0], rows)
     side = math.ceil(classes**0.5)
     squares = [
         (number % side * (size[1] + 1.0), number // side * (size[0] + 1.0)) * 2
         for number in range(classes)
     ]
-    apart = chosen + tf.repeat(tf.constant(squares), entering, axis=0)
+    # Added by broadcasting: of a repeated one, files would hold megabytes.
+    apart = tf.reshape(chosen + tf.constant(squares)[:, None], (-1, 4))
     best = tf.reshape(best, [-1])
     kept, count = tf.image.non_max_suppression_padded(
         apart, best, rule.total, rule.iou, rule.threshold, pad_to_max_output_size=True
     )
     there = tf.range(rule.total) < count
+    chosen = tf.reshape(chosen, (-1, 4))
+    places = kept % anchors if entering == anchors else kept
     return {
-        "boxes": tf.where(there[:, None], tf.gather(chosen, kept), 0.0)[None],
+        "boxes": tf.where(there[:, None], tf.gather(chosen, places), 0.0)[None],
         "scores": tf.where(there, tf.gather(best, kept), 0.0)[None],
         "classes": tf.where(there, kept // entering, 0)[None],
         "count": tf.reshape(count, [1]),

@@ -183,7 +183,7 @@ def least_scores(classes: int, confidence: Any, threshold: float | None) -> np.n
         threshold: In place of what was measured.
     """
     if threshold is None and confidence is not None:
-        least = np.array(confidence.thresholds, "float32")
+        least = np.array(confidence.of_classes(classes), "float32")
     else:
         least = np.full(classes, SHOWN if threshold is None else threshold, "float32")
     return np.nextafter(least, np.float32(-1))  # a score of exactly the threshold is enough

@@ -19,11 +19,13 @@ def facts(model: Any, labels: Any) -> dict[str, Any]:
     return {"outputs": outputs, "labels": class_names(model.output[LOGITS].shape[-1] - 1, labels)}
 
 
-def signatures(record: Any, batch: bool = False) -> dict[str, Any]:
+def signatures(
+    record: Any, batch: bool = False, threshold: float | None = None, most: int = 100
+) -> dict[str, Any]:
     """`detect`: `answer` without names, which LiteRT and ONNX files have beside the network."""
 
     def detect(outputs: Mapping[str, Any]) -> dict[str, Any]:
-        found = _found(outputs, record, None, 100, one=not batch)
+        found = _found(outputs, record, threshold, most, one=not batch)
         return {name: found[name] for name in ("boxes", "scores", "classes", "count")}
 
     return {"detect": detect}

@@ -1,5 +1,6 @@
 """Targets of detection: a dict of boxes and their classes, as `kerazoo.data.boxes` describes it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -68,3 +69,21 @@ def renumber(target: dict[str, Any], numbers: Any) -> dict[str, Any]:
     classes = target["classes"]
     found = tf.gather(numbers, tf.maximum(classes, 0))
     return target | {"classes": tf.where(classes > EMPTY, found, classes)}
+
+
+def join(targets: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The boxes of all of them; what is of a picture as a whole is that of the first."""
+    import tensorflow as tf
+
+    boxes = {
+        key: tf.concat([each[key] for each in targets], 0)
+        for key in (*KEYS, "areas")
+        if key in targets[0]
+    }
+    return targets[0] | boxes
+
+
+def present(targets: dict[str, np.ndarray], classes: int) -> np.ndarray:
+    """Which classes have a box on which picture: bool `(batch, classes)`."""
+    there = np.where(targets["crowd"], EMPTY, targets["classes"])
+    return (there[..., None] == np.arange(classes)).any(axis=1)

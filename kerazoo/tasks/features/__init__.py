@@ -20,6 +20,7 @@ class Features(Untrained):
     outputs = ()
     placed = False
     merges = False
+    joins = False
     learning = MappingProxyType({})
     learned = MappingProxyType({})
     shapes = ()
@@ -45,11 +46,11 @@ class Features(Untrained):
     def answer(self, outputs, record, **how):
         return dict(outputs)
 
-    def signatures(self, record, batch=False):
+    def signatures(self, record, batch=False, **how):
         return {}
 
     def merge(self, views, record):
-        raise no_merging(self)
+        raise no_merging(self.name)
 
     def decode(self, outputs, record, placements=(), pictures=(), **how):
         count = len(next(iter(outputs.values())))

@@ -21,6 +21,7 @@ class Segmentation:
     mixes = False
     placed = True
     merges = True
+    joins = False
     fits_head = False
     losses = ("cross-entropy + dice", "cross-entropy", "dice", "focal", "focal + dice")
     ships_thresholds = False
@@ -90,6 +91,12 @@ class Segmentation:
     def regions(self, target):
         return None
 
+    def join(self, targets):
+        raise ValueError("Masks of several pictures are not put together.")
+
+    def present(self, targets, classes):
+        raise ValueError("Segmentation does not balance classes: every mask has to be read for it.")
+
     def encode(self, targets, classes, model=None):
         from kerazoo.tasks.segmentation.training import encode
 
@@ -134,7 +141,7 @@ class Segmentation:
 
         return answer(outputs, record, **how)
 
-    def signatures(self, record, batch=False):
+    def signatures(self, record, batch=False, **how):
         return {}
 
     def merge(self, views, record):

@@ -118,10 +118,11 @@ class FinetuneFolder:
         name, recipe = kept.phase, dict(self.chained())[kept.phase]
         inputs = open_inputs(recipe, data_dir, sources)
         stored = recipe.transfer.head != STEPS
-        model = load_trained(self._at(name), best=self._settings["keep"] == "best" and not stored)
+        best = self._settings["keep"] == "best" and not stored
+        model = load_trained(self._at(name), best=best)
         pictures = {"batch_size": recipe.batch_size, "on_corrupt": recipe.data.on_corrupt}
         predictor, confidence = open_predictor(model), model.info.confidence
-        if confidence is None:
+        if confidence is None or (best and inputs.task.ships_thresholds):  # those of the last epoch
             watched = collect_answers(predictor, inputs.validation, **pictures)
             confidence = inputs.task.calibrate(model, watched)
         # Where it came from, but for the folders of this machine.
@@ -146,7 +147,11 @@ class FinetuneFolder:
         """What the held-out pictures say of the weights that each phase would give."""
         last = self._settings["keep"] == "last"
         monitor = self._task.monitor
-        return [judge(name, self._at(name) / names.LOG, monitor, last) for name in self._recipes]
+        starts = {name: (read_run(self._at(name)) or {}).get("start") for name in self._recipes}
+        return [
+            judge(name, self._at(name) / names.LOG, monitor, last, start)
+            for name, start in starts.items()
+        ]
 
     def _end(
         self,
@@ -168,6 +173,7 @@ class FinetuneFolder:
             "split": test.split,
             "classes": len(test.classes),
             "kept": kept.phase,
+            "epoch": kept.epoch,
             "phases": {name: self._measured(name) for name in self._recipes},
             "validation": {each.phase: round(each.figure, 6) for each in judgements},
             "confidence": confidence and confidence.to_dict(),

@@ -1,9 +1,14 @@
-"""Which phase is kept: what the held-out pictures said of each, from its log."""
+"""Which phase is kept: what the held-out pictures said of each, from its log.
+
+Tasks whose figure is measured apart also measure what a phase starts from: it is kept where no
+epoch was better.
+"""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from kerazoo.tasks.task import Figure
 
@@ -17,15 +22,23 @@ class Judgement:
         figure: The task's.
         loss: On the same pictures.
         monitor: What the figure is.
+        epoch: Whose weights they are; 0 for those that the phase started from.
     """
 
     phase: str
     figure: float
     loss: float
     monitor: Figure
+    epoch: int
 
 
-def judge(phase: str, log: Path, monitor: Figure, last: bool) -> Judgement:
+def judge(
+    phase: str,
+    log: Path,
+    monitor: Figure,
+    last: bool,
+    start: Mapping[str, float] | None = None,
+) -> Judgement:
     """What a log says of the epoch whose weights are kept.
 
     Args:
@@ -33,13 +46,15 @@ def judge(phase: str, log: Path, monitor: Figure, last: bool) -> Judgement:
         log: CSV with a line for each epoch.
         monitor: The task's figure.
         last: The last epoch counts, not the best.
+        start: What was measured before the first epoch, by the names of the log.
     """
     with open(log, encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+        rows: list[Mapping[str, Any]] = [*([start] if start else []), *csv.DictReader(file)]
     key = f"val_{monitor.name}"
     # Some figures come out of float32: a third is a third.
     epochs = [
-        Judgement(phase, round(float(row[key]), 6), float(row["val_loss"]), monitor) for row in rows
+        Judgement(phase, round(float(row[key]), 6), float(row["val_loss"]), monitor, number)
+        for number, row in enumerate(rows, 0 if start else 1)
     ]
     return epochs[-1] if last else best_of(epochs, by_loss=True)
 

@@ -121,9 +121,10 @@ def finetune(
 
     Returns:
         The task's figure by its name, on `pictures` pictures of `split`, `interval`: where it is
-        with 95 % confidence, `classes`, `kept`: the phase whose weights they are, `phases`: the
-        same figure at the end of each, and `skipped_pictures`, how many could not be decoded. Of
-        several processes only the first gets more than `{}`.
+        with 95 % confidence, `classes`, `kept` and `epoch`: the phase and the epoch whose weights
+        they are (0 for those that the phase started from, where no epoch was better), `phases`:
+        the same figure at the end of each, and `skipped_pictures`, how many could not be decoded.
+        Of several processes only the first gets more than `{}`.
 
     Raises:
         ValueError: Before the first step: a wrong argument, no such model, weights or data, or an

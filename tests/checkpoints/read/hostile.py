@@ -103,6 +103,21 @@ def _shared_variables(layers):
         layers.create_group(f"l{i}")["vars"] = variables
 
 
+def _heap(place, number):
+    """A file whose names lie in a heap of the file; eight bytes in or before it are changed."""
+
+    def write(path):
+        h5(path, keras_layers)
+        data = bytearray(path.read_bytes())
+        heap = data.index(b"GCOL")
+        at = data.index(struct.pack("<IQI", 6, heap, 1)) if place is None else heap + place
+        size = 4 if place is None else 8
+        data[at : at + size] = number.to_bytes(size, "little")
+        path.write_bytes(data)
+
+    return write
+
+
 def _unwritten(layers):
     """80 GB that were never written: HDF5 fills them with zeros when they are read."""
     layers.create_group("c/vars").create_dataset("0", (20_000_000_000,), "f4")
@@ -223,6 +238,9 @@ HOSTILE = {
     "circle.weights.h5": (lambda p: h5(p, _circle), "under two names"),
     "shared.weights.h5": (lambda p: h5(p, _shared_variables), "under two names"),
     "names.h5": (_names, "under two names"),
+    # Of the first object its size, then of what is left: either kept HDF5 walking for ever.
+    "object.weights.h5": (_heap(24, 2**64 - 16), "objects do not fit"),
+    "text.weights.h5": (_heap(None, 2**32 - 1), "4,294,967,295 bytes that are not there"),
     "unwritten.weights.h5": (lambda p: h5(p, _unwritten), "KERAZOO_MAX_UNPACKED_BYTES"),
     "chunk.weights.h5": (lambda p: h5(p, _chunk), "KERAZOO_MAX_UNPACKED_BYTES"),
     "small.weights.h5": (lambda p: h5(p, _many_small), "KERAZOO_MAX_UNPACKED_BYTES"),

@@ -14,6 +14,7 @@ import pytest
 from tests import ROOT
 from tests.checkpoints.read.hostile import HOSTILE, WHOLE
 
+MANY = 1000  # times three seeds
 # Reads damaged copies of a file; prints how often it was read and refused, or what went wrong.
 CODE = """
 import json, random, resource, sys, time, warnings
@@ -114,6 +115,6 @@ def test_damaged_files_are_read_or_refused_by_name(tmp_path, name):
 @pytest.mark.parametrize("name", WHOLE)
 def test_many_damaged_files(tmp_path, name, seed):
     WHOLE[name](tmp_path / name)
-    found = read_in_a_process(tmp_path / name, seed, times=3000)
+    found = read_in_a_process(tmp_path / name, seed, times=MANY)
     assert found["wrong"] == []
-    assert found["read"] + found["refused"] == 3000
+    assert found["read"] + found["refused"] == MANY

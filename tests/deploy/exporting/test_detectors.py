@@ -6,6 +6,7 @@ import re
 import zipfile
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -195,6 +196,38 @@ def test_int8_finds_boxes_in_float(int8, picture):
     np.testing.assert_allclose(boxes[first], expected.boxes[second], atol=0.02)
     np.testing.assert_allclose(one["scores"][first], expected.scores[second], atol=1e-5)
     np.testing.assert_array_equal(one["classes"][first], expected.classes[second])
+
+
+def test_layers_that_stay_in_float(tmp_path):
+    from ai_edge_litert.interpreter import Interpreter
+
+    x = keras.Input((16, 16, 3))
+    y = keras.layers.Conv2D(4, 3, name="stem_conv")(x)
+    y = keras.layers.Conv2D(4, 3, name="stage1_conv")(y)
+    model = keras.Model(x, keras.layers.GlobalAveragePooling2D(name="pool")(y))
+    pictures = np.random.default_rng(1).uniform(-1, 1, (4, 16, 16, 3)).astype("float32")
+    how = {"precision": "int8", "representative": pictures, "preprocessing": PREPARED}
+    path = export(model, tmp_path / "net.tflite", "litert", float_layers=["stem"], **how)
+    interpreter = Interpreter(str(path))
+    kernels = {
+        layer: each["dtype"]
+        for each in interpreter.get_tensor_details()
+        for layer in ("stem_conv", "stage1_conv")
+        if layer in each["name"] and each["shape"].tolist()[1:3] == [3, 3]
+    }
+    assert kernels == {"stem_conv": np.float32, "stage1_conv": np.int8}
+    (given,), (wanted,) = interpreter.get_input_details(), interpreter.get_output_details()
+    assert given["dtype"] is wanted["dtype"] is np.int8
+    assert read_record(path).float_layers == ("stem",)
+    (found,) = Runner(path).outputs(pictures).values()
+    np.testing.assert_allclose(found, np.asarray(model(pictures)), atol=0.02)
+    with pytest.raises(ValueError, match=r"`float_layers` must be the beginning of a layer's name"):
+        export(model, tmp_path / "a.tflite", "litert", float_layers=["head"], **how)
+    rule = r"`float_layers` must be left out for .*LiteRT in int8 takes them"
+    with pytest.raises(ValueError, match=rule):
+        export(model, tmp_path / "a.tflite", "litert", float_layers=["stem"])
+    with pytest.raises(ValueError, match=rule):
+        export(model, tmp_path / "a.xml", "openvino", float_layers=["stem"], precision="int8")
 
 
 def test_signatures_share_the_weights(litert, net):

@@ -80,8 +80,9 @@ def test_every_runtime_finds_the_same_masks(networks, id, name, tmp_path):
     runner = Runner(path)
     picture = RNG.integers(0, 255, (37, 81, 3)).astype("uint8")
     expected = Predictor.of_model(model, preprocessing=RECORD, labels=NAMES).predict([picture])[0]
-    found = runner.predict([picture])[0]
+    found, again = runner.predict([picture, picture[:, ::-1]])  # in one batch
     assert found.mask.shape == (37, 81)
+    assert (again.mask == runner.predict([picture[:, ::-1]])[0].mask).mean() >= 0.999
     assert found.names == NAMES
     assert (found.mask == expected.mask).mean() >= 0.999
     if record is not None:

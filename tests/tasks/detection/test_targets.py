@@ -190,3 +190,63 @@ def test_a_target_as_people_see_it():
     assert np.asarray(picture).min() == 255
     empty = {"boxes": np.zeros((0, 4)), "classes": np.zeros(0, int), "crowd": np.zeros(0, bool)}
     assert TASK.show(picture, empty, ())[1] == [("no boxes", None)]
+
+
+MOSAIC = Augmentation(crop="none", mosaic=1.0)
+
+
+def mosaics(seed, **options):
+    """A batch, in a size in which pictures are stretched."""
+    shape = Preprocessing(size=(72, 96), fit="stretch", interpolation="bilinear")
+    shape = shape.without_normalisation()
+    how = {"batch_size": COUNT, "seed": seed} | options
+    data = training_data(source(), shape, MOSAIC, **how)
+    pictures, targets = next(iter(data.batches))
+    return pictures.numpy(), {name: y.numpy() for name, y in targets.items()}
+
+
+def test_boxes_of_mosaics_are_where_the_things_are():
+    pictures, targets = mosaics(0)
+    assert pictures.shape == (10, 72, 96, 3)
+    assert targets["boxes"].shape == (10, 16, 4)
+    for picture, boxes, classes, crowd in zip(
+        pictures, targets["boxes"], targets["classes"], targets["crowd"], strict=True
+    ):
+        for number, colour in enumerate(COLOURS.astype("float32")):
+            there = np.abs(picture - colour).max(-1) < 90
+            mine = boxes[classes == number].round().astype(int)
+            covered = np.zeros_like(there)
+            for x1, y1, x2, y2 in mine:
+                assert min(x2 - x1, y2 - y1) < 4 or there[y1 + 1 : y2 - 1, x1 + 1 : x2 - 1].all()
+                covered[max(y1 - 1, 0) : y2 + 1, max(x1 - 1, 0) : x2 + 1] = True
+            assert not (there & ~covered).any()  # nothing is without a box
+        assert (boxes[classes < 0] == 0).all()
+        assert not crowd[classes < 0].any()
+        shown = ((classes >= 0) & ~crowd).sum()
+        assert shown >= 2
+    assert (targets["classes"] >= 0).sum() > 10 * 3  # more than a picture has
+
+
+def test_mosaics_follow_from_the_seed():
+    one, other = mosaics(5, parallel=1), mosaics(5, parallel=4)
+    np.testing.assert_array_equal(one[0], other[0])
+    np.testing.assert_array_equal(one[1]["boxes"], other[1]["boxes"])
+    assert np.abs(one[0] - mosaics(6)[0]).max() > 50
+
+
+def test_without_luck_a_picture_is_itself():
+    shape = Preprocessing(size=(60, 90), fit="stretch", interpolation="bilinear")
+    rare = Augmentation(crop="none", flip=False, mosaic=1e-6)
+    pictures, targets = next(
+        iter(training_data(source(), shape.without_normalisation(), rare, batch_size=2).batches)
+    )
+    np.testing.assert_allclose(targets["boxes"][1, :3], BOXES, atol=1e-4)
+    assert (targets["classes"][1].numpy() >= 0).sum() == 3
+    assert seen(pictures[1].numpy(), 0) == tuple(BOXES[0].astype(int))
+
+
+def test_masks_and_classes_are_not_put_together():
+    data = source()
+    other = Source("c", "all", "classification", ("a",), COUNT, data.pictures, fetch=data.fetch)
+    with pytest.raises(ValueError, match="`mosaic` must be 0 for classification, whose targets"):
+        training_data(other, Preprocessing(size=(32, 32)), MOSAIC, batch_size=2)

@@ -220,6 +220,10 @@ def test_the_better_phase_is_kept_and_of_equals_the_probe(tmp_path):
     assert best_of(thirds) is thirds[0]
     better = judge("all", log("d.csv", (0.9, 3.0)), MONITOR, last=False)
     assert best_of([probe, better]) is better
+    begun = {"val_accuracy": 0.85, "val_loss": 0.7}
+    kept = judge("all", log("f.csv", *rows), MONITOR, last=False, start=begun)
+    assert (kept.figure, kept.epoch, level.epoch) == (0.85, 0, 3)
+    assert judge("all", log("f.csv", *rows), MONITOR, last=True, start=begun).figure == 0.6
 
 
 def test_training_ends_when_it_waits_too_long():

@@ -1,0 +1,1 @@
+"""`kerazoo.choose`: the network for a budget of time on this machine."""

@@ -1,0 +1,224 @@
+"""Annotations of wrong types, and files that were damaged: read, or refused by name in one line."""
+
+import json
+import math
+import random
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import yaml
+from PIL import Image
+
+from kerazoo.data import boxes_source, csv_source, masks_source
+from tests import picture_files
+from tests.damage import changed, mistakes
+
+COCO = {
+    "images": [{"id": i, "file_name": f"{i}.png", "height": 24, "width": 32} for i in range(2)],
+    "annotations": [
+        {"id": i, "image_id": i, "category_id": 1, "bbox": [2, 3, 8, 9], "area": 72, "iscrowd": 0}
+        for i in range(2)
+    ],
+    "categories": [{"id": 1, "name": "cat"}, {"id": 3, "name": "dog"}],
+}
+VOC = """<annotation><filename>0.png</filename><size><width>32</width><height>24</height></size>
+<object><name>cat</name><difficult>0</difficult>
+<bndbox><xmin>2</xmin><ymin>3</ymin><xmax>9</xmax><ymax>12</ymax></bndbox></object></annotation>
+"""
+YAML = {"path": ".", "train": "images", "val": "images", "names": {0: "cat", 1: "dog"}}
+
+
+def picture(path, size=(32, 24)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(picture_files.smooth()).resize(size).save(path)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A small data set of each kind."""
+    root = tmp_path_factory.mktemp("sets")
+    for i in range(2):
+        for kind in ("coco", "voc", "yolo/images", "masks/images", "csv"):
+            picture(root / kind / f"{i}.png")
+        (root / "masks/masks").mkdir(exist_ok=True)
+        mask = np.arange(24 * 32).reshape(24, 32) % 2
+        Image.fromarray(mask.astype("uint8")).save(root / "masks/masks" / f"{i}.png")
+    (root / "coco/boxes.json").write_text(json.dumps(COCO))
+    (root / "voc/0.xml").write_text(VOC)
+    (root / "voc/classes.txt").write_text("cat\ndog\n")
+    (root / "yolo/labels").mkdir()
+    (root / "yolo/labels/0.txt").write_text("0 0.5 0.5 0.2 0.2\n1 0.5 0.4 0.2 0.1\n")
+    (root / "yolo/data.yaml").write_text(yaml.safe_dump(YAML))
+    (root / "masks/classes.txt").write_text("0 ground\n1 sky\n")
+    (root / "csv/list.csv").write_text("path,label,split\n0.png,a,train\n1.png,b,train\n")
+    return root
+
+
+OPEN = {
+    "coco/boxes.json": lambda root: boxes_source(root / "coco/boxes.json"),
+    "voc/0.xml": lambda root: boxes_source(root / "voc"),
+    "voc/classes.txt": lambda root: boxes_source(root / "voc"),
+    "yolo/data.yaml": lambda root: boxes_source(root / "yolo/data.yaml", "train"),
+    "yolo/labels/0.txt": lambda root: boxes_source(root / "yolo", "train"),
+    "masks/classes.txt": lambda root: masks_source(root / "masks"),
+    "masks/masks/0.png": lambda root: masks_source(root / "masks"),
+    "csv/list.csv": lambda root: csv_source(root / "csv/list.csv", "train"),
+}
+# What names the file where the message cannot begin with it.
+ALSO = {
+    "voc/classes.txt": ("0.xml",),
+    "yolo/data.yaml": ("0.txt", "`split`", "`path`"),
+    "yolo/labels/0.txt": ("data.yaml",),
+    "masks/classes.txt": ("`classes`", "0.png"),
+    "csv/list.csv": ("`columns`", "`split`"),
+}
+
+
+def outcome(name, root):
+    """`"read"` or `"refused"`; fails for what a user should not see."""
+    try:
+        source = OPEN[name](root)
+    except ValueError as error:
+        text = str(error)
+        shown = [name.rpartition("/")[2], *ALSO.get(name, ())]
+        assert any(each in text for each in shown), text
+        assert len(text) < 2000, text
+        assert text.startswith(("The argument", "Unknown", "Cannot read")), text
+        return "refused"
+    assert source.count >= 1
+    _, target = source.fetch(tf.constant(source.count - 1))
+    if source.task == "detection":
+        check_boxes(target, source)
+    return "read"
+
+
+def check_boxes(target, source):
+    count = int((target["classes"].numpy() >= 0).sum())
+    found = target["boxes"].numpy()[:count]
+    height, width = target["size"].numpy()
+    assert np.isfinite(found).all()
+    assert (found[:, 2:] > found[:, :2]).all()
+    assert (found >= 0).all()
+    assert (found[:, 2] <= width).all()
+    assert (found[:, 3] <= height).all()
+    assert np.isfinite(target["areas"].numpy()).all()
+    assert (target["classes"].numpy() < len(source.classes)).all()
+
+
+def written(root, name, value):
+    file = root / name
+    file.write_text(json.dumps(value) if name.endswith("json") else yaml.safe_dump(value))
+
+
+def opened(name, whole, root, every):
+    counts = {"read": 0, "refused": 0}
+    for path, new, value in mistakes(whole, every):
+        try:
+            written(root, name, value)
+            counts[outcome(name, root)] += 1
+        except Exception as error:
+            raise AssertionError(f"{name}: {path} = {str(new)[:50]!r}: {error!r}") from error
+    written(root, name, whole)
+    return counts
+
+
+NESTED = {"coco": ("coco/boxes.json", COCO), "yolo": ("yolo/data.yaml", YAML)}
+
+
+@pytest.mark.parametrize("kind", NESTED)
+def test_values_of_any_type(kind, folder):
+    counts = opened(*NESTED[kind], folder, every=11 if kind == "coco" else 3)
+    assert counts["refused"] > counts["read"] > 5
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("kind", NESTED)
+def test_values_of_any_type_anywhere(kind, folder):
+    counts = opened(*NESTED[kind], folder, every=1)
+    assert counts["refused"] > counts["read"] > 20
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "new", "words"),
+    [
+        ("coco/boxes.json", ("annotations", 0, "iscrowd"), "0", "`iscrowd` is 0 or 1, not '0'"),
+        ("coco/boxes.json", ("annotations", 1, "area"), math.nan, "`area` is a number"),
+        ("coco/boxes.json", ("annotations", 1, "bbox", 2), "8", "four numbers, not [2, 3, '8', 9]"),
+        ("coco/boxes.json", ("categories", 0, "name"), None, "`name` is text, not None"),
+        ("coco/boxes.json", ("images", 0, "height"), 24.5, "image 0"),
+        ("yolo/data.yaml", ("names",), "cat", "a list or table of names, not 'cat'"),
+        ("yolo/data.yaml", ("names",), {-1: "cat"}, "numbered from 0, not -1"),
+        ("yolo/data.yaml", ("train",), [["images"]], "text, not a list"),
+    ],
+)
+def test_what_was_taken_for_something_else(name, path, new, words, folder):
+    whole = COCO if "coco" in name else YAML
+    written(folder, name, changed(whole, path, new))
+    with pytest.raises(ValueError) as refused:
+        OPEN[name](folder)
+    written(folder, name, whole)
+    assert words in str(refused.value)
+
+
+def test_aliases_of_yaml_are_not_unfolded(folder):
+    """Text of a nest of lists that name each other would take all memory."""
+    bomb = "a: &a [x, x, x, x, x, x, x, x, x, x]\n"
+    for one, two in zip("abcdefghijk", "bcdefghijkl", strict=True):
+        bomb += f"{two}: &{two} [{', '.join([f'*{one}'] * 10)}]\n"
+    for key in ("path", "train", "names"):
+        text = yaml.safe_dump({k: v for k, v in YAML.items() if k != key}) + bomb + f"{key}: *l\n"
+        (folder / "yolo/data.yaml").write_text(text)
+        with pytest.raises(ValueError, match="not a list"):
+            OPEN["yolo/data.yaml"](folder)
+    written(folder, "yolo/data.yaml", YAML)
+
+
+def damage(whole, draw):
+    data = bytearray(whole)
+    for _ in range(draw.choice((1, 1, 2, 4))):
+        at, kind = draw.randrange(len(data)), draw.randrange(6 if len(data) > 9 else 3)
+        if kind == 0:
+            data[at] ^= 1 << draw.randrange(8)
+        elif kind == 1:
+            data[at] = draw.choice(b"0919-.\"'<>&,\n\t\0\xff")
+        elif kind == 2:
+            data[at:at] = draw.choice((b"9" * 5000, b"\xff\xfe", b"nan", b"inf", b"-", b"1e400"))
+        elif kind == 3:
+            del data[max(at, 9) :]
+        elif kind == 4:
+            del data[at : at + draw.randrange(1, 9)]
+        else:
+            data[at:at] = data[draw.randrange(len(data)) :][: draw.randrange(1, 30)]
+    return bytes(data)
+
+
+def damaged(name, root, seed, times):
+    file, draw, counts = root / name, random.Random(seed), {"read": 0, "refused": 0}
+    whole = file.read_bytes()
+    try:
+        for number in range(times):
+            data = damage(whole, draw)
+            file.write_bytes(data)
+            try:
+                counts[outcome(name, root)] += 1
+            except Exception as error:
+                words = f"{name}, seed {seed}, no. {number}: {data[:300]}: {error!r}"
+                raise AssertionError(words) from error
+    finally:
+        file.write_bytes(whole)
+    return counts
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", OPEN)
+def test_damaged_files(name, folder):
+    assert damaged(name, folder, seed=1, times=20)["refused"] > 2
+
+
+@pytest.mark.faults
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", OPEN)
+def test_many_damaged_files(name, folder):
+    counts = damaged(name, folder, seed=2, times=300)
+    assert min(counts.values()) > 10, counts
