@@ -20,8 +20,8 @@ def cells(notebook):
     return [(cell.cell_type, cell.source) for cell in notebook.cells]
 
 
-def test_there_are_four():
-    assert IDS == ["finetune_cifar10", "finetune_pets", "mixconv_explained", "segment_pets"]
+def test_there_are_three():
+    assert IDS == ["finetune_cifar10", "finetune_pets", "mixconv_explained"]
 
 
 @pytest.mark.parametrize("text", TEXTS, ids=IDS)
