@@ -9,6 +9,7 @@ import functools
 import importlib
 import importlib.metadata
 import json
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -87,7 +88,13 @@ def _own() -> dict[str, Entry]:
 def _entry(id: str, create: Any) -> Entry:
     from kerazoo.models._catalogue import entry
 
-    record = entry(create.__name__, create, id, create.family.ids[id])
+    # It builds the network, for which Keras draws seeds: who has set one gets the same numbers
+    # whether a listing was made before or not.
+    drawn = random.getstate()
+    try:
+        record = entry(create.__name__, create, id, create.family.ids[id])
+    finally:
+        random.setstate(drawn)
     return Entry(id=id, **{**record, "input_size": tuple(record["input_size"])})
 
 

@@ -58,6 +58,7 @@ def given(tmp_path_factory):
         "batch_size": 2,
         "folder": pets,
         "output": new,
+        kerazoo.choose: {"task": "classification", "budget": "15 ms"},
         kerazoo.create_model: {"model": "mobilenet_v2"},
         kerazoo.from_pretrained: {"source": "no/such"},
         kerazoo.load_weights: {"source": {}},
@@ -203,7 +204,7 @@ def test_options_refuse_empty_text_and_no_numbers(command, parser, action, capsy
             if each is action:
                 words += [f"{each.option_strings[0]}={text}"] if each.option_strings else [text]
             elif each.required:
-                words += [*each.option_strings[:1], "1"]
+                words += [*each.option_strings[:1], (each.choices or ["1"])[0]]
         with pytest.raises(SystemExit) as stopped:
             main(words)
         errors = capsys.readouterr().err

@@ -29,7 +29,7 @@ NEAR = 1.5  # times the budget
 PROBED = 5  # candidates at most that are tried on data, the most accurate ones as published
 
 
-@checked("data", "data_dir", "models", "dataset")
+@checked("data", "data_dir", "models", "dataset", "tell")
 def choose(
     task: str,
     budget: str | float,

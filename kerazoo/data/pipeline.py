@@ -129,7 +129,7 @@ def training_data(
     """
     augmentation = augmentation or Augmentation()
     check_int("parallel", parallel, optional=True)
-    _check(source, batch_size, seed, epoch, step, on_corrupt, shuffle_buffer)
+    _check(source, batch_size, seed, epoch, step, on_corrupt, shuffle_buffer, shares)
     _check_task(source, augmentation)
     steps, calls = source.count // batch_size, parallel or tf.data.AUTOTUNE
     root, tally = tf.constant([seed, 0], tf.int64), Tally(source)
@@ -221,7 +221,7 @@ def evaluation_batches(
     return batches.prefetch(2)
 
 
-def _check(source, batch_size, seed, epoch, step, on_corrupt, shuffle_buffer) -> None:
+def _check(source, batch_size, seed, epoch, step, on_corrupt, shuffle_buffer, shares) -> None:
     for name, value, least in (
         ("batch_size", batch_size, 1),
         ("seed", seed, -(2**63)),
@@ -237,6 +237,12 @@ def _check(source, batch_size, seed, epoch, step, on_corrupt, shuffle_buffer) ->
     if step >= source.count // batch_size:
         raise invalid("step", step, f"below the {source.count // batch_size} steps of an epoch")
     _check_on_corrupt(on_corrupt)
+    if shares is not None:
+        rule = f"an array of {source.count} numbers above 0, one for each picture"
+        if not isinstance(shares, np.ndarray) or shares.shape != (source.count,):
+            raise invalid("shares", shares, rule)
+        if shares.dtype.kind != "f" or not (np.isfinite(shares) & (shares > 0)).all():
+            raise invalid("shares", f"an array of {shares.dtype}", rule)
 
 
 def _check_task(source: Source, augmentation: Augmentation) -> None:

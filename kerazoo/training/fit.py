@@ -170,10 +170,7 @@ class Fitting:
         averages = ours.Averages() if recipe.optimizer.ema else None
         found = [guard, books, *([averages] if averages else [])]
         if measured_apart(self.inputs.task):
-            # What the start weights can do already: that is to be beaten.
-            fresh = session.writer and not (start.epoch or start.step) and recipe.weights
-            told = record.note if fresh else None
-            found.append(Measure(recipe, self.inputs, averages, told))
+            found.append(Measure(recipe, self.inputs, averages))
         found.append(self._watch)
         if session.writer:
             ours.trim_log(output / names.LOG, start.epoch)

@@ -1,8 +1,6 @@
 """The figure of a task that no Keras metric sums up, after each epoch."""
 
 import contextlib
-import logging
-from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -15,8 +13,6 @@ from kerazoo.tasks.task import Task
 from kerazoo.training.callbacks import Averages
 from kerazoo.training.inputs import Inputs, validation_batches
 from kerazoo.training.recipe import Recipe
-
-log = logging.getLogger("kerazoo")
 
 
 def measured_apart(task: Task) -> bool:
@@ -33,27 +29,12 @@ class Measure(keras.callbacks.Callback):
         recipe: What is done.
         inputs: The data.
         averages: Where it is the average of the weights that counts.
-        told: Gets the figure before the first step, as `before`; None where nobody asks.
     """
 
-    def __init__(
-        self,
-        recipe: Recipe,
-        inputs: Inputs,
-        averages: Averages | None,
-        told: Callable[..., None] | None = None,
-    ) -> None:
+    def __init__(self, recipe: Recipe, inputs: Inputs, averages: Averages | None) -> None:
         super().__init__()
         self._recipe, self._inputs, self._averages = recipe, inputs, averages
-        self._told = told
         self._predictor: Predictor | None = None
-
-    def on_train_begin(self, logs: Any = None):
-        if self._told is not None:
-            monitor = self._inputs.task.monitor
-            before = self._measured()[f"val_{monitor.name}"]
-            log.info("before the first step: %s %s", monitor.label, monitor.shown(before))
-            self._told(before={f"val_{monitor.name}": before})
 
     def on_epoch_end(self, epoch, logs: Any = None):
         with self._averages.in_model() if self._averages else contextlib.nullcontext():

@@ -1,7 +1,6 @@
 """A segmenter that learns, is measured, and finds what it has learned: end to end, in the small."""
 
 import csv
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,8 +9,6 @@ from PIL import Image
 import kerazoo
 from kerazoo.data.masks.source import masks_source
 from kerazoo.evaluation import evaluate
-from kerazoo.tasks import get_task
-from kerazoo.training.measure import Measure
 from kerazoo.training.recipe import Recipe
 from kerazoo.training.run import train
 from tests.tiny import NAME
@@ -83,16 +80,6 @@ def test_the_figure_stands_beside_what_is_to_be_beaten(run):
     assert 0 < figures["constant"] < figures["miou"]
     assert set(figures["iou"]) == set(CLASSES)
     assert (folder / "confusion.png").is_file()
-
-
-def test_start_weights_are_measured_before_the_first_step(monkeypatch):
-    facts = {}
-    inputs = SimpleNamespace(task=get_task("segmentation"))
-    measure = Measure(None, inputs, None, told=facts.update)
-    monkeypatch.setattr(measure, "_measured", lambda: {"val_loss": 1.0, "val_mean_iou": 0.25})
-    measure.on_train_begin()
-    assert facts == {"before": {"val_mean_iou": 0.25}}
-    Measure(None, inputs, None).on_train_begin()  # nobody asks
 
 
 def test_measured_again_it_is_the_same(run):

@@ -118,11 +118,11 @@ def export(
     if float_layers and not (precision == "int8" and kind.mixes):
         rule = f"left out for {kind.title} in {precision}; LiteRT in int8 takes them"
         raise invalid("float_layers", float_layers, rule)
-    kept = chosen_layers([layer.name for layer in layers_of(model)], float_layers)
     path = Path(path)
     outputs = _outputs(kind, path, version)
     check_output(path, outputs, force)
     _check_model(model, task, kind)
+    kept = chosen_layers([layer.name for layer in layers_of(model)], float_layers)
     require(kind.needs, f"Exporting to {kind.title}")
     if precision == "int8":
         require(kind.int8_needs, f"Exporting to {kind.title} in int8")
