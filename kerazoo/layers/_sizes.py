@@ -1,5 +1,6 @@
 """How large the maps are that resizing layers give: a share of their input, or as another map."""
 
+import abc
 import math
 from typing import Any
 
@@ -10,7 +11,7 @@ from kerazoo._checks import check_int
 from kerazoo._errors import invalid
 
 
-class Sized(keras.layers.Layer):
+class Sized(keras.layers.Layer, abc.ABC):
     """A layer that gives maps of another size.
 
     Called with one map `(batch, height, width, channels)` it gives `scale` times its size; called
@@ -48,9 +49,9 @@ class Sized(keras.layers.Layer):
         have, want = ops.shape(x)[1:3], self._size(ops.shape(like)[1:3])
         return self.resized(x, have, want)
 
+    @abc.abstractmethod
     def resized(self, x, have, want):
         """The map `x` of the sides `have` at the sides `want`: ints, or tensors where unknown."""
-        raise NotImplementedError
 
     def _size(self, sides):
         if self.scale is None:

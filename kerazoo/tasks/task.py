@@ -11,6 +11,7 @@ with several parts it is a dict (`{"boxes", "classes", "crowd"}`, `{"mask"}`).
 *Outputs* are a dict of arrays by name, in every runtime and file format: `{"scores": …}`.
 """
 
+import abc
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -547,7 +548,7 @@ def no_merging(task: str) -> ValueError:
     return ValueError(f"What {task} says of tiles cannot be put together for a picture.")
 
 
-class Untrained:
+class Untrained(abc.ABC):
     """A base of tasks that are neither trained nor measured: what belongs to that is refused."""
 
     mixes = False
@@ -558,9 +559,9 @@ class Untrained:
     photographs = ()
     files = MappingProxyType({})
 
+    @abc.abstractmethod
     def refusal(self, what: str) -> ValueError:
         """The error for networks that cannot be `what`, such as "trained"."""
-        raise NotImplementedError
 
     def arguments(self, given, source, preprocessing, build):
         raise self.refusal("trained")

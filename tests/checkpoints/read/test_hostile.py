@@ -22,6 +22,7 @@ from pathlib import Path
 import h5py, ml_dtypes, numpy  # what is imported at the first use would count as time
 from kerazoo.checkpoints.read.tensors import read_tensors, tensor_names
 from kerazoo.checkpoints.read.keras import stored_config
+from tests.damage import damaged_bytes
 
 path, seed, times, seconds = Path(sys.argv[1]), *map(int, sys.argv[2:5])
 memory = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
@@ -29,28 +30,9 @@ resource.setrlimit(resource.RLIMIT_AS, (memory + 500_000_000,) * 2)
 whole, draw = path.read_bytes(), random.Random(seed)
 counts, wrong = {"read": 0, "refused": 0}, []
 
-def damaged(data):
-    data = bytearray(data)
-    for _ in range(draw.choice((1, 1, 2, 5))):
-        at, kind = draw.randrange(len(data)), draw.randrange(6)
-        if kind == 0:
-            data[at] ^= 1 << draw.randrange(8)
-        elif kind == 1:
-            data[at] = draw.choice((0, 1, 127, 128, 255))
-        elif kind == 2:
-            data[at:at + 8] = draw.choice((b"\\xff" * 8, b"\\0" * 8, b"\\xff" * 7 + b"\\x7f"))
-        elif kind == 3:
-            del data[max(at, 1):]
-        elif kind == 4:
-            size = draw.randrange(1, 64)
-            data[at:at + size] = data[draw.randrange(len(data)):][:size]
-        else:
-            data[at:at] = draw.randbytes(draw.randrange(1, 32))
-    return bytes(data)
-
 for number in range(times):
     if times > 1 or seed:
-        path.write_bytes(damaged(whole))
+        path.write_bytes(damaged_bytes(whole, draw))
     for read in (read_tensors, tensor_names, stored_config):
         start = time.process_time()
         try:
