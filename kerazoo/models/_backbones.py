@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
-from kerazoo._checks import is_int
+from kerazoo._checks import is_int, optional, table
 from kerazoo._errors import invalid, unknown
 from kerazoo.blocks._trunk import Trunk
 from kerazoo.blocks.conventions import Conventions
@@ -74,6 +74,16 @@ def build_backbone(
     return create.builder(x, conventions, stem_strides, **{**implied, **arguments})
 
 
+def own_arguments(given: Any) -> Mapping[str, Any]:
+    """The `backbone_arguments` of a detector; none where None is given.
+
+    Raises:
+        ValueError: They are no table.
+    """
+    optional(table(wants="a table of arguments")).check("backbone_arguments", given)
+    return given or {}
+
+
 def map_named(trunk: Trunk, argument: str, name: str) -> Any:
     """The map of a trunk that an argument names.
 
@@ -81,7 +91,7 @@ def map_named(trunk: Trunk, argument: str, name: str) -> Any:
         ValueError: The trunk has no such map.
     """
     maps = trunk.maps()
-    if name not in maps:
+    if not isinstance(name, str) or name not in maps:
         raise unknown(argument, name, maps, limit=None)
     return maps[name][1]
 

@@ -94,7 +94,8 @@ def ESPNetV2SSD(
             found.append(_up(found[-1], maps.pop(), scales, conventions, f"extra_up{number}"))
         return found[::-1]
 
-    chosen = rules or ("edgenets_512" if x.shape[1] == 512 else "edgenets_300")
+    if rules is None:
+        rules = "edgenets_512" if x.shape[1] == 512 else "edgenets_300"
     predictors = [Predictor(1, separable=False)] * 6
-    trunk.head = SSDHead(x, grow, predictors, conventions, chosen_rules(chosen, anchors))
+    trunk.head = SSDHead(x, grow, predictors, conventions, chosen_rules(rules, anchors))
     return trunk

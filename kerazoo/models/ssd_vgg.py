@@ -116,6 +116,6 @@ def SSD300VGG16(
         return found
 
     predictors = [Predictor(3, separable=False)] * (2 + len(EXTRAS))
-    chosen = chosen_rules(rules or "torchvision_ssd300", anchors)
+    chosen = chosen_rules("torchvision_ssd300" if rules is None else rules, anchors)
     trunk.head = SSDHead(x, grow, predictors, conventions, chosen)
     return trunk

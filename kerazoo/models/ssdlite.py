@@ -12,7 +12,7 @@ from typing import Any
 from kerazoo.blocks._trunk import Trunk
 from kerazoo.blocks.conventions import Conventions
 from kerazoo.blocks.ssd import ExtraMap, Predictor, extra_map
-from kerazoo.models._backbones import build_backbone, extra_rows, maps_of
+from kerazoo.models._backbones import build_backbone, extra_rows, maps_of, own_arguments
 from kerazoo.models._constructor import constructor
 from kerazoo.tasks.detection.head import LAYERS, SSDHead, chosen_rules
 
@@ -52,13 +52,15 @@ def attach(
 
 def rules_for(rules: str | None, finest: int) -> str:
     """TensorFlow's, for as many maps as there are, where nobody says."""
-    return rules or ("tensorflow" if finest == 16 else "tensorflow_stride_8")
+    if rules is not None:
+        return rules
+    return "tensorflow" if finest == 16 else "tensorflow_stride_8"
 
 
 def _ssdlite(
     x, conventions, stem_strides, backbone, arguments, rules, anchors, finest, alpha=1.0
 ) -> Trunk:
-    trunk = build_backbone(backbone, x, conventions, stem_strides, **(arguments or {}))
+    trunk = build_backbone(backbone, x, conventions, stem_strides, **own_arguments(arguments))
     maps = maps_of(trunk, finest)
     extras = extra_rows(EXTRAS, alpha)
     predictors = [Predictor()] * (len(maps) + len(extras))
@@ -208,7 +210,7 @@ def SSDLite320MobileNetV3Large(
     trunk = build_backbone("mobilenet_v3_large", x, conventions, stem_strides, reduced_tail=True)
     maps, extras = maps_of(trunk, 16), extra_rows(EXTRAS)
     predictors = [Predictor()] * (len(maps) + len(extras))
-    return attach(trunk, x, maps, extras, predictors, rules or "torchvision", anchors)
+    return attach(trunk, x, maps, extras, predictors, "torchvision" if rules is None else rules, anchors)
 
 
 # Inverted residuals without a shortcut, whose expansion narrows.
@@ -245,4 +247,4 @@ def MB2SSDLite(
     maps = maps_of(trunk, 16)
     lite, last = Predictor(depthwise_bias=True), Predictor(1, separable=False)
     predictors = [lite] * (len(maps) + len(PYTORCH_SSD_EXTRAS) - 1) + [last]
-    return attach(trunk, x, maps, PYTORCH_SSD_EXTRAS, predictors, rules or "pytorch_ssd", anchors)
+    return attach(trunk, x, maps, PYTORCH_SSD_EXTRAS, predictors, "pytorch_ssd" if rules is None else rules, anchors)
