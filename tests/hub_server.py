@@ -82,7 +82,8 @@ class HubServer:
 
         Kinds: `"corrupt"` (a flipped byte), `"cut"` (the connection ends half-way), `"short"` (half
         the file, presented as if whole), `"stall"` (half the file, then silence), `"drip"` (a byte
-        every 0.2 s), `"slow"` (forty pieces in a second), `"gzip"` (a hundred times the file, packed, as is the web's way to send text).
+        every 0.2 s), `"slow"` (forty pieces in a second), `"gzip"` (a hundred times the file,
+        packed, as is the web's way to send text).
         """
         self._faults.append([ending, kind, times])
 

@@ -34,9 +34,7 @@ def classifier(layers, folder):
 
 
 def detector(layers, folder):
-    images = [
-        {"id": i, "file_name": f"{i}.png", "height": SIDE, "width": SIDE} for i in range(2)
-    ]
+    images = [{"id": i, "file_name": f"{i}.png", "height": SIDE, "width": SIDE} for i in range(2)]
     boxes = [{"id": i, "image_id": i, **BOX} for i in range(2)]
     categories = [{"id": 1, "name": "a"}, {"id": 2, "name": "b"}]
     facts = {"images": images, "annotations": boxes, "categories": categories}

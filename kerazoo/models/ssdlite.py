@@ -50,11 +50,14 @@ def attach(
     return trunk
 
 
+def given_or(given: Any, default: Any) -> Any:
+    """What was given, whatever it is; the default where that is None."""
+    return default if given is None else given
+
+
 def rules_for(rules: str | None, finest: int) -> str:
     """TensorFlow's, for as many maps as there are, where nobody says."""
-    if rules is not None:
-        return rules
-    return "tensorflow" if finest == 16 else "tensorflow_stride_8"
+    return given_or(rules, "tensorflow" if finest == 16 else "tensorflow_stride_8")
 
 
 def _ssdlite(
@@ -210,7 +213,7 @@ def SSDLite320MobileNetV3Large(
     trunk = build_backbone("mobilenet_v3_large", x, conventions, stem_strides, reduced_tail=True)
     maps, extras = maps_of(trunk, 16), extra_rows(EXTRAS)
     predictors = [Predictor()] * (len(maps) + len(extras))
-    return attach(trunk, x, maps, extras, predictors, "torchvision" if rules is None else rules, anchors)
+    return attach(trunk, x, maps, extras, predictors, given_or(rules, "torchvision"), anchors)
 
 
 # Inverted residuals without a shortcut, whose expansion narrows.
@@ -247,4 +250,5 @@ def MB2SSDLite(
     maps = maps_of(trunk, 16)
     lite, last = Predictor(depthwise_bias=True), Predictor(1, separable=False)
     predictors = [lite] * (len(maps) + len(PYTORCH_SSD_EXTRAS) - 1) + [last]
-    return attach(trunk, x, maps, PYTORCH_SSD_EXTRAS, predictors, "pytorch_ssd" if rules is None else rules, anchors)
+    chosen = given_or(rules, "pytorch_ssd")
+    return attach(trunk, x, maps, PYTORCH_SSD_EXTRAS, predictors, chosen, anchors)
