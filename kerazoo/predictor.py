@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from kerazoo._ahead import futures, read_ahead
-from kerazoo._checks import check_int
+from kerazoo._checks import check_int, checked
 from kerazoo._errors import invalid
 from kerazoo.inference import inference_function, named_outputs, picture_preprocessing
 from kerazoo.pictures import (
@@ -134,6 +134,7 @@ class Predictor:
         """`outputs`; of a network with a single one, that array alone."""
         return _single(self.outputs(array))
 
+    @checked("skip")
     def stream(
         self, pictures: Any, skip: Callable[[PictureError], None] | None = None
     ) -> Iterator[tuple[Any, Any]]:
@@ -153,6 +154,7 @@ class Predictor:
             for i, item in enumerate(items)
         )
 
+    @checked("skip")
     def predictions(
         self,
         pictures: Any,
@@ -348,7 +350,10 @@ def listed(pictures: Any) -> list[Any]:
 
     if isinstance(pictures, str | os.PathLike):
         return find_pictures([pictures])
-    if isinstance(pictures, bytes | Image.Image) or not isinstance(pictures, Iterable):
+    single = isinstance(pictures, bytes | Mapping | Image.Image) or not isinstance(
+        pictures, Iterable
+    )
+    if single or (isinstance(pictures, np.ndarray) and not pictures.ndim):
         raise invalid("pictures", pictures, "paths, PIL pictures or uint8 arrays, in a list")
     items = list(pictures)
     if all(isinstance(item, str | os.PathLike) for item in items):

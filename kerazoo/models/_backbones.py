@@ -69,7 +69,7 @@ def build_backbone(
     for name, value in arguments.items():
         if name not in accepted:
             raise unknown("backbone_arguments", name, accepted)
-        if implied.get(name, value) != value:
+        if name in implied and implied[name] != value:
             raise invalid(name, value, f"{implied[name]!r}, which `{id}` stands for")
     return create.builder(x, conventions, stem_strides, **{**implied, **arguments})
 

@@ -71,7 +71,8 @@ class Detections:
         """The picture with the boxes on it; a PIL picture.
 
         Args:
-            picture: A PIL picture of the same size; by default the one that was given.
+            picture: A path, a PIL picture or a uint8 array, of the same size; by default the one
+                that was given.
 
         Raises:
             ValueError: It has another size, or nobody knows which it was.
@@ -79,7 +80,7 @@ class Detections:
         """
         from kerazoo.tasks.detection.drawing import draw
 
-        return draw(self._opened() if picture is None else picture, self)
+        return draw(self._opened() if picture is None else as_picture(picture, "picture"), self)
 
     @checked("path")
     def save(self, path: str | os.PathLike) -> None:

@@ -58,7 +58,8 @@ class Segments:
         """The picture with the classes in colours over it, and a legend; a PIL picture.
 
         Args:
-            picture: A PIL picture of the mask's size; by default the one that was given.
+            picture: A path, a PIL picture or a uint8 array, of the mask's size; by default the one
+                that was given.
 
         Raises:
             ValueError: It has another size, or nobody knows which it was.
@@ -66,7 +67,7 @@ class Segments:
         """
         from kerazoo.tasks.segmentation.drawing import overlay
 
-        return overlay(self._opened() if picture is None else picture, self)
+        return overlay(self._opened() if picture is None else as_picture(picture, "picture"), self)
 
     @checked("path")
     def save(self, path: str | os.PathLike) -> None:
