@@ -20,7 +20,7 @@ from kerazoo._checks import (
     checked,
 )
 from kerazoo._errors import invalid
-from kerazoo._files import write_json
+from kerazoo._files import read_json, write_json
 from kerazoo._locks import holding
 from kerazoo._machine import require
 from kerazoo.scoring.on_ray import run_on_ray
@@ -210,8 +210,12 @@ def _begin(folder: Path, plan: dict, force: bool) -> None:
     before = None
     if path.is_file():
         with contextlib.suppress(ValueError):
-            before = json.loads(path.read_text(encoding="utf-8"))
-    if there and before is not None and {**before, "kerazoo": None} == {**plan, "kerazoo": None}:
+            before = read_json(path)
+    if (
+        there
+        and isinstance(before, dict)
+        and {**before, "kerazoo": None} == {**plan, "kerazoo": None}
+    ):
         return
     if there and not force:
         differ = [key for key in plan if before is None or before.get(key) != plan[key]]
