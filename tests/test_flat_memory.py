@@ -30,7 +30,7 @@ def test_a_network_with_swish_leaves_nothing_behind():
     check("classification", calls=4, openings=4, layers=10)
 
 
-# Evaluating a detector takes a second and a half of each core, exporting it for a Runner five.
+# Evaluating a detector takes seconds, exporting it for a Runner more of them.
 @pytest.mark.faults
 @pytest.mark.parametrize(
     ("task", "calls", "openings"),
