@@ -27,7 +27,7 @@ def check(task, calls, openings, layers):
 
 def test_a_network_with_swish_leaves_nothing_behind():
     """Each trace left its graph for ever: TensorFlow keeps the gradients that swish brings."""
-    check("classification", calls=4, openings=4, layers=10)
+    check("classification", calls=3, openings=2, layers=10)
 
 
 # Evaluating a detector takes seconds, exporting it for a Runner more of them.
