@@ -51,5 +51,5 @@ def test_what_is_asked_for_twice_is_kept():
 
 def test_an_output_that_nothing_leads_to():
     inputs, other = keras.Input((1,)), keras.Input((1,))
-    with pytest.raises(ValueError, match="not connected|do not follow"):
+    with pytest.raises(ValueError, match=r"not connected|do not follow"):
         ZooModel(inputs, inputs + other)
