@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 2
+# What is compiled is kept: tests start many processes, and each would compile kerazoo again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test most-tests test-all quick quick-tests faults lint catalogue notebooks wheel peers backends \
 	app-test docs ray-test studies-report clean
