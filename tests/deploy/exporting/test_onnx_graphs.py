@@ -3,27 +3,42 @@
 import logging
 from collections import Counter
 
+import keras
 import numpy as np
 import pytest
 
 import kerazoo
 from kerazoo.deploy import Runner, export
+from kerazoo.layers import ChannelShuffle
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("tf2onnx")
 pytest.importorskip("onnxruntime")
 
 
+def few_layers():
+    """Two shuffles between convolutions of each kind."""
+    layers = keras.layers
+    y = inputs = keras.Input((32, 32, 3))
+    for stride in (2, 1):
+        y = layers.ReLU()(layers.BatchNormalization()(layers.Conv2D(8, 1, stride)(y)))
+        y = ChannelShuffle(2)(y)
+        y = layers.BatchNormalization()(layers.DepthwiseConv2D(3, padding="same")(y))
+    return keras.Model(inputs, layers.Dense(5)(layers.GlobalAveragePooling2D()(y)))
+
+
 @pytest.mark.parametrize(
     ("name", "transposes"),
     [
+        ("few layers", 3),  # of the picture, and 2 shuffles
         ("mobilenet_v3_small", 1),  # of the picture
         ("shufflenet_v2_x0_5", 17),  # 16 shuffles
     ],
 )
 def test_transposes_are_of_pictures_and_shuffles(name, transposes, tmp_path, caplog, capfd):
     arguments = {"weights": None, "input_shape": (32, 32, 3), "classes": 5}
-    model = kerazoo.create_model(name, **arguments)
+    few = name == "few layers"
+    model = few_layers() if few else kerazoo.create_model(name, **arguments)
     caplog.set_level(logging.WARNING)
     preprocessing = kerazoo.Preprocessing(size=(32, 32))
     path = export(model, tmp_path / "a.onnx", "onnx", preprocessing=preprocessing)
