@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from kerazoo.choosing.candidates import Candidate
-from kerazoo.tasks.task import Figure
+from kerazoo.tasks.description import Figure
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 from kerazoo.cli._model import positive
 from kerazoo.cli._quiet import import_keras
 from kerazoo.tasks import TASKS, get_task
-from kerazoo.tasks.task import Option
+from kerazoo.tasks.description import Option
 
 
 def add_task_options(parser: argparse.ArgumentParser, about: str = "") -> None:

@@ -24,7 +24,7 @@ from kerazoo.models import ZooModel
 from kerazoo.prediction import open_predictor
 from kerazoo.registry import create_model
 from kerazoo.report.curves import can_draw, draw_curves
-from kerazoo.tasks.task import Result
+from kerazoo.tasks.learning import Result
 from kerazoo.training import distribution
 from kerazoo.training import folder as names
 from kerazoo.training.callbacks import save_weights

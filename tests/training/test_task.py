@@ -13,7 +13,7 @@ from kerazoo.data.arrays import array_source
 from kerazoo.data.source import Source
 from kerazoo.report.curves import draw_curves
 from kerazoo.tasks import get_task
-from kerazoo.tasks.task import Figure
+from kerazoo.tasks.description import Figure
 from kerazoo.training import run as running
 from kerazoo.training.callbacks import KeepBest, Watch
 from kerazoo.training.inputs import load_inputs, open_inputs, recipe_task

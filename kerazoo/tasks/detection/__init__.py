@@ -13,7 +13,7 @@ beside it, imported where it is called.
 from types import MappingProxyType
 
 from kerazoo._checks import number
-from kerazoo.tasks.task import Card, Figure, Option
+from kerazoo.tasks.description import Card, Figure, Option
 
 
 class Detection:

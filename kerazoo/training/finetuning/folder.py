@@ -20,7 +20,9 @@ from kerazoo.open import Start
 from kerazoo.prediction import open_predictor
 from kerazoo.publish.hub import hub_files
 from kerazoo.report.curves import draw_curves
-from kerazoo.tasks.task import Answers, Figure, Task
+from kerazoo.tasks.description import Figure
+from kerazoo.tasks.learning import Answers
+from kerazoo.tasks.task import Task
 from kerazoo.training import folder as names
 from kerazoo.training.figures import collect_answers, draw_figures
 from kerazoo.training.finetuning.judgement import Judgement, best_of, judge
