@@ -3,9 +3,9 @@
 import math
 from dataclasses import dataclass, field
 
-from kerazoo._checks import is_int
 from kerazoo._errors import invalid
 from kerazoo._layer_facts import multiply_adds
+from kerazoo._rules import is_int
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerazoo._checks import check_int, checked, is_int
+from kerazoo._checks import check_int, checked
 from kerazoo._errors import invalid, unknown
+from kerazoo._rules import is_int
 from kerazoo.data.augment import Augmenter, cropped, fold_in, placed_picture, rescaled
 from kerazoo.data.augmentation import Augmentation
 from kerazoo.data.balance import place_of

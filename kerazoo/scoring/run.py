@@ -11,14 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo import __version__
-from kerazoo._checks import (
-    check_choice,
-    check_flag,
-    check_int,
-    check_number,
-    check_text,
-    checked,
-)
+from kerazoo._checks import check_choice, check_flag, check_int, check_number, check_text, checked
 from kerazoo._errors import invalid
 from kerazoo._files import write_json
 from kerazoo._locks import holding

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from kerazoo._checks import Rule, integer
+from kerazoo._rules import Rule, integer
 
 
 @dataclass(frozen=True)

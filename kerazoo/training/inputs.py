@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerazoo._checks import check_choice, is_int
+from kerazoo._checks import check_choice
 from kerazoo._errors import invalid, unknown
+from kerazoo._rules import is_int
 from kerazoo.checkpoints.local import default_preprocessing
 from kerazoo.checkpoints.resolve import resolve
 from kerazoo.checkpoints.weights import Weights

@@ -7,10 +7,13 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from kerazoo._checks import (
+from kerazoo._checks import checked
+from kerazoo._errors import invalid, unknown
+from kerazoo._fields import Record, field, record
+from kerazoo._files import read_utf8
+from kerazoo._rules import (
     Rule,
     auto_or,
-    checked,
     choice,
     either,
     flag,
@@ -23,9 +26,6 @@ from kerazoo._checks import (
     text,
     word,
 )
-from kerazoo._errors import invalid, unknown
-from kerazoo._fields import Record, field, record
-from kerazoo._files import read_utf8
 from kerazoo.data.augmentation import CIFAR, Augmentation
 from kerazoo.tasks import TASKS
 from kerazoo.training.distribution import STRATEGIES, check_strategy

@@ -12,7 +12,7 @@ beside it, imported where it is called.
 
 from types import MappingProxyType
 
-from kerazoo._checks import number
+from kerazoo._rules import number
 from kerazoo.tasks.description import Card, Figure, Option
 
 
