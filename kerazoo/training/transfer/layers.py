@@ -14,7 +14,7 @@ from typing import Any
 import keras
 
 from kerazoo._errors import invalid, unknown
-from kerazoo._graph import feeds, is_graph, maker
+from kerazoo._keras_graph import feeds, is_graph, maker
 from kerazoo.tasks import get_task
 from kerazoo.training.optim.layer_rates import scale_variables
 from kerazoo.training.recipe import Transfer
