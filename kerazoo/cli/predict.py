@@ -71,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from kerazoo._errors import invalid
-    from kerazoo.pictures import find_pictures
+    from kerazoo.picture_lists import find_pictures
 
     if args.output:
         return score_many(args)

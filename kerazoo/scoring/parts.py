@@ -12,7 +12,8 @@ from typing import Any
 
 from kerazoo._errors import invalid
 from kerazoo._machine import require
-from kerazoo.pictures import PictureError, find_pictures, pictures_under
+from kerazoo.picture_lists import find_pictures, pictures_under
+from kerazoo.pictures import PictureError
 
 PARQUET, TAR, LIST = ".parquet", ".tar", ".txt"
 CONTAINERS = (PARQUET, TAR, LIST)
