@@ -17,7 +17,8 @@ from kerazoo.tasks.description import Figure
 from kerazoo.training import run as running
 from kerazoo.training.callbacks import KeepBest, Watch
 from kerazoo.training.inputs import load_inputs, open_inputs, recipe_task
-from kerazoo.training.recipe import Transfer, load_recipe
+from kerazoo.training.recipe import load_recipe
+from kerazoo.training.recipe_sections import Transfer
 from kerazoo.training.reports import Expect, Report
 from kerazoo.training.run import Run, train
 from kerazoo.training.state import Position

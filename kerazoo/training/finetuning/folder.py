@@ -27,7 +27,8 @@ from kerazoo.training import folder as names
 from kerazoo.training.figures import collect_answers, draw_figures
 from kerazoo.training.finetuning.judgement import Judgement, best_of, judge
 from kerazoo.training.inputs import open_inputs, recipe_task
-from kerazoo.training.recipe import STEPS, WITH_HELD_OUT, Recipe
+from kerazoo.training.recipe import Recipe
+from kerazoo.training.recipe_sections import STEPS, WITH_HELD_OUT
 from kerazoo.training.trained import load_trained
 
 log = logging.getLogger("kerazoo")
