@@ -170,11 +170,11 @@ class Loss(Record, section="loss", keys="recipe key"):
     """What is minimised, where the task leaves a choice (its `losses`).
 
     Args:
-        name: Of the loss; None for the task's own choice. Of segmentation: `"cross-entropy + dice"`
-            (its own), `"cross-entropy"`, `"dice"`, `"focal"` (gamma 2), `"focal + dice"`.
-        class_weights: Of cross-entropy and focal loss. `"none"`: each pixel counts alike.
-            `"shares"`: those of rare classes count more, by 1 / log(1.02 + share of the training
-            set), as ENet's authors have it. Or a number for each class.
+        name: One of the task's `losses` (a wrong one is answered by all of them); None for the
+            first, its own choice.
+        class_weights: Of losses that can weigh classes. `"none"`: all count alike. `"shares"`: rare
+            ones count more, by 1 / log(1.02 + share of the training set), as ENet's authors have
+            it. Or a number for each class.
     """
 
     name: str | None = field(optional(text()), None)
