@@ -194,6 +194,21 @@ def as_picture(item: Any) -> Any:
     return of_pil(item) if isinstance(item, Image.Image) else open_picture(item)
 
 
+def again(item: Any) -> Any:
+    """The PIL picture that something was found on, to be drawn on.
+
+    Args:
+        item: What it was given as: as for `as_picture`; None where nobody knows.
+
+    Raises:
+        ValueError: It is None.
+        PictureError: The file cannot be read any more.
+    """
+    if item is None:
+        raise invalid("picture", None, "given: it is not known what these were found on")
+    return as_picture(item)
+
+
 def of_pil(image: Any) -> Any:
     """A PIL picture as `open_picture` would read its file.
 
