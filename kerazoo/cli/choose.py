@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from kerazoo.cli._model import positive
+from kerazoo.cli._model import given, positive
 from kerazoo.cli._output import complain, print_json, print_table, say
 from kerazoo.cli._quiet import import_keras
 from kerazoo.cli._run import DATA, add_data_dir
@@ -60,12 +60,8 @@ def run(args: argparse.Namespace) -> int:
         args.task,
         args.budget,
         args.data,
-        data_dir=args.data_dir,
-        runtime=args.runtime,
-        models=args.models,
-        dataset=args.dataset,
-        threads=args.threads,
         tell=complain,
+        **given(args, ("data_dir", "runtime", "models", "dataset", "threads")),
     )
     if args.json:
         print_json(choice.to_dict())
