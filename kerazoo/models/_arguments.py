@@ -6,8 +6,9 @@ from typing import Any
 import keras
 
 from kerazoo._bounds import check_classes, check_pixels
-from kerazoo._checks import check_int, is_int
+from kerazoo._checks import check_int
 from kerazoo._errors import invalid, unknown
+from kerazoo._rules import is_int
 from kerazoo.layers.padding import PADDINGS
 
 POOLINGS = (None, "avg", "max")

@@ -5,10 +5,10 @@ from typing import Any
 
 import keras
 
-from kerazoo._checks import either, integer, optional, row, table, text
 from kerazoo._fields import Record, field, record
-from kerazoo._graph import cloned_from, layers_of, remember_original
 from kerazoo._initial_values import late_values
+from kerazoo._keras_graph import cloned_from, layers_of, remember_original
+from kerazoo._rules import either, integer, optional, row, table, text
 from kerazoo.confidence import Confidence
 from kerazoo.layers._runtime import prepare
 from kerazoo.models._running import Steps

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo.report.figure import new_figure, save_figure
-from kerazoo.tasks.task import Figure
+from kerazoo.tasks.description import Figure
 
 log = logging.getLogger("kerazoo")
 

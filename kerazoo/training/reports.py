@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from kerazoo._progress import Progress, clock
-from kerazoo.tasks.task import Figure
+from kerazoo.tasks.description import Figure
 from kerazoo.training.callbacks import CHECK_EVERY, Bookkeeping
 from kerazoo.training.state import Position
 

@@ -13,11 +13,12 @@ from kerazoo.data.arrays import array_source
 from kerazoo.data.source import Source
 from kerazoo.report.curves import draw_curves
 from kerazoo.tasks import get_task
-from kerazoo.tasks.task import Figure
+from kerazoo.tasks.description import Figure
 from kerazoo.training import run as running
 from kerazoo.training.callbacks import KeepBest, Watch
 from kerazoo.training.inputs import load_inputs, open_inputs, recipe_task
-from kerazoo.training.recipe import Transfer, load_recipe
+from kerazoo.training.recipe import load_recipe
+from kerazoo.training.recipe_sections import Transfer
 from kerazoo.training.reports import Expect, Report
 from kerazoo.training.run import Run, train
 from kerazoo.training.state import Position
