@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from kerazoo._bounds import PICTURE_PIXELS, check_classes, check_pixels
-from kerazoo._checks import check_int, flag, integer, number, optional, row, word
+from kerazoo._checks import check_int
 from kerazoo._errors import invalid
 from kerazoo._fields import Record, field
 from kerazoo._resize import centre_of_strip, scale_pil, scaled_and_corner
+from kerazoo._rules import flag, integer, number, optional, row, word
 from kerazoo.pictures import of_pil, upright
 from kerazoo.placement import Placement, to_float
 

@@ -25,6 +25,18 @@ def check(task, calls, openings, layers):
         assert megabytes < max(5, 0.2 * times), what  # 2 a call, and 17 an opening, were kept
 
 
+def test_a_network_with_swish_leaves_no_gradients_behind(capsys):
+    """In this process, where memory would say nothing."""
+    from tests import memory_over_time
+
+    memory_over_time.main("classification", calls=1, openings=1, layers=2)
+    found = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert {what: gradients for what, (_, gradients) in found.items()} == {
+        "evaluate": 0,
+        "runner": 0,
+    }
+
+
 def test_a_network_with_swish_leaves_nothing_behind():
     """Each trace left its graph for ever: TensorFlow keeps the gradients that swish brings."""
     check("classification", calls=3, openings=2, layers=10)

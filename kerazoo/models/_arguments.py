@@ -6,8 +6,9 @@ from typing import Any
 import keras
 
 from kerazoo._bounds import check_classes, check_extents, check_pixels
-from kerazoo._checks import check_int, check_number, check_text, is_int, number
+from kerazoo._checks import check_int, check_number, check_text
 from kerazoo._errors import invalid, unknown
+from kerazoo._rules import is_int, number
 from kerazoo.layers.padding import PADDINGS
 
 POOLINGS = ("avg", "max")

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
-from kerazoo._checks import is_int, optional, table
 from kerazoo._errors import invalid, unknown
+from kerazoo._rules import is_int, optional, table
 from kerazoo.blocks._trunk import Trunk
 from kerazoo.blocks.conventions import Conventions
 from kerazoo.blocks.ssd import ExtraMap

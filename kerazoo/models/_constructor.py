@@ -11,8 +11,8 @@ import keras
 
 from kerazoo._bounds import check_parameters
 from kerazoo._errors import did_you_mean, invalid, unknown
-from kerazoo._graph import layers_of
 from kerazoo._initial_values import late_values
+from kerazoo._keras_graph import layers_of
 from kerazoo.blocks._trunk import Trunk
 from kerazoo.blocks.conventions import Conventions
 from kerazoo.checkpoints.load import load_fitting

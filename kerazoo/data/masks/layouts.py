@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kerazoo._errors import invalid
 from kerazoo._files import read_utf8
-from kerazoo.pictures import pictures_under
+from kerazoo.picture_lists import pictures_under
 
 Pairs = list[tuple[Path, Path]]  # picture and mask
 CLASSES = "classes.txt"

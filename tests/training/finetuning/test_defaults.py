@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import kerazoo
+from kerazoo._locks import holding
 from kerazoo.cli import main
 from kerazoo.data.arrays import array_source
 from kerazoo.data.classes import with_classes
@@ -26,7 +27,8 @@ from kerazoo.training.finetuning.judgement import best_of, judge
 from kerazoo.training.finetuning.size import choose_size
 from kerazoo.training.finetuning.splits import choose_splits, is_held_out
 from kerazoo.training.fit import legs
-from kerazoo.training.recipe import WITH_HELD_OUT, load_recipe
+from kerazoo.training.recipe import load_recipe
+from kerazoo.training.recipe_sections import WITH_HELD_OUT
 from kerazoo.training.state import Position
 from tests import ROOT
 from tests.training.finetuning.test_finetune import (  # noqa: F401
@@ -125,6 +127,9 @@ def test_a_damaged_picture_is_left_out_of_the_features_and_told(data, start, tmp
         path = sorted((pictures / split).rglob("*.png"))[0]
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     words = [str(each) for each in ("finetune", start, "--data", pictures, "--output", output)]
+    with holding(output):
+        assert main(words) == 2
+    assert "no other process is writing to" in capsys.readouterr().err
     assert main(words) == 1
     run = json.loads((output / "run.json").read_text())
     assert run["result"]["skipped_pictures"] == 2
@@ -133,6 +138,7 @@ def test_a_damaged_picture_is_left_out_of_the_features_and_told(data, start, tmp
     assert skipped.endswith(".png")
     told = capsys.readouterr().err
     assert re.search(r"Skipped .*0\.png: \w.*PNG", told), told
+    assert main(words) == 1  # of a run that has ended as well
     with pytest.raises(PictureError, match=r"0\.png"):
         finetune(start, pictures, tmp_path / "no", changes={"data.on_corrupt": "fail"})
 
