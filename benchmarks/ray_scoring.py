@@ -32,7 +32,7 @@ from kerazoo._machine import cores, installed_versions
 from kerazoo.benchmark.machine import describe_machine
 from kerazoo.benchmark.report import table
 from kerazoo.deploy import Runner
-from kerazoo.pictures import find_pictures
+from kerazoo.picture_lists import find_pictures
 from kerazoo.scoring import score
 
 PART = 64  # pictures; a part is what the first one of a run is waited for

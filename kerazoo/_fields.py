@@ -19,8 +19,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
-from kerazoo._checks import Rule, plain
 from kerazoo._errors import invalid, unknown
+from kerazoo._rules import Rule, plain
 
 _NONE = dataclasses.MISSING
 

@@ -18,7 +18,7 @@ from kerazoo.data.open import open_source, split_names
 from kerazoo.data.source import Source
 from kerazoo.pictures import PictureError, picture_header
 from kerazoo.tasks import get_task
-from kerazoo.tasks.task import Table
+from kerazoo.tasks.description import Table
 
 SHOWN = 3  # files that a line names
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from kerazoo._checks import integer, number, row
 from kerazoo._errors import invalid
 from kerazoo._fields import Record, field
+from kerazoo._rules import integer, number, row
 
 
 @dataclass(frozen=True)

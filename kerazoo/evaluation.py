@@ -19,7 +19,7 @@ from kerazoo.pictures import PictureError
 from kerazoo.prediction import open_predictor
 from kerazoo.predictor import Predictor
 from kerazoo.preprocessing import Preprocessing
-from kerazoo.tasks.task import Result
+from kerazoo.tasks.learning import Result
 from kerazoo.tiling import check_tiles
 
 _log = logging.getLogger("kerazoo")

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from kerazoo._errors import invalid
-from kerazoo._graph import as_inputs
+from kerazoo._keras_graph import as_inputs
 from kerazoo.preprocessing import Preprocessing
 
 

@@ -1,13 +1,9 @@
 """Pictures as people have them: any mode, any orientation, sometimes not a picture at all."""
 
-import glob
 import io
 import logging
 import os
 import threading
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,8 +13,6 @@ from kerazoo._checks import check_int, checked
 from kerazoo._errors import invalid
 from kerazoo._files import read_regular
 
-PICTURE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
-
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Parts of a PNG that say nothing of its pixels as we read them, and that Pillow bounds.
 _PNG_TEXTS = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
@@ -27,7 +21,6 @@ _HEIF = tuple(b"ftyp" + brand for brand in (b"heic", b"heix", b"mif1", b"msf1", 
 _SIXTEEN_BITS = ("PNG", "PPM")
 
 _log = logging.getLogger("kerazoo")
-_said: set[str] = set()  # warnings of folders, which are opened once for each split
 _pillow = threading.Lock()  # for its one global number
 _BITS, _PHOTOMETRIC = 258, 262  # tags of TIFF
 ORIENTATION = 0x0112  # tag of EXIF
@@ -180,25 +173,48 @@ def _without_texts(data: bytes) -> bytes:
     return b"".join([*kept, data[start:]]) if kept else data
 
 
-def as_picture(item: Any) -> Any:
+def as_picture(item: Any, argument: str = "pictures") -> Any:
     """A PIL picture of whatever stands for one.
 
     Args:
         item: A path or the bytes of a file, as for `open_picture`; a PIL picture, treated alike; or
             a uint8 array `(height, width)` or `(height, width, channels)`, whose channels are
             kept: one is grey, three are RGB.
+        argument: What complaints call it.
 
     Raises:
         PictureError: A file cannot be read.
+        ValueError: It is nothing of that.
     """
     from PIL import Image
 
     if isinstance(item, np.ndarray):
-        if item.ndim == 3 and item.shape[-1] not in (1, 2, 3, 4):
-            rule = "of shape (height, width) or (height, width, channels), 1 to 4 of them"
-            raise invalid("pictures", f"an array {item.shape}", rule)
+        fits = item.ndim == 2 or (item.ndim == 3 and item.shape[-1] in (1, 2, 3, 4))
+        if not fits or item.dtype != np.uint8:
+            rule = "uint8, of shape (height, width) or (height, width, channels), 1 to 4 of them"
+            raise invalid(argument, f"an array {item.dtype} {item.shape}", rule)
         return Image.fromarray(item[..., 0] if item.ndim == 3 and item.shape[-1] == 1 else item)
-    return of_pil(item) if isinstance(item, Image.Image) else open_picture(item)
+    if isinstance(item, Image.Image):
+        return of_pil(item)
+    if not isinstance(item, str | os.PathLike | bytes) or item == "":
+        rule = "a path, the bytes of a file, a PIL picture or a uint8 array"
+        raise invalid(argument, item, rule)
+    return open_picture(item)
+
+
+def again(item: Any) -> Any:
+    """The PIL picture that something was found on, to be drawn on.
+
+    Args:
+        item: What it was given as: as for `as_picture`; None where nobody knows.
+
+    Raises:
+        ValueError: It is None.
+        PictureError: The file cannot be read any more.
+    """
+    if item is None:
+        raise invalid("picture", None, "given: it is not known what these were found on")
+    return as_picture(item)
 
 
 def of_pil(image: Any) -> Any:
@@ -211,90 +227,6 @@ def of_pil(image: Any) -> Any:
         return _to_rgb(upright(image))
     except Exception as error:
         raise PictureError(f"Cannot read picture {image!r}: not supported ({error}).") from error
-
-
-def is_one_path(argument: str | os.PathLike) -> bool:
-    """Whether `find_pictures` takes that for one file: it is neither a folder nor a glob."""
-    path = Path(argument)
-    return not path.is_dir() and (path.exists() or not glob.has_magic(os.fspath(argument)))
-
-
-def find_pictures(arguments: Iterable[str | os.PathLike]) -> list[Path]:
-    """Paths of the pictures that files, folders and globs name, each once, in a stable order.
-
-    Args:
-        arguments: A file is taken as it is, whatever its suffix, and so is a path that does not
-            exist (`open_picture` then says so). A folder stands for all pictures under it, a
-            glob (`*`, `?`, `[…]`, `**`) for those that match, both sorted and chosen by
-            `PICTURE_SUFFIXES`; hidden files are left out, and a warning counts all others.
-
-    Raises:
-        PictureError: A folder or a glob yields no picture.
-    """
-    found: dict[Path, None] = {}
-    for argument in arguments:
-        if not os.fspath(argument):
-            raise PictureError("Cannot read picture '': the path is empty.")
-        found.update(dict.fromkeys(_expand(os.fspath(argument))))
-    return list(found)
-
-
-def _expand(argument: str) -> list[Path]:
-    path = Path(argument)
-    if is_one_path(argument):
-        return [path]
-    if path.is_dir():
-        paths = _walk(path)
-    else:
-        paths = []
-        for match in map(Path, glob.glob(argument, recursive=True)):
-            paths += _walk(match) if match.is_dir() else [match] * _is_picture(match)
-    if not paths:
-        accepted = ", ".join(PICTURE_SUFFIXES)
-        raise PictureError(f"No pictures in {argument!r}. Accepted suffixes: {accepted}.")
-    return sorted(set(paths))
-
-
-def _walk(folder: Path) -> list[Path]:
-    paths, left_out = pictures_under(folder)
-    say_left_out(folder, left_out)
-    return paths
-
-
-def pictures_under(folder: Path) -> tuple[list[Path], Counter[str]]:
-    """Pictures anywhere under a folder, by their suffix, and what else is there, counted by kind.
-
-    What is hidden is neither, nor what lies in a hidden folder.
-    """
-    paths, left_out = [], Counter()
-    for path in folder.rglob("*"):
-        if any(part[0] == "." for part in path.relative_to(folder).parts):
-            continue
-        if path.is_dir():
-            left_out["links to folders"] += path.is_symlink()  # which are not followed
-        elif _is_picture(path):
-            paths.append(path)
-        elif path.suffix.lower() in PICTURE_SUFFIXES:
-            left_out["no regular files"] += 1
-        else:
-            left_out[path.suffix.lower() or "no suffix"] += 1
-    return sorted(paths), +left_out
-
-
-def say_left_out(folder: str | os.PathLike, left_out: Mapping[str, int]) -> None:
-    """A warning, the first time, of files in a folder that `pictures_under` does not take."""
-    if not left_out:
-        return
-    kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(left_out.items()))
-    text = f"{os.fspath(folder)!r}: {sum(left_out.values())} files are left out ({kinds}); "
-    text += f"pictures end in {', '.join(PICTURE_SUFFIXES)}."
-    if text not in _said:
-        _said.add(text)
-        _log.warning("%s", text)
-
-
-def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()
 
 
 def _read(path: str | os.PathLike) -> bytes:

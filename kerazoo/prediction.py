@@ -9,8 +9,9 @@ from kerazoo._errors import invalid
 from kerazoo.checkpoints.records import get_checkpoint
 from kerazoo.deploy.runner import Runner, has_record
 from kerazoo.open import Exported, find_exported, is_stored, open_model
+from kerazoo.picture_lists import is_one_picture
 from kerazoo.pictures import PictureError
-from kerazoo.predictor import Predictor, is_one_picture
+from kerazoo.predictor import Predictor
 from kerazoo.preprocessing import Preprocessing
 from kerazoo.tasks.task import check_options
 

@@ -10,16 +10,11 @@ from typing import Any
 import numpy as np
 
 from kerazoo._ahead import futures, read_ahead
-from kerazoo._checks import check_int
+from kerazoo._checks import check_int, checked
 from kerazoo._errors import invalid
 from kerazoo.inference import inference_function, named_outputs, picture_preprocessing
-from kerazoo.pictures import (
-    PictureError,
-    as_picture,
-    find_pictures,
-    is_one_path,
-    open_reduced,
-)
+from kerazoo.picture_lists import listed
+from kerazoo.pictures import PictureError, as_picture, open_reduced
 from kerazoo.placement import Placement
 from kerazoo.preprocessing import Preprocessing
 from kerazoo.tasks import task_of
@@ -134,6 +129,7 @@ class Predictor:
         """`outputs`; of a network with a single one, that array alone."""
         return _single(self.outputs(array))
 
+    @checked("skip")
     def stream(
         self, pictures: Any, skip: Callable[[PictureError], None] | None = None
     ) -> Iterator[tuple[Any, Any]]:
@@ -153,6 +149,7 @@ class Predictor:
             for i, item in enumerate(items)
         )
 
+    @checked("skip")
     def predictions(
         self,
         pictures: Any,
@@ -329,44 +326,6 @@ class Predictor:
         if picture.mode == "L" and self.input_shape[-1] == 3:  # a grey array: as a grey file
             return picture.convert("RGB")
         return picture
-
-
-def is_one_picture(pictures: Any) -> bool:
-    """Whether that is a picture, rather than what may hold several (a list, folder or glob)."""
-    if isinstance(pictures, np.ndarray):
-        return pictures.ndim < 4
-    if isinstance(pictures, str | os.PathLike):
-        return not os.fspath(pictures) or is_one_path(pictures)
-    from PIL import Image
-
-    return isinstance(pictures, bytes | Image.Image)
-
-
-def listed(pictures: Any) -> list[Any]:
-    """Pictures as a list of paths, uint8 arrays and PIL pictures; see `Predictor.predict`."""
-    from PIL import Image
-
-    if isinstance(pictures, str | os.PathLike):
-        return find_pictures([pictures])
-    if isinstance(pictures, bytes | Image.Image) or not isinstance(pictures, Iterable):
-        raise invalid("pictures", pictures, "paths, PIL pictures or uint8 arrays, in a list")
-    items = list(pictures)
-    if all(isinstance(item, str | os.PathLike) for item in items):
-        return find_pictures(items)
-    return [path for item in items for path in _listed(item)]
-
-
-def _listed(item: Any) -> list[Any]:
-    from PIL import Image
-
-    if isinstance(item, str | os.PathLike):
-        return find_pictures([item])
-    picture = isinstance(item, np.ndarray) and item.dtype == np.uint8 and item.ndim in (2, 3)
-    if picture or isinstance(item, bytes | Image.Image):
-        return [item]
-    shown = f"{item.dtype} {item.shape}" if isinstance(item, np.ndarray) else item
-    rule = "paths, PIL pictures or uint8 arrays (height, width, channels), 0 to 255"
-    raise invalid("pictures", shown, rule)
 
 
 def _numbers(array: Any) -> np.ndarray:

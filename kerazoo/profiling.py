@@ -3,9 +3,9 @@
 import math
 from dataclasses import dataclass, field
 
-from kerazoo._checks import is_int
 from kerazoo._errors import invalid
 from kerazoo._layer_facts import multiply_adds
+from kerazoo._rules import is_int
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def profile(model, input_shape: tuple[int, int, int] | None = None) -> Profile:
 def _output_shapes(model, input_shape) -> dict[str, list[tuple]]:
     """Layer name -> output shape of each of its calls, for pictures of `input_shape`."""
     if tuple(model.inputs[0].shape[1:]) == input_shape[1:]:
-        from kerazoo._graph import calls
+        from kerazoo._keras_graph import calls
 
         shapes: dict[str, list[tuple]] = {}
         for call in calls(model):
@@ -92,7 +92,7 @@ def _traced_shapes(model, input_shape) -> dict[str, list[tuple]]:
     """The same for another input size: shape inference through the graph, nothing computed."""
     import keras
 
-    from kerazoo._graph import replay
+    from kerazoo._keras_graph import replay
 
     shapes: dict[str, list[tuple]] = {}
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from kerazoo import _checks
+from kerazoo import _rules
 from kerazoo._checks import check_choice, check_flag, check_int, check_number, check_text
 
 NAN, INFINITY = float("nan"), float("inf")
@@ -69,17 +69,17 @@ def test_words_and_flags():
 
 
 def test_rules_of_several_values():
-    pair = _checks.row(_checks.number(least=0, most=1), "two shares", count=2, rising=True)
+    pair = _rules.row(_rules.number(least=0, most=1), "two shares", count=2, rising=True)
     assert pair.read([0.1, 0.2]) == (0.1, 0.2)
     assert [pair.accepts(v) for v in ((0, 1), (1, 0), (0,), [0, 1], (0, 2), "01")] == [
         True, *[False] * 5,
     ]  # fmt: skip
-    either = _checks.either(pair, _checks.word("auto"))
+    either = _rules.either(pair, _rules.word("auto"))
     assert either.read([0, 1]) == (0, 1)
     assert either.write((0, 1)) == [0, 1]
     assert either.read("auto") == "auto"
     assert either.wants == 'two shares or "auto"'
-    table = _checks.table(_checks.integer(), "counts")
+    table = _rules.table(_rules.integer(), "counts")
     assert [table.accepts(v) for v in ({}, {"a": 1}, {"a": 0}, {1: 1}, {"": 1}, [])] == [
         True, True, *[False] * 4,
     ]  # fmt: skip

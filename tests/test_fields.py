@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import jsonschema
 import pytest
 
-from kerazoo._checks import choice, integer, number, optional, row, table, text
 from kerazoo._fields import Record, field, record
+from kerazoo._rules import choice, integer, number, optional, row, table, text
 from kerazoo.training.recipe import Recipe, load_recipe, recipe_names
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerazoo.pictures import PictureError, find_pictures, open_picture, open_reduced
+from kerazoo.picture_lists import find_pictures
+from kerazoo.pictures import PictureError, open_picture, open_reduced
 
 
 def _encode(image, kind, **options):

@@ -13,7 +13,7 @@ from kerazoo.app.answer import answer, answer_many
 from kerazoo.app.explorer.page import explorer_page
 from kerazoo.app.networks import Networks, runtimes
 from kerazoo.tasks import TASKS, get_task
-from kerazoo.tasks.task import Option
+from kerazoo.tasks.description import Option
 
 WAITING = 64  # visitors at most that wait for an answer
 FORGET = (60, 900)  # Gradio looks every minute for uploads that are older than a quarter of an hour

@@ -9,7 +9,7 @@ from kerazoo._files import write_file
 from kerazoo.benchmark.report import _title
 from kerazoo.registry import Entry, catalogue, get_entry
 from kerazoo.tasks import task_of
-from kerazoo.tasks.task import Figure as Judged
+from kerazoo.tasks.description import Figure as Judged
 
 HEADS = {"latency": "accuracy_latency.png", "macs": "accuracy_macs.png"}
 

@@ -16,7 +16,7 @@ from kerazoo.benchmark.footprint import footprint
 from kerazoo.benchmark.machine import describe_machine
 from kerazoo.benchmark.models import check_model, facts, open_named
 from kerazoo.benchmark.timing import round_robin, summary
-from kerazoo.deploy.runtimes import set_tensorflow_threads
+from kerazoo.deploy.runtimes.tensorflow import set_tensorflow_threads
 from kerazoo.inference import named_outputs
 from kerazoo.tasks import task_of
 

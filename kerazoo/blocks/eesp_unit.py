@@ -10,8 +10,9 @@ from typing import Any
 
 import keras
 
-from kerazoo._checks import check_int, is_int
+from kerazoo._checks import check_int
 from kerazoo._errors import invalid
+from kerazoo._rules import is_int
 from kerazoo.blocks._trunk import Trunk
 from kerazoo.blocks.conventions import (
     Conventions,

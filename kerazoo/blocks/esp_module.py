@@ -6,8 +6,8 @@ al., ECCV 2018), https://arxiv.org/abs/1803.06815, figure 1.
 
 import keras
 
-from kerazoo._checks import is_int
 from kerazoo._errors import invalid
+from kerazoo._rules import is_int
 from kerazoo.blocks.conventions import Conventions, batch_norm, conv
 from kerazoo.layers import PReLU
 

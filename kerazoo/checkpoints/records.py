@@ -13,9 +13,10 @@ from importlib import resources
 from types import MappingProxyType
 from typing import Any
 
-from kerazoo._checks import Rule, checked, choice, flag, integer, number, optional, row, table, text
+from kerazoo._checks import checked
 from kerazoo._errors import invalid, unknown
 from kerazoo._fields import Record, field, record
+from kerazoo._rules import Rule, choice, flag, integer, number, optional, row, table, text
 from kerazoo.checkpoints.fetch.integrity import Digest
 from kerazoo.preprocessing import Preprocessing
 

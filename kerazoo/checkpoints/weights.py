@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from kerazoo._bounds import CLASSES
-from kerazoo._checks import is_int
+from kerazoo._rules import is_int
 from kerazoo.checkpoints.fetch.checkpoint import fetch, fetched_digests
 from kerazoo.checkpoints.read.tensors import read_tensors
 from kerazoo.checkpoints.records import Checkpoint, all_checkpoints

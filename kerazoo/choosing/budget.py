@@ -3,8 +3,8 @@
 import re
 from typing import Any
 
-from kerazoo._checks import is_number
 from kerazoo._errors import invalid
+from kerazoo._rules import is_number
 
 _FORM = re.compile(r"\s*(\d+(?:\.\d+)?|\.\d+)\s*(ms|s|fps)\s*")
 RULE = 'milliseconds, or text such as "15 ms", "0.5 s" or "60 fps" (pictures a second), above 0'

@@ -1,12 +1,12 @@
 """What was chosen and from what, for people and programs."""
 
 import shlex
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from kerazoo.choosing.candidates import Candidate
-from kerazoo.tasks.task import Figure
+from kerazoo.tasks.description import Figure
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,10 @@ class Choice:
         dataset: Whose figures count, or the data that were given.
         timed: All that were timed, the fastest first.
         pick: The best of those within the budget.
-        left_out: Name and reason of each that was not timed or not probed.
+        fetched: Whether its weights are on this machine.
+        not_timed: Weights that were candidates too: less accurate than the pick, or too far from
+            the budget by their multiply-adds.
+        left_out: Weights, and the reason, of those that could not be run or probed.
         data: As given.
     """
 
@@ -50,7 +53,9 @@ class Choice:
     dataset: str
     timed: tuple[Timed, ...]
     pick: Timed
-    left_out: tuple[tuple[str, str], ...] = ()
+    fetched: bool
+    not_timed: tuple[str, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
     data: str | None = None
 
     @property
@@ -90,8 +95,12 @@ class Choice:
             "runtime": self.runtime,
             "timed": rows,
             "pick": self.pick.candidate.weights,
+            "fetched": self.fetched,
             "command": self.command,
-            "left_out": [{"weights": name, "reason": reason} for name, reason in self.left_out],
+            "not_timed": list(self.not_timed),
+            "left_out": [
+                {"weights": name, "reason": reason} for name, reason in self.left_out.items()
+            ],
         }
 
 

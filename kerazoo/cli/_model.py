@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from kerazoo.cli._quiet import import_keras
@@ -67,6 +68,11 @@ def named_preprocessing(args: argparse.Namespace) -> Any:
     from kerazoo.checkpoints.records import get_checkpoint
 
     return get_checkpoint(args.like).preprocessing
+
+
+def given(args: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]:
+    """Of these options those that were given, as arguments of a function."""
+    return {name: getattr(args, name) for name in names if getattr(args, name) is not None}
 
 
 def positive(text: str) -> int:

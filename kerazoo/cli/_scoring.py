@@ -3,12 +3,14 @@
 import argparse
 from typing import Any
 
-from kerazoo.cli._model import positive
+from kerazoo.cli._model import given, positive
 from kerazoo.cli._output import complain
 from kerazoo.cli._quiet import import_keras
 from kerazoo.cli._task import task_options
 
 NAMED = 20  # unreadable pictures that are told; all are in the files
+# Options of `predict` that mean the same to `score`.
+_SAME = ("weights", "size", "like", "runtime", "batch_size", "exact", "force")
 # Options that mean something with --output alone, and those that do not go with it.
 _WITH = ("engine", "form", "part_size", "column", "workers", "cpus", "gpus", "address")
 _WITHOUT = ("sheet", "save", "json", "csv", "tiles")
@@ -50,7 +52,6 @@ def score_many(args: argparse.Namespace) -> int:
     for name in _WITHOUT:
         if getattr(args, name):
             raise invalid(name, getattr(args, name), "left out with --output")
-    given = {name: getattr(args, name) for name in _WITH if getattr(args, name) is not None}
     if args.engine != "ray":
         import_keras("tensorflow")
     from kerazoo.scoring import score
@@ -60,16 +61,9 @@ def score_many(args: argparse.Namespace) -> int:
             args.model,
             args.pictures,
             args.output,
-            weights=args.weights,
-            size=args.size,
-            like=args.like,
-            runtime=args.runtime,
-            batch_size=args.batch_size,
-            exact=args.exact,
             settings=dict(args.settings),
-            force=args.force,
             tell=lambda done, number, total: progress.at(number, total),
-            **given,
+            **given(args, (*_SAME, *_WITH)),
             **task_options(args),
         )
     tell_of(scored)

@@ -4,10 +4,10 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from kerazoo.cli._model import positive
+from kerazoo.cli._model import given, positive
 from kerazoo.cli._quiet import import_keras
 from kerazoo.tasks import TASKS, get_task
-from kerazoo.tasks.task import Option
+from kerazoo.tasks.description import Option
 
 
 def add_task_options(parser: argparse.ArgumentParser, about: str = "") -> None:
@@ -44,7 +44,7 @@ def _reader(option: Option) -> Callable[[str], Any]:
 def task_options(args: argparse.Namespace) -> dict[str, Any]:
     """Those that were given; the network's task refuses what is not its own."""
     names = {option.name for task in TASKS for option in get_task(task).options}
-    return {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    return given(args, names)
 
 
 def load_predictor(args: argparse.Namespace) -> Any:

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from kerazoo.cli._model import positive
+from kerazoo.cli._model import given, positive
 from kerazoo.cli._output import complain, print_json, print_table, say
 from kerazoo.cli._quiet import import_keras
 from kerazoo.cli._run import DATA, add_data_dir
@@ -12,10 +12,10 @@ from kerazoo.tasks import TASKS
 
 SUMMARY = "time networks here and pick the most accurate one within a budget"
 EPILOG = """\
-Published weights that few others beat by multiply-adds are timed, one picture at a time, until
-they take far too long; reading the picture comes on top. Their published figures decide or, with
-DATA, a linear probe on held-out pictures of it (classification). That takes minutes: --models names
-fewer.
+Published weights that few others beat by multiply-adds are candidates. Those whose times tell which
+of them fit are built and timed, one picture at a time: some five, in about a minute. Reading the
+picture comes on top. Published figures decide or, with DATA, a linear probe on held-out pictures of
+it (classification), which takes minutes.
 
 examples:
   kerazoo choose --task classification --budget "15 ms"
@@ -38,7 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="auto, tensorflow, openvino, onnx or litert (default: the fastest installed)",
     )
     parser.add_argument(
-        "--models", nargs="+", metavar="MODEL", help="ids of models or weights (default: all)"
+        "--models",
+        nargs="+",
+        metavar="MODEL",
+        help="only these, ids of models or weights, and all of them",
     )
     parser.add_argument("--dataset", help="whose published figures count (default: the usual one)")
     parser.add_argument("--threads", type=positive, help="default: one for each core")
@@ -57,12 +60,8 @@ def run(args: argparse.Namespace) -> int:
         args.task,
         args.budget,
         args.data,
-        data_dir=args.data_dir,
-        runtime=args.runtime,
-        models=args.models,
-        dataset=args.dataset,
-        threads=args.threads,
         tell=complain,
+        **given(args, ("data_dir", "runtime", "models", "dataset", "threads")),
     )
     if args.json:
         print_json(choice.to_dict())
@@ -114,11 +113,17 @@ def _print(choice: Any) -> None:
     header = (*header, "mult-adds (M)", "params (M)")
     print_table(header, rows, right=(2, 3, 5, 7, 8))
     say("", *text_plot(choice).split("\n"), "")
-    for name, reason in choice.left_out:
+    for name, reason in choice.left_out.items():
         complain(f"left out {name}: {reason}")
+    if choice.not_timed:
+        complain(
+            f"{len(choice.not_timed)} others were not timed: they are less accurate than the pick, "
+            "or too far from the budget by their multiply-adds"
+        )
     pick = choice.pick
     say(
         f"Pick for {choice.budget:.3g} ms on {choice.runtime}: {pick.candidate.weights}, "
         f"{pick.ms:.2f} ms, {choice.figure.label} {pick.score:.1f} % on {choice.dataset}",
+        "Its weights are on this machine." if choice.fetched else "Its weights will be downloaded.",
         choice.command,
     )

@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
     check_arguments(args.format, args.precision, args.target, not args.no_fuse, args.opset)
     pictures = representative() if representative else None  # a typo should not cost a model
     if args.compare:
-        from kerazoo.pictures import find_pictures
+        from kerazoo.picture_lists import find_pictures
 
         for path in find_pictures(args.compare):
             if not path.is_file():

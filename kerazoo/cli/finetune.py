@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from kerazoo.cli._model import MODEL, add_weights_options, positive
+from kerazoo.cli._model import MODEL, add_weights_options, given, positive
 from kerazoo.cli._output import say
 from kerazoo.cli._quiet import import_keras
 from kerazoo.cli._run import (
@@ -103,10 +103,10 @@ def run(args: argparse.Namespace) -> int:
         args.data,
         args.output,
         data_dir=args.data_dir,
-        splits=_given(args, splits),
+        splits=given(args, splits),
         changes=dict(args.changes),
         **session_options(args),
-        **_given(args, options),
+        **given(args, options),
     )
     if result:  # of several processes one writes and tells
         from kerazoo.tasks import get_task
@@ -125,7 +125,3 @@ def _within(interval: list[float] | None) -> str:
         return ""
     low, high = (100 * share for share in interval)
     return f" (95 % interval {low:.1f} to {high:.1f} %)"
-
-
-def _given(args: argparse.Namespace, names: tuple[str, ...]) -> dict:
-    return {name: getattr(args, name) for name in names if getattr(args, name) is not None}

@@ -4,7 +4,7 @@ import argparse
 import shlex
 from pathlib import Path
 
-from kerazoo.cli._model import add_model_options, load_network, named_preprocessing, positive
+from kerazoo.cli._model import add_model_options, given, load_network, named_preprocessing, positive
 from kerazoo.cli._output import say
 from kerazoo.cli._quiet import import_keras
 from kerazoo.cli._run import DATA, add_data_dir
@@ -58,7 +58,6 @@ def run(args: argparse.Namespace) -> int:
         *("seed", "sparsity", "clusters", "limit"),
     )
     model = load_network(args)
-    given = {name: getattr(args, name) for name in options if getattr(args, name) is not None}
     result = optimize(
         model,
         args.data,
@@ -69,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
         force=args.force,
         command=shlex.join(["kerazoo", *args.words]),
         progress=None,
-        **given,
+        **given(args, options),
     )
     monitor = task_of(model.info).monitor
     before, after = (result[f"{form}{monitor.metric}"] for form in ("float_", ""))

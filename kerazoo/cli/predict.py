@@ -71,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from kerazoo._errors import invalid
-    from kerazoo.pictures import find_pictures
+    from kerazoo.picture_lists import find_pictures
 
     if args.output:
         return score_many(args)
@@ -95,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
         for path, found in predictor.predictions(paths, skip, args.tiles, **task_options(args)):
             results.append((path, found))
             if copies:
-                save_drawn(predictor.task, path, found, copies[path])
+                _save_copy(predictor.task, path, found, copies[path])
                 for method, place in beside[path].items():
                     getattr(found, method)(place)
             progress.at(len(results) + len(skipped), len(paths))
@@ -153,15 +153,13 @@ def further_paths(
     return found
 
 
-def save_drawn(task: Any, picture: Path, prediction: Any, path: Path) -> None:
+def _save_copy(task: Any, picture: Path, prediction: Any, path: Path) -> None:
     """A copy of a picture with what was found on it."""
-    from kerazoo._files import write_file
     from kerazoo.pictures import open_picture
+    from kerazoo.report.drawn import save_drawn
 
-    drawn = task.draw(open_picture(picture), prediction)
     path.parent.mkdir(parents=True, exist_ok=True)
-    kind, quality = ("PNG", {}) if path.suffix == ".png" else ("JPEG", {"quality": 92})
-    write_file(path, lambda partial: drawn.save(partial, kind, **quality))
+    save_drawn(path, lambda: task.draw(open_picture(picture), prediction))
 
 
 def check_sheet(path: Path, force: bool) -> None:

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from kerazoo._checks import Rule, choice, either, flag, integer, number, row, zero
 from kerazoo._errors import invalid
 from kerazoo._fields import Record, field
+from kerazoo._rules import Rule, choice, either, flag, integer, number, row, zero
 
 
 def _share() -> Rule:

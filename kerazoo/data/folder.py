@@ -12,7 +12,7 @@ from kerazoo._errors import invalid, unknown
 from kerazoo.data.labelled import choose, file_source
 from kerazoo.data.source import Source
 from kerazoo.data.splits import split_name, split_of
-from kerazoo.pictures import PICTURE_SUFFIXES, pictures_under, say_left_out
+from kerazoo.picture_lists import PICTURE_SUFFIXES, pictures_under, say_left_out
 
 
 @checked("folder", "fractions", "seed")
@@ -31,7 +31,7 @@ def folder_source(
 
     Args:
         folder: Where to look. Hidden files and folders are left out; so are files that do not end
-            in `kerazoo.pictures.PICTURE_SUFFIXES`, which a warning counts.
+            in `kerazoo.picture_lists.PICTURE_SUFFIXES`, which a warning counts.
         split: With or without a slice: `"train"`, `"all[:90%]"`.
         fractions: Shares of each class, as `{"train": 0.9, "validation": 0.1}`. Where there are
             folders for splits, the one called `train` is divided so.

@@ -8,23 +8,21 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerazoo._checks import check_int, checked, is_int
+from kerazoo._checks import check_int, checked
 from kerazoo._errors import invalid, unknown
+from kerazoo._rules import is_int
 from kerazoo.data.augment import Augmenter, cropped, fold_in, placed_picture, rescaled
 from kerazoo.data.augmentation import Augmentation
-from kerazoo.data.balance import place_of
 from kerazoo.data.batchwise import is_small, small_batches
 from kerazoo.data.corrupt import Corrupt, Tally, picture_error
 from kerazoo.data.mosaic import mosaics
+from kerazoo.data.order import as_it_is, numbered_rows
 from kerazoo.data.source import Source
 from kerazoo.preprocessing import Preprocessing
 from kerazoo.tasks import get_task
 
 # Random numbers for different ends come from different branches of the seed.
 _SHUFFLE, _CROP, _PICTURE, _MIX, _MOSAIC = range(5)
-
-# Of functions for `map`: autograph would rewrite all that they call, a second for each pipeline.
-_as_it_is = tf.autograph.experimental.do_not_convert
 
 
 @dataclass(frozen=True)
@@ -148,7 +146,10 @@ def training_data(
             calls,
         )
     else:
-        rows = _rows(source, root, epoch, steps * batch_size, tally, cache, shuffle_buffer, shares)
+        rows = numbered_rows(
+            *(source, fold_in(root, _SHUFFLE), epoch, steps * batch_size),
+            *(tally, cache, shuffle_buffer, shares),
+        )
         load = _loader(source, preprocessing, augmenter, root, tally)
         rows = rows.skip(step * batch_size).map(load, num_parallel_calls=calls)
         if on_corrupt == "skip":
@@ -199,7 +200,7 @@ def evaluation_batches(
     _check_on_corrupt(on_corrupt)
     task = get_task(source.task)
 
-    @_as_it_is
+    @as_it_is
     def decode(data: tf.Tensor, target: Any) -> tuple[tf.Tensor, Any]:
         image, placement = placed_picture(data, source.encoded, preprocessing)
         moved = task.move(target, placement) if encode else target
@@ -217,7 +218,7 @@ def evaluation_batches(
         rows = rows.ignore_errors()
     batches = rows.batch(batch_size)
     if encode:
-        batches = batches.map(_as_it_is(encoded))
+        batches = batches.map(as_it_is(encoded))
     return batches.prefetch(2)
 
 
@@ -267,64 +268,11 @@ def _check_on_corrupt(on_corrupt: str) -> None:
         raise unknown("on_corrupt", on_corrupt, ("skip", "fail"))
 
 
-def _rows(
-    source: Source,
-    root: tf.Tensor,
-    epoch: int,
-    per_epoch: int,
-    tally: Tally,
-    cache: bool,
-    shuffle_buffer: int,
-    shares: np.ndarray | None = None,
-) -> tf.data.Dataset:
-    """(epoch, number of the picture, what it is loaded from), without end."""
-    branch = fold_in(root, _SHUFFLE)
-    if shares is not None and not source.fetch:
-        raise invalid("shares", "given", f"None for {source.name!r}, which comes in a stream")
-
-    def by_number(number: tf.Tensor) -> tf.data.Dataset:
-        # A permutation that is computed place by place: no buffer, and all pictures take part.
-        key = fold_in(branch, number)
-        last = tf.constant(source.count - 1, tf.int64)
-
-        @_as_it_is
-        def at(place: tf.Tensor) -> tuple:
-            index = tf.random.experimental.index_shuffle(place, key, last)
-            if shares is None:
-                return number, index, index
-            found = place_of(shares, index, tf.random.stateless_uniform((), key))
-            # Shown twice in an epoch, it is varied twice: the place makes another seed.
-            return number + index * 2**32, found, found
-
-        return tf.data.Dataset.range(per_epoch).map(at)
-
-    @_as_it_is
-    def any_good(number: tf.Tensor) -> tf.Tensor:
-        # With nothing but corrupt pictures the data ends: it would never yield a batch.
-        done = tf.cast(number - epoch, tf.int32)
-        return (done < 2) | (tf.reduce_min(tally.marks) < done)
-
-    epochs = tf.data.Dataset.range(epoch, tf.int64.max).take_while(any_good)
-    if source.fetch:
-        return epochs.flat_map(by_number)
-    numbered = source.pictures.enumerate()
-    numbered = numbered.cache() if cache else numbered
-
-    def in_a_stream(number: tf.Tensor) -> tf.data.Dataset:
-        # In a graph this sets the graph's seed, and keeps the user's global one out of it.
-        tf.random.set_seed(1)
-        key = tf.random.stateless_uniform((), fold_in(branch, number), None, None, tf.int64)
-        shuffled = numbered.shuffle(shuffle_buffer, seed=key, reshuffle_each_iteration=False)
-        return shuffled.take(per_epoch).map(lambda index, row: (number, index, row))
-
-    return epochs.flat_map(in_a_stream)
-
-
 def _encoder(source: Source, augmenter: Augmenter, branch: tf.Tensor, model: Any) -> Any:
     """Encodes the targets of a numbered batch, and mixes it where that is wanted."""
     task = get_task(source.task)
 
-    @_as_it_is
+    @as_it_is
     def encoded(number: tf.Tensor, batch: tuple) -> tuple[tf.Tensor, Any]:
         pictures, targets = batch[0], task.encode(batch[1], source.classes, model)
         if not augmenter.record.mixes:
@@ -347,7 +295,7 @@ def _loader(
 
     task = get_task(source.task)
 
-    @_as_it_is
+    @as_it_is
     def load(number: tf.Tensor, index: tf.Tensor, row: Any) -> tuple[tf.Tensor, Any]:
         with tf.control_dependencies([tally.begin(index)]):
             row = tf.nest.map_structure(tf.identity, row)

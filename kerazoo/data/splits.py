@@ -8,8 +8,8 @@ from fnmatch import fnmatchcase
 
 import numpy as np
 
-from kerazoo._checks import is_number
 from kerazoo._errors import invalid, unknown
+from kerazoo._rules import is_number
 
 # How data sets call the part that is watched while training, and the one that counts at the end.
 VALIDATION = ("validation", "valid", "val", "dev")

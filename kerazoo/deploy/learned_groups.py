@@ -10,7 +10,8 @@ from keras import ops
 
 from kerazoo._checks import checked
 from kerazoo._errors import invalid
-from kerazoo._graph import Graph, Node, Ref, copied, is_graph, layers_of
+from kerazoo._graph import Graph, Node, Ref, copied
+from kerazoo._keras_graph import is_graph, layers_of
 from kerazoo.deploy._channel_orders import (
     MERGES,
     absorb,

@@ -3,8 +3,9 @@
 import keras
 from keras import ops
 
-from kerazoo._checks import check_int, is_int
+from kerazoo._checks import check_int
 from kerazoo._errors import invalid
+from kerazoo._rules import is_int
 
 POOL_PADDINGS = ("same", "valid")
 

@@ -7,9 +7,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerazoo._checks import is_int
 from kerazoo._errors import invalid
 from kerazoo._layer_facts import kernel_macs
+from kerazoo._rules import is_int
 from kerazoo.layers._initializers import fresh
 
 

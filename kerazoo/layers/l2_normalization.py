@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
-from kerazoo._checks import is_number
 from kerazoo._errors import invalid
+from kerazoo._rules import is_number
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")

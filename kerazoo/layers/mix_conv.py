@@ -6,9 +6,10 @@ from typing import Any
 import keras
 from keras import ops
 
-from kerazoo._checks import check_int, is_int
+from kerazoo._checks import check_int
 from kerazoo._errors import invalid
 from kerazoo._layer_facts import DEPTHWISE, kernel_macs
+from kerazoo._rules import is_int
 from kerazoo.layers._convolution import convolve_depthwise
 from kerazoo.layers._initializers import fresh
 from kerazoo.layers._partition import split_channels

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 
 from kerazoo._errors import invalid
-from kerazoo._graph import replay
+from kerazoo._keras_graph import replay
 from kerazoo.blocks._trunk import Trunk
 from kerazoo.blocks.conventions import Conventions
 from kerazoo.models._constructor import constructor, show_signature

@@ -4,8 +4,8 @@
 CVPR 2018), https://arxiv.org/abs/1707.01083, table 1. Unit by unit as in pytorchcv.
 """
 
-from kerazoo._checks import is_int, is_number
 from kerazoo._errors import invalid
+from kerazoo._rules import is_int, is_number
 from kerazoo.blocks._trunk import Trunk
 from kerazoo.blocks.bottleneck import max_pool
 from kerazoo.blocks.conventions import Conventions, conv_bn

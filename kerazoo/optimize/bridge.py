@@ -7,7 +7,8 @@ import keras
 import numpy as np
 
 from kerazoo._errors import invalid
-from kerazoo._graph import Graph, input_structure, is_graph, layers_of
+from kerazoo._graph import Graph
+from kerazoo._keras_graph import input_structure, is_graph, layers_of
 from kerazoo.deploy.learned_groups import freeze_groups
 from kerazoo.layers import FLGCConv2D
 from kerazoo.optimize._tfmot import Legacy, legacy

@@ -12,7 +12,8 @@ from typing import Any
 
 from kerazoo._errors import invalid
 from kerazoo._machine import require
-from kerazoo.pictures import PictureError, find_pictures, pictures_under
+from kerazoo.picture_lists import find_pictures, pictures_under
+from kerazoo.pictures import PictureError
 
 PARQUET, TAR, LIST = ".parquet", ".tar", ".txt"
 CONTAINERS = (PARQUET, TAR, LIST)
@@ -69,19 +70,23 @@ def divide(pictures: Any, size: int) -> list[Part]:
     given = [pictures] if isinstance(pictures, str | os.PathLike) else list(pictures)
     if not given or not all(isinstance(each, str | os.PathLike) for each in given):
         raise invalid("pictures", pictures, "a path, or several")
-    found = [path for each in given for path in _expand(os.fspath(each))]
-    kinds = sorted({_kind(path) or "pictures" for path in found})
+    files = [path for each in given for path in _expand(os.fspath(each))]
+    kinds = sorted({_kind(path) or "pictures" for path in files})
     if len(kinds) > 1:
         raise invalid("pictures", ", ".join(kinds), "of one kind: each makes parts of its own")
     if kinds[0] == TAR:
-        return [Part(i, TAR, (_absolute(path),)) for i, path in enumerate(found)]
+        return [Part(i, TAR, (_absolute(path),)) for i, path in enumerate(files)]
     if kinds[0] == PARQUET:
-        return list(_rows(found, size))
-    if kinds[0] == LIST:
-        found = [path for each in found for path in _listed(Path(each))]
-    paths = [_absolute(path) for path in found]
-    starts = range(0, len(paths), size)
-    return [Part(i, "paths", tuple(paths[at : at + size])) for i, at in enumerate(starts)]
+        parts = list(_rows(files, size))
+    else:
+        listed = kinds[0] == LIST
+        found = [path for each in files for path in _listed(Path(each))] if listed else files
+        paths = [_absolute(path) for path in found]
+        starts = range(0, len(paths), size)
+        parts = [Part(i, "paths", tuple(paths[at : at + size])) for i, at in enumerate(starts)]
+    if not parts:  # a list without a line, Parquet files without a row
+        raise PictureError(f"No pictures in {', '.join(files)}.")
+    return parts
 
 
 def _expand(argument: str) -> list[str]:

@@ -7,7 +7,8 @@ from typing import Any
 
 from kerazoo._bounds import PICTURE_BYTES
 from kerazoo._errors import invalid
-from kerazoo.pictures import PICTURE_SUFFIXES, PictureError
+from kerazoo.picture_lists import PICTURE_SUFFIXES
+from kerazoo.pictures import PictureError
 from kerazoo.scoring.parts import PARQUET, TAR, Part
 
 # Columns of Parquet files that are looked for, in this order: the pictures, and what to call them.

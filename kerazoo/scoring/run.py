@@ -5,28 +5,24 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from kerazoo import __version__
-from kerazoo._checks import (
-    check_choice,
-    check_flag,
-    check_int,
-    check_number,
-    check_text,
-    checked,
-)
+from kerazoo._checks import check_choice, check_flag, check_int, check_number, check_text, checked
 from kerazoo._errors import invalid
 from kerazoo._files import write_json
 from kerazoo._locks import holding
 from kerazoo._machine import require
+from kerazoo.checkpoints.records import all_checkpoints
+from kerazoo.registry import catalogue
 from kerazoo.scoring.on_ray import run_on_ray
 from kerazoo.scoring.parts import Part, divide
 from kerazoo.scoring.worker import Done, Worker
 from kerazoo.scoring.writing import FORMS, count, part_path, unreadable_path
+from kerazoo.tasks import TASKS
 
 ENGINES = ("process", "ray")
 PLAN, RESULT = "scoring.json", "result.json"
@@ -142,10 +138,17 @@ def score(
     if form == "parquet":
         require([("pyarrow", "ray")], "Writing Parquet")
     part_size = -(-part_size // batch_size) * batch_size
+    ids = {checkpoint.id for checkpoint in all_checkpoints()}
     network = {
-        "what": _there(what), "weights": weights and _there(weights), "size": size, "like": like,
-        "runtime": runtime, "batch_size": batch_size, "labels": labels, **(settings or {}),
-    }  # fmt: skip
+        "what": whole(what, {*TASKS, *catalogue(), *ids}),
+        "weights": weights and whole(weights, ids),
+        "size": size,
+        "like": like,
+        "runtime": runtime,
+        "batch_size": batch_size,
+        "labels": labels,
+        **(settings or {}),
+    }
     folder = Path(output)
     parts = divide(pictures, part_size)
     plan = _plan(network, how, exact, form, column, parts)
@@ -163,9 +166,10 @@ def score(
         return _finish(folder, parts, form, resumed, time.monotonic() - began)
 
 
-def _there(name: str | os.PathLike) -> str:
-    """A name that means the same in another folder."""
-    return os.path.abspath(name) if Path(name).exists() else os.fspath(name)
+def whole(name: str | os.PathLike, known: Iterable[str]) -> str:
+    """A name that means the same in another folder: paths from the root, but for what is known."""
+    text = os.fspath(name)
+    return text if text in known or not Path(text).exists() else os.path.abspath(text)
 
 
 def _run(
@@ -210,7 +214,8 @@ def _begin(folder: Path, plan: dict, force: bool) -> None:
     before = None
     if path.is_file():
         with contextlib.suppress(ValueError):
-            before = json.loads(path.read_text(encoding="utf-8"))
+            found = json.loads(path.read_text(encoding="utf-8"))
+            before = found if isinstance(found, dict) else None
     if there and before is not None and {**before, "kerazoo": None} == {**plan, "kerazoo": None}:
         return
     if there and not force:

@@ -20,7 +20,7 @@ from keras import ops
 from keras.src.saving.saving_lib import save_weights_only
 
 from kerazoo._files import write_bytes, write_text
-from kerazoo.tasks.task import Figure
+from kerazoo.tasks.description import Figure
 from kerazoo.training.state import Position, save_state
 
 CHECK_EVERY = 25  # steps; looking at a loss makes an accelerator wait

@@ -46,7 +46,7 @@ def collect_answers(
         progress: Called with (pictures done, pictures in all) after each batch.
 
     Returns:
-        What the task gathers, see `kerazoo.tasks.task.Answers`.
+        What the task gathers, see `kerazoo.tasks.learning.Answers`.
 
     Raises:
         ValueError, PictureError: As `kerazoo.evaluate`.

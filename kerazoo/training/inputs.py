@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerazoo._checks import check_choice, is_int
+from kerazoo._checks import check_choice
 from kerazoo._errors import invalid, unknown
+from kerazoo._rules import is_int
 from kerazoo.checkpoints.local import default_preprocessing
 from kerazoo.checkpoints.resolve import resolve
 from kerazoo.checkpoints.weights import Weights
@@ -25,7 +26,8 @@ from kerazoo.registry import get_entry
 from kerazoo.tasks import get_task
 from kerazoo.tasks.task import Task
 from kerazoo.training.distillation import Teacher
-from kerazoo.training.recipe import Loss, Recipe
+from kerazoo.training.recipe import Recipe
+from kerazoo.training.recipe_sections import Loss
 
 # The usual constants of CIFAR-10 (mean and standard deviation of the training pixels), and
 # TensorFlow's way to decode and round, which is how TFDS reads the pictures for training.

@@ -24,7 +24,7 @@ from kerazoo.models import ZooModel
 from kerazoo.prediction import open_predictor
 from kerazoo.registry import create_model
 from kerazoo.report.curves import can_draw, draw_curves
-from kerazoo.tasks.task import Result
+from kerazoo.tasks.learning import Result
 from kerazoo.training import distribution
 from kerazoo.training import folder as names
 from kerazoo.training.callbacks import save_weights
@@ -34,7 +34,8 @@ from kerazoo.training.fit import Fitting, Session
 from kerazoo.training.folder import RunRecord, network_facts, weights_facts
 from kerazoo.training.inputs import Inputs, load_inputs, open_inputs, start_weights
 from kerazoo.training.optim.optimizers import add_l2, make_optimizer, use_jit, warn_of_bfloat16
-from kerazoo.training.recipe import STEPS, Recipe
+from kerazoo.training.recipe import Recipe
+from kerazoo.training.recipe_sections import STEPS
 from kerazoo.training.transfer.layers import prepare, scale_rates
 from kerazoo.training.transfer.statistics import restore_statistics, settle_statistics
 from kerazoo.training.transfer.stored import StoredFit

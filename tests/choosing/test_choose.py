@@ -6,11 +6,15 @@ import pytest
 
 import kerazoo
 from kerazoo.checkpoints.records import get_checkpoint
+from kerazoo.choosing import probe as probing
 from kerazoo.choosing import run as choosing
+from kerazoo.choosing import timing
 from kerazoo.choosing.budget import milliseconds
 from kerazoo.choosing.candidates import Candidate, candidates, promising
 from kerazoo.choosing.choice import Choice, Timed, frontier, pick
 from kerazoo.choosing.plot import save_plot, text_plot
+from kerazoo.choosing.search import estimate, next_one
+from kerazoo.choosing.timing import Timing
 from kerazoo.cli import main
 from kerazoo.tasks import TASKS, get_task
 from tests.pictures import photographs
@@ -38,8 +42,8 @@ def in_milliseconds(monkeypatch):
     def run(runs, rounds, repeats=2):
         return {each: [times[call()] / 1e3] * rounds * repeats for each, call in runs.items()}
 
-    monkeypatch.setattr(choosing, "_opened", open_one)
-    monkeypatch.setattr(choosing, "round_robin", run)
+    monkeypatch.setattr(timing, "opened", open_one)
+    monkeypatch.setattr(timing, "round_robin", run)
     return times, opened
 
 
@@ -101,27 +105,138 @@ class TestPick:
         assert pick([timed("a", 1, None), timed("b", 2, 3)], 5).candidate.weights == "b"
 
 
+def search(found, times, limit, wanted=1):
+    """Those that are timed one after the other, as far as `times` (by name) has them."""
+    known = {}
+    while (candidate := next_one(found, known, limit, wanted)) is not None:
+        known[candidate] = times[candidate.weights]
+    return [each.weights for each in known]
+
+
+class TestSearch:
+    found = [made(str(number), 10 * 2**number, 40 + number) for number in range(12)]
+    times = {each.weights: each.macs / 10 for each in found}  # 1, 2, 4, … 2048 ms
+
+    @pytest.mark.parametrize("limit", [1, 5, 100, 2048, 5000])
+    def test_few_times_show_the_pick_and_that_the_next_better_one_is_none(self, limit):
+        timed = search(self.found, self.times, limit)
+        best = max(int(name) for name, ms in self.times.items() if ms <= limit)
+        assert str(best) in timed
+        assert best == 11 or str(best + 1) in timed
+        assert len(timed) <= 5
+
+    def test_it_begins_in_the_middle_of_those_that_none_beats(self):
+        beaten = [made(f"b{number}", 21 + number, 39) for number in range(30)]
+        assert search([*self.found, *beaten], self.times, 64)[0] == "6"
+
+    def test_the_fastest_is_known_where_none_fits(self):
+        assert "0" in search(self.found, self.times, 0.01)
+
+    def test_one_whose_family_is_fast_is_found(self):
+        slow, fast = made("slow", 100, 60), made("fast", 150, 61)
+        times = self.times | {"slow": 40.0, "fast": 14.0}
+        timed = search([*self.found, slow, fast], times, 15)
+        assert "fast" in timed
+
+    def test_several_of_the_best(self):
+        timed = search(self.found, self.times, 100, wanted=3)
+        assert {"4", "5", "6", "7"} <= set(timed)  # 16, 32 and 64 ms, and the next
+        assert "2" not in timed
+
+    def test_estimates(self):
+        known = {made("a", 100, 1): 10.0, made("b", 400, 1): 20.0}
+        assert estimate(made("c", 200, 1), known) == pytest.approx(200**0.5)
+        assert estimate(made("d", 50, 1), known) == 5
+        assert estimate(made("e", 800, 1), known) == 40
+
+
+class TestTiming:
+    def test_how_long_it_will_take_is_told(self, in_milliseconds):
+        times, _ = in_milliseconds
+        times |= {"a": 3.0, "b": 4.0}
+        told, now = [], iter([0.0, 6.0, 12.0])
+        found = Timing("onnx", 5, None, told.append, lambda: next(now))
+        found.all_of([made("a", 1, 50), made("b", 2, 60)])
+        assert told == [
+            "2 networks are built and timed",
+            "a: 3.0 ms; 1 more at most, about 0:00:06",
+            "b: 4.0 ms",
+            "timing 2 of them in turn, about 0:00:02",
+        ]
+
+    def test_what_seemed_to_fit_and_does_not_raises_the_question_again(self, monkeypatch):
+        """Alone it took 95 ms, in turn with others 105: the one below is timed as well."""
+        found = TestSearch.found
+        alone, asked = TestSearch.times | {"7": 95.0}, []
+
+        def run(runs, rounds, repeats):
+            in_turn = rounds == timing.ROUNDS
+            names = {each: each.weights for each in runs}
+            asked.extend(names.values() if in_turn else ())
+            return {
+                each: [(105.0 if in_turn and name == "7" else alone[name]) / 1e3] * 2
+                for each, name in names.items()
+            }
+
+        monkeypatch.setattr(timing, "opened", lambda each, runtime, threads: (None, runtime))
+        monkeypatch.setattr(timing, "round_robin", run)
+        timed = Timing("onnx", 100, None, lambda line: None)
+        timed.best_of(found)
+        assert timed.times[found[7]].ms == 105
+        assert found[6] in timed.times
+        assert asked.count("6") >= 1
+
+    def test_the_search_ends(self, in_milliseconds, monkeypatch):
+        times, opened = in_milliseconds
+        times |= TestSearch.times
+        monkeypatch.setattr(timing, "MOST", 2)
+        told = []
+        Timing("onnx", 5, None, told.append).best_of(TestSearch.found)
+        assert len(opened) == 2
+        assert "2 networks were timed" in told[-1]
+        assert "might fit as well" in told[-1]
+
+
 class TestChoose:
-    def test_candidates_are_timed_until_they_take_far_too_long(self, in_milliseconds):
+    def test_few_are_timed_and_the_pick_is_the_best_of_all(self, in_milliseconds):
         times, opened = in_milliseconds
         _, found = candidates("classification")
         times |= {each.weights: each.macs / 1e7 for each in found}  # 10 million a millisecond
-        choice = kerazoo.choose("classification", "20 ms", runtime="litert")
+        told = []
+        choice = kerazoo.choose("classification", "20 ms", runtime="litert", tell=told.append)
         within = [each for each in found if each.macs / 1e7 <= 20]
         assert choice.pick.candidate == max(within, key=lambda each: (each.figure, -each.macs))
         assert choice.runtime == "litert"
-        beyond = [each for each in found if each.macs / 1e7 > 40]
-        assert len(opened) == len(found) - len(beyond) + choosing.IN_A_ROW
-        reasons = dict(choice.left_out)
-        assert reasons[beyond[-1].weights] == "more work than some that take far too long"
+        assert len(opened) <= 7
+        assert sorted([*opened, *choice.not_timed]) == sorted(each.weights for each in found)
         assert choice.pick.candidate.weights in choice.command
+        assert f"10 of {len(found)} networks at most" in told[0]
+
+    def test_named_ones_are_all_timed(self, in_milliseconds):
+        times, opened = in_milliseconds
+        ids = ["timm/tf_mixnet_s.in1k", "timm/tf_mixnet_m.in1k", "timm/tf_mixnet_l.in1k"]
+        times |= dict.fromkeys(ids, 30.0) | {ids[0]: 3.0}
+        choice = kerazoo.choose("classification", 4, models=["mixnet_l", "mixnet_s", "mixnet_m"])
+        assert opened == ids
+        assert choice.pick.candidate.weights == ids[0]
+        assert choice.not_timed == ()
+
+    @pytest.mark.parametrize("there", [True, False])
+    def test_it_says_whether_the_weights_are_here(self, in_milliseconds, monkeypatch, there):
+        times, _ = in_milliseconds
+        times["timm/tf_mixnet_s.in1k"] = 3.0
+        asked = []
+        monkeypatch.setattr(choosing, "is_fetched", lambda record: asked.append(record.id) or there)
+        choice = kerazoo.choose("classification", 15, models=["mixnet_s"])
+        assert choice.fetched is choice.to_dict()["fetched"] is there
+        assert asked == ["timm/tf_mixnet_s.in1k"]
 
     def test_what_cannot_be_run_is_named(self, in_milliseconds):
         times, _ = in_milliseconds
         times["timm/tf_mixnet_s.in1k"] = 3.0
         models = ["mixnet_s", "mixnet_m"]
         choice = kerazoo.choose("classification", 15, models=models)
-        assert choice.left_out == (("timm/tf_mixnet_m.in1k", "no such operation"),)
+        assert choice.left_out == {"timm/tf_mixnet_m.in1k": "no such operation"}
         assert choice.runtime == "onnx"
 
     def test_a_budget_that_none_meets_names_the_fastest(self, in_milliseconds):
@@ -151,15 +266,20 @@ class TestChoose:
             return {"validation": {"probe": 0.81}}
 
         monkeypatch.setattr("kerazoo.training.finetuning.run.finetune", probe)
-        monkeypatch.setattr(choosing, "_sources", lambda *given: given)
+        monkeypatch.setattr(choosing, "open_sources", lambda *given: given)
         models = ["mixnet_s", "mixnet_m", "mixnet_l"]
         choice = kerazoo.choose("classification", 15, "pets/", models=models)
         assert choice.pick.candidate.weights == ids[0]
         assert choice.pick.score == 81.0
         assert [weights for weights, _, _ in asked] == [ids[1], ids[0]]  # the third takes too long
         assert asked[0][1:] == (("pets/", None, "classification"), {"unfreeze_epochs": 0})
-        assert dict(choice.left_out) == {ids[1]: "cannot be fetched"}
+        assert choice.left_out == {ids[1]: "cannot be fetched"}
         assert choice.command == (f"kerazoo finetune {ids[0]} --data pets/ --output runs/mixnet_s")
+
+    def test_wrong_data_are_told_before_anything_is_timed(self, in_milliseconds, tmp_path):
+        with pytest.raises(ValueError, match="nowhere"):
+            kerazoo.choose("classification", 15, tmp_path / "nowhere")
+        assert in_milliseconds[1] == []
 
     def test_the_test_split_is_not_looked_at(self, tmp_path):
         for split, count in (("train", 6), ("test", 2)):
@@ -168,7 +288,7 @@ class TestChoose:
                 folder.mkdir(parents=True)
                 for number, picture in enumerate(photographs(count)):
                     picture.save(folder / f"{number}.png")
-        sources = choosing._sources(str(tmp_path), None, "classification")
+        sources = probing.open_sources(str(tmp_path), None, "classification")
         assert sorted(sources) == ["train", "validation"]
         assert sum(source.count for source in sources.values()) == 12
 
@@ -184,7 +304,7 @@ class TestChoose:
 def choice():
     found = (timed("a", 1.0, 50.0), timed("b", 2.0, 49.0), timed("c", 6.0, 70.0))
     figure = get_task("classification").monitor
-    return Choice("classification", figure, 3.0, "onnx", "imagenet", found, found[0])
+    return Choice("classification", figure, 3.0, "onnx", "imagenet", found, found[0], True)
 
 
 def test_a_busy_machine_is_told(in_milliseconds, monkeypatch):
@@ -227,6 +347,7 @@ class TestCommand:
         assert main(command) == 0
         shown = capsys.readouterr().out
         assert "#  timm/tf_mixnet_s.in1k  3.25" in shown
+        assert shown.splitlines()[-2].startswith("Its weights ")
         assert shown.splitlines()[-1] == (
             "kerazoo predict timm/tf_mixnet_s.in1k cat.jpg --runtime onnx"
         )

@@ -14,9 +14,11 @@ import kerazoo
 from kerazoo.cli import main
 from kerazoo.pictures import PictureError
 from kerazoo.prediction import open_predictor
+from kerazoo.registry import catalogue
 from kerazoo.scoring import score
 from kerazoo.scoring.parts import Part, divide, total
 from kerazoo.scoring.reading import pictures_of
+from kerazoo.scoring.run import whole
 from kerazoo.scoring.writing import FORMS, count, part_path, unreadable_path, write_part
 from kerazoo.tasks import FEATURES, TASKS, get_task
 from tests.scoring.material import CORRUPT, COUNT, make
@@ -116,6 +118,24 @@ def test_another_scoring_is_refused_and_overwritten_when_told(material, tmp_path
     assert scored.resumed == 0
 
 
+@pytest.mark.parametrize("content", ["[1]", "{", "null"])
+def test_what_was_scored_before_is_not_known(content, material, tmp_path):
+    (tmp_path / "part-000000.jsonl").write_text("")
+    (tmp_path / "scoring.json").write_text(content)
+    with pytest.raises(ValueError, match="`output` must be without another scoring"):
+        score(material / "net.keras", material / "pictures", tmp_path)
+
+
+def test_paths_become_whole_and_ids_do_not(tmp_path, monkeypatch):
+    """Workers have another folder; a folder that is called as a model is no network's name."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("mixnet_s", "mine"):
+        (tmp_path / name).mkdir()
+    assert whole("mixnet_s", catalogue()) == "mixnet_s"
+    assert whole("mine", catalogue()) == str(tmp_path / "mine")
+    assert whole("hf://a/b", catalogue()) == "hf://a/b"
+
+
 def test_a_part_size_is_whole_batches(material, tmp_path):
     scored = score(
         material / "net.keras", material / "pictures", tmp_path / "out", part_size=5, batch_size=4
@@ -156,6 +176,11 @@ def test_kinds_are_not_mixed(material):
 def test_no_pictures_and_damaged_files_are_told(tmp_path):
     with pytest.raises(PictureError, match="No pictures in"):
         divide(tmp_path, 8)
+    (tmp_path / "none.txt").write_text("\n")
+    pyarrow.parquet.write_table(pyarrow.table({"path": []}), tmp_path / "none.parquet")
+    for name in ("none.txt", "none.parquet"):
+        with pytest.raises(PictureError, match=rf"No pictures in .*{name}"):
+            divide(tmp_path / name, 8)
     for name, kind in (("a.parquet", "no Parquet file"), ("a.tar", "no whole tar file")):
         (tmp_path / name).write_text("nothing of the sort")
         with pytest.raises(PictureError, match=kind):

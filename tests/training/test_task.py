@@ -13,11 +13,12 @@ from kerazoo.data.arrays import array_source
 from kerazoo.data.source import Source
 from kerazoo.report.curves import draw_curves
 from kerazoo.tasks import get_task
-from kerazoo.tasks.task import Figure
+from kerazoo.tasks.description import Figure
 from kerazoo.training import run as running
 from kerazoo.training.callbacks import KeepBest, Watch
 from kerazoo.training.inputs import load_inputs, open_inputs, recipe_task
-from kerazoo.training.recipe import Transfer, load_recipe
+from kerazoo.training.recipe import load_recipe
+from kerazoo.training.recipe_sections import Transfer
 from kerazoo.training.reports import Expect, Report
 from kerazoo.training.run import Run, train
 from kerazoo.training.state import Position
@@ -124,7 +125,9 @@ def test_minutes_to_expect(capsys, monkeypatch, seconds, finished, told):
 
 
 def test_curves_of_another_monitor(tmp_path, monkeypatch):
-    (tmp_path / "log.csv").write_text("epoch,loss,mean_error,val_mean_error\n0,1.0,3.5,4.25\n")
+    (tmp_path / "log.csv").write_text(
+        "epoch,loss,mean_error,val_mean_error\n0,1.0,3.5,4.25\n1,1.0,3.0,4.0\n"
+    )
     drawn = []
     monkeypatch.setattr("kerazoo.report.curves.save_figure", lambda figure, _: drawn.append(figure))
     assert draw_curves(tmp_path / "log.csv", tmp_path / "curves.png", ERROR)

@@ -8,12 +8,20 @@ from importlib import resources
 from pathlib import Path
 
 from kerazoo.checkpoints.fetch._network import DownloadError
-from kerazoo.checkpoints.fetch.hub import cached_digests, fetch_hub
+from kerazoo.checkpoints.fetch.hub import cached_digests, cached_file, fetch_hub
 from kerazoo.checkpoints.fetch.integrity import Digest, first_mismatch
-from kerazoo.checkpoints.fetch.url import fetch_url
+from kerazoo.checkpoints.fetch.url import cached_path, fetch_url
 from kerazoo.checkpoints.records import Checkpoint
 
-__all__ = ["DownloadError", "fetch", "fetch_hub", "fetch_package", "fetch_url", "fetched_digests"]
+__all__ = [
+    "DownloadError",
+    "fetch",
+    "fetch_hub",
+    "fetch_package",
+    "fetch_url",
+    "fetched_digests",
+    "is_fetched",
+]
 
 
 def fetch(checkpoint: Checkpoint) -> Path:
@@ -33,6 +41,17 @@ def fetch(checkpoint: Checkpoint) -> Path:
     if checkpoint.source == "url":
         return fetch_url(checkpoint.location, checkpoint.filename, checkpoint.integrity)
     return fetch_package(checkpoint.location, checkpoint.integrity)
+
+
+def is_fetched(checkpoint: Checkpoint) -> bool:
+    """Whether the file of a registered checkpoint lies on this machine; its content is not read."""
+    if checkpoint.source == "hub":
+        return (
+            cached_file(checkpoint.location, checkpoint.filename, checkpoint.revision) is not None
+        )
+    if checkpoint.source == "url":
+        return cached_path(checkpoint.filename).is_file()
+    return True  # part of the package
 
 
 def fetched_digests(checkpoint: Checkpoint, path: Path) -> list[Digest]:

@@ -79,7 +79,7 @@ def fetch_hub(
     from huggingface_hub import constants
 
     file = _HubFile(repo, filename, revision, sha256, token)
-    cached = _cached(file)
+    cached = cached_file(repo, filename, revision)
     if cached is not None and (file.immutable or constants.HF_HUB_OFFLINE):
         if (fault := _fault(cached, file)) is None:
             return cached
@@ -101,10 +101,11 @@ def fetch_hub(
         ) from error
 
 
-def _cached(file: _HubFile) -> Path | None:
+def cached_file(repo: str, filename: str, revision: str | None) -> Path | None:
+    """The file in the cache; None where it is not there."""
     from huggingface_hub import try_to_load_from_cache
 
-    found = try_to_load_from_cache(file.repo, file.filename, revision=file.revision)
+    found = try_to_load_from_cache(repo, filename, revision=revision)
     return Path(found) if isinstance(found, str) else None
 
 

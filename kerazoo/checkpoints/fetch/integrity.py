@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from kerazoo._checks import choice, text
 from kerazoo._errors import invalid, unknown
 from kerazoo._fields import Record, field
+from kerazoo._rules import choice, text
 
 # Hex digits of each kind; a prefix is what torch.hub writes into its file names.
 _LENGTHS = {

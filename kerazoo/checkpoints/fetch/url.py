@@ -79,7 +79,8 @@ def fetch_url(url: str, filename: str, digests: Sequence[Digest] = ()) -> Path:
     """
     if not filename or Path(filename).name != filename:
         raise invalid("filename", filename, "a file name without folders")
-    path = _cache_folder() / filename
+    path = cached_path(filename)
+    _room(path)
     if path.exists():
         fault = _cached_fault(path, url, digests)
         if fault is None:
@@ -106,9 +107,15 @@ def fetch_url(url: str, filename: str, digests: Sequence[Digest] = ()) -> Path:
     )
 
 
-def _cache_folder() -> Path:
+def cached_path(filename: str) -> Path:
+    """Where a file lies in the cache, or would."""
     home = os.environ.get("KERAS_HOME") or os.path.join(os.path.expanduser("~"), ".keras")
-    folder = Path(home) / _FOLDER
+    return Path(home) / _FOLDER / filename
+
+
+def _room(path: Path) -> None:
+    """Makes the folder of the cache."""
+    folder = path.parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -116,7 +123,6 @@ def _cache_folder() -> Path:
             f"Cannot write to the cache {folder} ({first_line(error)}): set KERAS_HOME to a folder "
             "that can be written."
         ) from error
-    return folder
 
 
 def _sidecar(path: Path) -> Path:

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kerazoo._checks import is_number
 from kerazoo._errors import invalid, quoted
 from kerazoo._files import read_utf8
+from kerazoo._rules import is_number
 from kerazoo.data.boxes.annotated import Annotated
 from kerazoo.data.boxes.findings import Findings
 from kerazoo.data.boxes.geometry import RawBox, RawPicture

@@ -11,7 +11,7 @@ from kerazoo._files import open_regular, read_utf8
 from kerazoo.data.boxes.annotated import Annotated
 from kerazoo.data.boxes.findings import Findings
 from kerazoo.data.boxes.geometry import RawBox, RawPicture
-from kerazoo.pictures import PICTURE_SUFFIXES
+from kerazoo.picture_lists import PICTURE_SUFFIXES
 
 _PICTURES = ("JPEGImages", "images", "")
 _LISTED = ("labels.txt", "classes.txt")

@@ -12,7 +12,7 @@ from kerazoo._files import read_utf8
 from kerazoo.data.boxes.annotated import Annotated
 from kerazoo.data.boxes.findings import Findings
 from kerazoo.data.boxes.geometry import RawBox, RawPicture
-from kerazoo.pictures import PICTURE_SUFFIXES
+from kerazoo.picture_lists import PICTURE_SUFFIXES
 
 _SPLITS = ("train", "val", "valid", "validation", "test")
 _NAMES = ("classes.txt", "labels.txt", "obj.names")

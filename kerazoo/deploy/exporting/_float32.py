@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from kerazoo._graph import is_graph, layers_of
+from kerazoo._keras_graph import is_graph, layers_of
 from kerazoo._layer_facts import in_half_precision
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from kerazoo._graph import layers_of
+from kerazoo._keras_graph import layers_of
 from kerazoo.deploy.exporting.graph import frozen_graph
 from kerazoo.deploy.exporting.record import ExportRecord
 

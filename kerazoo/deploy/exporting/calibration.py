@@ -10,7 +10,8 @@ import numpy as np
 from kerazoo._errors import invalid
 from kerazoo.data.pipeline import evaluation_batches
 from kerazoo.data.source import Source
-from kerazoo.pictures import as_picture, find_pictures
+from kerazoo.picture_lists import find_pictures
+from kerazoo.pictures import as_picture
 from kerazoo.preprocessing import Preprocessing
 
 LIMIT = 300  # NNCF's default

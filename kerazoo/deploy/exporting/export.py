@@ -8,11 +8,12 @@ from typing import Any
 
 import keras
 
-from kerazoo._checks import check_choice, check_int, checked, is_int
+from kerazoo._checks import check_choice, check_int, checked
 from kerazoo._errors import invalid
 from kerazoo._files import check_output, publish, staging
-from kerazoo._graph import layers_of
+from kerazoo._keras_graph import layers_of
 from kerazoo._machine import require
+from kerazoo._rules import is_int
 from kerazoo.deploy.exporting import keras_file, litert, onnx, openvino, savedmodel
 from kerazoo.deploy.exporting._float32 import in_float32
 from kerazoo.deploy.exporting._format import Format, Job

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo._errors import invalid
-from kerazoo._graph import as_inputs
+from kerazoo._keras_graph import as_inputs
 from kerazoo.inference import forget_gradients, named_outputs
 
 INPUT = "image"

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo import __version__
-from kerazoo._checks import integer, optional, row, table, text
 from kerazoo._errors import invalid
 from kerazoo._fields import Record, field, record
 from kerazoo._files import public_name
+from kerazoo._rules import integer, optional, row, table, text
 from kerazoo.checkpoints.records import all_checkpoints
 from kerazoo.confidence import Confidence
 from kerazoo.inference import picture_preprocessing

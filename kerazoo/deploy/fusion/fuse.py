@@ -6,7 +6,8 @@ import keras
 
 from kerazoo._checks import check_choice
 from kerazoo._errors import invalid
-from kerazoo._graph import Graph, is_graph, layers_of
+from kerazoo._graph import Graph
+from kerazoo._keras_graph import is_graph, layers_of
 from kerazoo._layer_facts import in_half_precision
 from kerazoo.deploy.fusion.branches import sum_branches
 from kerazoo.deploy.fusion.forms import TARGETS, Forms, choose_forms

@@ -2,7 +2,7 @@
 
 import keras
 
-from kerazoo._graph import maker
+from kerazoo._keras_graph import maker
 from kerazoo.layers import (
     BatchNormalization,
     ChannelShuffle,

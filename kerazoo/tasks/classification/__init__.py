@@ -6,7 +6,8 @@ beside it (`head`, `training`, `meter`, …), imported where it is called.
 
 from types import MappingProxyType
 
-from kerazoo.tasks.task import Card, Figure, Option, no_merging
+from kerazoo.tasks.description import Card, Figure, Option
+from kerazoo.tasks.task import no_merging
 
 
 class Classification:

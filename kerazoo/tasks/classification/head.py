@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from kerazoo._errors import invalid
-from kerazoo._graph import maker
+from kerazoo._keras_graph import maker
 from kerazoo.blocks._trunk import Trunk
 from kerazoo.blocks.conventions import output_dtype
 from kerazoo.confidence import Confidence

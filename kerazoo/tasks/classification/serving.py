@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kerazoo._errors import invalid
-from kerazoo._graph import maker
+from kerazoo._keras_graph import maker
 from kerazoo.labels import LABEL_SETS, label_names
 
 PROBABILITIES, LOGITS = "probabilities", "logits"

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from kerazoo.tasks.task import Survey, Table
+from kerazoo.tasks.description import Survey, Table
 
 FEW = 10  # pictures of a class below which all layers learn them by heart
 MOST = 40  # classes that have a line each

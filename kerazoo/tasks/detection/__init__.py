@@ -12,8 +12,8 @@ beside it, imported where it is called.
 
 from types import MappingProxyType
 
-from kerazoo._checks import number
-from kerazoo.tasks.task import Card, Figure, Option
+from kerazoo._rules import number
+from kerazoo.tasks.description import Card, Figure, Option
 
 
 class Detection:

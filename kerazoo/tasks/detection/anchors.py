@@ -13,9 +13,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from kerazoo._checks import check_choice, choice, flag, number, optional, row, word
+from kerazoo._checks import check_choice
 from kerazoo._errors import invalid
 from kerazoo._fields import Record, field
+from kerazoo._rules import choice, flag, number, optional, row, word
 
 Size = tuple[int, int]  # height, width
 

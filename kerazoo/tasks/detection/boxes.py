@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from kerazoo._checks import choice, number, optional, row
 from kerazoo._fields import Record, field
+from kerazoo._rules import choice, number, optional, row
 
 
 def iou(a: Any, b: Any) -> Any:

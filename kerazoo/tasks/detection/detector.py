@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from kerazoo._checks import Rule, integer, row
 from kerazoo._errors import invalid
 from kerazoo._fields import Record, field, record
+from kerazoo._rules import Rule, integer, row
 from kerazoo.tasks.detection.anchors import (
     RULES,
     AnchorRule,

@@ -10,8 +10,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from kerazoo._checks import choice, integer, number
 from kerazoo._fields import Record, field
+from kerazoo._rules import choice, integer, number
 
 
 def smooth_l1(targets: Any, codes: Any) -> Any:

@@ -8,9 +8,9 @@ from typing import Any
 
 from keras import ops
 
-from kerazoo._checks import choice, flag, number, optional
 from kerazoo._errors import invalid
 from kerazoo._fields import Record, field
+from kerazoo._rules import choice, flag, number, optional
 from kerazoo.tasks.detection.boxes import BoxCoder, iou
 
 NEGATIVE, IGNORED = -1, -2

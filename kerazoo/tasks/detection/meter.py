@@ -89,7 +89,7 @@ class Decoder:
 
 
 class DetectionMeter:
-    """See `kerazoo.tasks.task.Meter`.
+    """See `kerazoo.tasks.learning.Meter`.
 
     Args:
         source: The pictures.

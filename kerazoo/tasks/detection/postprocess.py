@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kerazoo._checks import choice, flag, integer, number, optional
 from kerazoo._errors import invalid
 from kerazoo._fields import Record, field
+from kerazoo._rules import choice, flag, integer, number, optional
 from kerazoo.tasks.detection.boxes import areas, clipped
 
 

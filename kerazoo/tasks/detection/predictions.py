@@ -10,10 +10,10 @@ import numpy as np
 
 from kerazoo._checks import check_choice, checked
 from kerazoo._errors import invalid
-from kerazoo._files import write_file
 from kerazoo.labels import label_names
-from kerazoo.pictures import as_picture, open_picture
+from kerazoo.pictures import again, as_picture
 from kerazoo.placement import Placement
+from kerazoo.report.drawn import save_drawn
 from kerazoo.tasks.detection.boxes import areas, clipped
 from kerazoo.tasks.detection.candidates import candidates
 from kerazoo.tasks.detection.detector import detector_of
@@ -71,7 +71,8 @@ class Detections:
         """The picture with the boxes on it; a PIL picture.
 
         Args:
-            picture: A PIL picture of the same size; by default the one that was given.
+            picture: A path, a PIL picture or a uint8 array, of the same size; by default the one
+                that was given.
 
         Raises:
             ValueError: It has another size, or nobody knows which it was.
@@ -79,7 +80,8 @@ class Detections:
         """
         from kerazoo.tasks.detection.drawing import draw
 
-        return draw(self._opened() if picture is None else picture, self)
+        shown = again(self.picture) if picture is None else as_picture(picture, "picture")
+        return draw(shown, self)
 
     @checked("path")
     def save(self, path: str | os.PathLike) -> None:
@@ -88,13 +90,7 @@ class Detections:
         Raises:
             ValueError, PictureError: As `draw`; or the ending is none of these.
         """
-        ending = Path(path).suffix.lower()
-        kinds = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
-        if ending not in kinds:
-            raise invalid("path", str(path), f"a file name in {', '.join(kinds)}")
-        drawn = self.draw()
-        quality = {} if ending == ".png" else {"quality": 92}
-        write_file(Path(path), lambda partial: drawn.save(partial, kinds[ending], **quality))
+        save_drawn(path, self.draw)
 
     def to(self, format: str) -> Any:
         """As annotations of the picture: to be corrected, and learned from.
@@ -110,13 +106,6 @@ class Detections:
         """Name of the picture's file, without folders; empty where it was none."""
         known = isinstance(self.picture, str | os.PathLike)
         return Path(self.picture).name if known else ""
-
-    def _opened(self) -> Any:
-        if self.picture is None:
-            raise invalid("picture", None, "given: it is not known what these were found on")
-        if isinstance(self.picture, str | os.PathLike | bytes):
-            return open_picture(self.picture)
-        return as_picture(self.picture)
 
 
 def decode(

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from kerazoo.preprocessing import Preprocessing
+from kerazoo.tasks.description import Survey, Table
 from kerazoo.tasks.detection import anchors
 from kerazoo.tasks.detection.auto import boxes_of
 from kerazoo.tasks.detection.fitting import best_recall, fit_anchors
 from kerazoo.tasks.detection.targets import EMPTY
-from kerazoo.tasks.task import Survey, Table
 
 SIDE = 320  # of the network's input that boxes are looked at for
 SMALL, LARGE = 32, 96  # COCO's, in pixels of the picture

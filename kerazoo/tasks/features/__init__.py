@@ -6,7 +6,9 @@ They can be exported and run; what else is done with their outputs is their owne
 from types import MappingProxyType
 
 from kerazoo._errors import invalid
-from kerazoo.tasks.task import Card, Figure, Untrained, no_merging
+from kerazoo.tasks.description import Card, Figure
+from kerazoo.tasks.task import no_merging
+from kerazoo.tasks.untrained import Untrained
 
 _DESCRIPTION = "features"
 

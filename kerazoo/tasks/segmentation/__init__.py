@@ -6,7 +6,7 @@ beside it, imported where it is called.
 
 from types import MappingProxyType
 
-from kerazoo.tasks.task import Card, Figure
+from kerazoo.tasks.description import Card, Figure
 
 
 class Segmentation:

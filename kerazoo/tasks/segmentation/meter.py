@@ -90,7 +90,7 @@ def measured(confusion: Confusion, count: int, seconds: float) -> Overlap:
 
 
 class SegmentationMeter:
-    """See `kerazoo.tasks.task.Meter`: masks at the size of the pictures.
+    """See `kerazoo.tasks.learning.Meter`: masks at the size of the pictures.
 
     Args:
         source: Its `classes` are those of the network.

@@ -12,13 +12,12 @@ from kerazoo._checks import checked
 from kerazoo._errors import invalid
 from kerazoo._files import write_file
 from kerazoo.labels import label_names
-from kerazoo.pictures import as_picture, open_picture
+from kerazoo.pictures import again, as_picture
 from kerazoo.placement import Placement
+from kerazoo.report.drawn import save_drawn
 from kerazoo.tasks.segmentation.masks import MOST_CLASSES, class_map
 from kerazoo.tasks.segmentation.targets import decoded
 from kerazoo.tasks.segmentation.tiles import CLASSES, MASK
-
-_KINDS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +57,8 @@ class Segments:
         """The picture with the classes in colours over it, and a legend; a PIL picture.
 
         Args:
-            picture: A PIL picture of the mask's size; by default the one that was given.
+            picture: A path, a PIL picture or a uint8 array, of the mask's size; by default the one
+                that was given.
 
         Raises:
             ValueError: It has another size, or nobody knows which it was.
@@ -66,7 +66,8 @@ class Segments:
         """
         from kerazoo.tasks.segmentation.drawing import overlay
 
-        return overlay(self._opened() if picture is None else picture, self)
+        shown = again(self.picture) if picture is None else as_picture(picture, "picture")
+        return overlay(shown, self)
 
     @checked("path")
     def save(self, path: str | os.PathLike) -> None:
@@ -75,12 +76,7 @@ class Segments:
         Raises:
             ValueError, PictureError: As `draw`; or the ending is none of these.
         """
-        ending = Path(path).suffix.lower()
-        if ending not in _KINDS:
-            raise invalid("path", str(path), f"a file name in {', '.join(_KINDS)}")
-        drawn = self.draw()
-        quality = {} if ending == ".png" else {"quality": 92}
-        write_file(Path(path), lambda partial: drawn.save(partial, _KINDS[ending], **quality))
+        save_drawn(path, self.draw)
 
     @checked("path")
     def save_mask(self, path: str | os.PathLike) -> None:
@@ -95,13 +91,6 @@ class Segments:
             raise invalid("path", str(path), "a file name in .png, which keeps every number")
         picture = label_picture(self.mask)
         write_file(Path(path), lambda partial: picture.save(partial, "PNG"))
-
-    def _opened(self) -> Any:
-        if self.picture is None:
-            raise invalid("picture", None, "given: it is not known what these were found on")
-        if isinstance(self.picture, str | os.PathLike | bytes):
-            return open_picture(self.picture)
-        return as_picture(self.picture)
 
 
 def decode(

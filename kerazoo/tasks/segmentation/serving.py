@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from kerazoo._graph import maker
+from kerazoo._keras_graph import maker
 from kerazoo.tasks.segmentation.head import logits_of
 from kerazoo.tasks.segmentation.predictions import class_names
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from kerazoo.tasks.description import Survey, Table
 from kerazoo.tasks.segmentation.masks import UNSEEN
 from kerazoo.tasks.segmentation.targets import decoded
-from kerazoo.tasks.task import Survey, Table
 
 FEW = 0.001  # share of the pixels below which a class is hardly learned
 MOST = 40  # classes that have a line each

@@ -20,12 +20,15 @@ from kerazoo.open import Start
 from kerazoo.prediction import open_predictor
 from kerazoo.publish.hub import hub_files
 from kerazoo.report.curves import draw_curves
-from kerazoo.tasks.task import Answers, Figure, Task
+from kerazoo.tasks.description import Figure
+from kerazoo.tasks.learning import Answers
+from kerazoo.tasks.task import Task
 from kerazoo.training import folder as names
 from kerazoo.training.figures import collect_answers, draw_figures
 from kerazoo.training.finetuning.judgement import Judgement, best_of, judge
 from kerazoo.training.inputs import open_inputs, recipe_task
-from kerazoo.training.recipe import STEPS, WITH_HELD_OUT, Recipe
+from kerazoo.training.recipe import Recipe
+from kerazoo.training.recipe_sections import STEPS, WITH_HELD_OUT
 from kerazoo.training.trained import load_trained
 
 log = logging.getLogger("kerazoo")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kerazoo.tasks.task import Figure
+from kerazoo.tasks.description import Figure
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from kerazoo.open import Start
 from kerazoo.registry import get_entry
 from kerazoo.tasks import get_task
 from kerazoo.training.finetuning import plan
-from kerazoo.training.recipe import STORED, WITH_HELD_OUT, Recipe, load_recipe
+from kerazoo.training.recipe import Recipe, load_recipe
+from kerazoo.training.recipe_sections import STORED, WITH_HELD_OUT
 from kerazoo.training.transfer.stored import fits_in_memory
 
 PROBE, UNFROZEN = "1_probe", "2_unfrozen"

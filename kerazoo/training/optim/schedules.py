@@ -14,9 +14,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerazoo._checks import check_flag, check_int, check_number, is_int, is_number
+from kerazoo._checks import check_flag, check_int, check_number
 from kerazoo._errors import invalid, unknown
 from kerazoo._files import write_bytes
+from kerazoo._rules import is_int, is_number
 from kerazoo.training.optim import rates
 
 log = logging.getLogger("kerazoo")

@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from kerazoo._errors import invalid
-from kerazoo._graph import layers_of
+from kerazoo._keras_graph import layers_of
 from kerazoo.layers._runtime import xla_pays
 
 

@@ -14,10 +14,10 @@ from typing import Any
 import keras
 
 from kerazoo._errors import invalid, unknown
-from kerazoo._graph import feeds, is_graph, maker
+from kerazoo._keras_graph import feeds, is_graph, maker
 from kerazoo.tasks import get_task
 from kerazoo.training.optim.layer_rates import scale_variables
-from kerazoo.training.recipe import Transfer
+from kerazoo.training.recipe_sections import Transfer
 from kerazoo.training.transfer.batch_norm import batch_norms, has_folded_batch_norm
 
 log = logging.getLogger("kerazoo")

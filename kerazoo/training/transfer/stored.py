@@ -22,7 +22,8 @@ from kerazoo.training import folder as names
 from kerazoo.training.callbacks import save_weights
 from kerazoo.training.folder import RunRecord
 from kerazoo.training.inputs import Inputs
-from kerazoo.training.recipe import WITH_HELD_OUT, Recipe
+from kerazoo.training.recipe import Recipe
+from kerazoo.training.recipe_sections import WITH_HELD_OUT
 from kerazoo.training.transfer.layers import head
 
 log = logging.getLogger("kerazoo")

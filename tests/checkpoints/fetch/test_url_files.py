@@ -10,7 +10,13 @@ import time
 import numpy as np
 import pytest
 
-from kerazoo.checkpoints.fetch.checkpoint import DownloadError, fetch, fetch_package, fetch_url
+from kerazoo.checkpoints.fetch.checkpoint import (
+    DownloadError,
+    fetch,
+    fetch_package,
+    fetch_url,
+    is_fetched,
+)
 from kerazoo.checkpoints.fetch.integrity import Digest
 from kerazoo.checkpoints.records import get_checkpoint
 
@@ -61,6 +67,19 @@ def test_without_a_digest_the_cache_is_used_without_network(hub, url, cache):
     assert fetch_url(url, NAME) == path
     assert len(hub.requests) == asked
     assert files(cache) == [NAME, f"{NAME}.json"]
+
+
+def test_whether_a_file_is_here_is_known_without_fetching_it(hub, url, cache):
+    record = dataclasses.replace(
+        get_checkpoint("keras/mobilenet_v1_0.25_128"), location=url, filename=NAME
+    )
+    assert not is_fetched(record)
+    assert not cache.exists()
+    fetch_url(url, NAME)
+    assert is_fetched(record)
+    assert hub.count("GET", NAME) == 1
+    assert not is_fetched(dataclasses.replace(record, source="hub", location="nobody/nothing"))
+    assert is_fetched(dataclasses.replace(record, source="package"))
 
 
 @pytest.mark.parametrize("kind", ["corrupt", "cut", "short"])

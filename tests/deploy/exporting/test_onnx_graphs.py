@@ -63,3 +63,21 @@ def test_what_onnx_runtime_cannot_run_is_no_file(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="it says: FAIL: while running ReorderInput node"):
         export(tiny(3), tmp_path / "net.onnx", "onnx")
     assert not list(tmp_path.iterdir())
+
+
+def test_maps_that_are_divided_in_two_ways(tmp_path):
+    """ONNX Runtime takes the divisions for one where their sizes are not written."""
+    from keras import Input, Model, layers
+
+    from kerazoo.layers import GroupedConv2D
+
+    x = Input((32, 32, 3))
+    y = layers.Conv2D(16, 3, 4, activation="relu")(x)
+    few, many = (GroupedConv2D(16, 3, padding="same", groups=groups)(y) for groups in (2, 8))
+    y = layers.GlobalAveragePooling2D()(layers.Add()([few, many]))
+    model = Model(x, layers.Dense(3, activation="softmax")(y))
+    path = export(model, tmp_path / "net.onnx", "onnx")
+    found = [list(node.input[1:]) for node in onnx.load(path).graph.node if node.op_type == "Split"]
+    assert len(found) == len(set(map(tuple, found))) == 2
+    x = np.random.default_rng(0).normal(size=(2, 32, 32, 3)).astype("float32")
+    np.testing.assert_allclose(Runner(path)(x), model(x, training=False), atol=1e-5)

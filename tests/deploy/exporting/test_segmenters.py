@@ -70,7 +70,7 @@ def test_fused_it_is_the_same(networks, id):
 @pytest.mark.parametrize(
     ("id", "name"),
     [
-        *(("espnetv2_seg_s_0_5", name) for name in ("savedmodel", "litert", "openvino")),
+        *(("espnetv2_seg_s_0_5", name) for name in ("savedmodel", "litert", "onnx", "openvino")),
         *(("deeplabv3", name) for name in ("savedmodel", "litert", "onnx", "openvino")),
     ],
 )

@@ -27,7 +27,8 @@ from kerazoo.training.finetuning.judgement import best_of, judge
 from kerazoo.training.finetuning.size import choose_size
 from kerazoo.training.finetuning.splits import choose_splits, is_held_out
 from kerazoo.training.fit import legs
-from kerazoo.training.recipe import WITH_HELD_OUT, load_recipe
+from kerazoo.training.recipe import load_recipe
+from kerazoo.training.recipe_sections import WITH_HELD_OUT
 from kerazoo.training.state import Position
 from tests import ROOT
 from tests.training.finetuning.test_finetune import (  # noqa: F401

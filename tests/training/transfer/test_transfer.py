@@ -8,7 +8,8 @@ import pytest
 
 import kerazoo
 from kerazoo.training.optim.layer_rates import scale_variables
-from kerazoo.training.recipe import Transfer, load_recipe
+from kerazoo.training.recipe import load_recipe
+from kerazoo.training.recipe_sections import Transfer
 from kerazoo.training.transfer.batch_norm import (
     batch_norms,
     has_folded_batch_norm,
