@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from kerazoo._checks import check_number, is_int
+from kerazoo._checks import check_number
 from kerazoo._errors import invalid
+from kerazoo._rules import is_int
 
 
 def depthwise_kernels(kernel_sizes: int | Sequence[int]) -> tuple[int, ...]:
