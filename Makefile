@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 2
+# What is compiled is kept: tests start many processes, and each would compile kerazoo again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test most-tests test-all quick quick-tests faults lint catalogue notebooks wheel peers backends \
 	app-test docs ray-test studies-report clean
@@ -21,12 +23,13 @@ most-tests: $(VENV)/.dev
 test-all: $(VENV)/.dev lint
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not faults" --durations=15
 
-# Lint, and beside it the fast tests from every area that tests/quick.txt names.
+# Lint, and beside it, on the other core, the fast tests from every area that tests/quick.txt names.
 quick: $(VENV)/.dev
 	$(MAKE) -j 2 lint quick-tests
 
 quick-tests: $(VENV)/.dev
-	$(BIN)/python -m pytest -m "not faults and not thorough" -q @tests/quick.txt
+	TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 OMP_NUM_THREADS=1 \
+		$(BIN)/python -m pytest -m "not faults and not thorough" -q @tests/quick.txt
 
 # What goes wrong elsewhere: threads, processes that are killed, hostile input.
 faults: $(VENV)/.dev

@@ -59,6 +59,17 @@ def check(calls, layers):
         assert megabytes < 10, what
 
 
+def test_a_network_with_swish_leaves_no_gradients_behind(monkeypatch, capsys):
+    """In this process, where memory would say nothing."""
+    monkeypatch.setattr(sys, "argv", ["-c", "1", "2"])
+    exec(MEASURE, {"__name__": "measure"})
+    found = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert {what: gradients for what, (_, gradients) in found.items()} == {
+        "evaluate": 0,
+        "runner": 0,
+    }
+
+
 def test_a_network_with_swish_leaves_nothing_behind():
     """Each trace left its graph for ever: TensorFlow keeps the gradients that swish brings."""
     check(calls=4, layers=10)

@@ -1,6 +1,5 @@
 """`kerazoo.predict`: one call for every network and every kind of pictures."""
 
-import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -10,6 +9,7 @@ from kerazoo.deploy import Runner, export
 from kerazoo.pictures import PictureError
 from kerazoo.prediction import open_predictor
 from kerazoo.predictor import Predictor
+from tests.tiny import registered, tiny_classifier
 
 RECORD = kerazoo.Preprocessing(size=(32, 32), crop_fraction=0.9)
 NAMES = ("ash", "beech", "cedar", "date")
@@ -17,10 +17,7 @@ NAMES = ("ash", "beech", "cedar", "date")
 
 @pytest.fixture(scope="module")
 def model():
-    keras.utils.set_random_seed(2)
-    model = kerazoo.create_model(
-        "mobilenet_v1_025", weights=None, input_shape=(32, 32, 3), classes=4
-    )
+    model = tiny_classifier(2, classes=4)
     info = {**model.info.to_dict(), "preprocessing": RECORD.to_dict(), "labels": NAMES}
     model.info = type(model.info).from_dict(info)
     return model
@@ -170,9 +167,10 @@ def test_large_jpegs_are_decoded_small_where_that_is_wanted(model, tmp_path, mon
 
 
 def test_a_network_of_maps_says_that_it_cannot_predict():
-    model = kerazoo.create_model(
-        "mobilenet_v1_025", weights=None, input_shape=(32, 32, 3), features_only=True
-    )
+    with registered() as id:
+        model = kerazoo.create_model(
+            id, weights=None, input_shape=(32, 32, 3), classes=None, features_only=True
+        )
     with pytest.raises(ValueError, match="`model` must be a classifier: one input"):
         kerazoo.predict(model, np.zeros((8, 8, 3), "uint8"), preprocessing=RECORD)
 
@@ -210,9 +208,7 @@ class TestEvaluate:
 
     def test_an_exported_network_of_other_classes(self, data, tmp_path):
         pytest.importorskip("onnxruntime")
-        other = kerazoo.create_model(
-            "mobilenet_v1_025", weights=None, input_shape=(32, 32, 3), classes=7
-        )
+        other = tiny_classifier(classes=7)
         path = export(other, tmp_path / "net.onnx", "onnx", preprocessing=RECORD)
         with pytest.raises(ValueError, match="`model` must be a classifier of the 4 classes"):
             kerazoo.evaluate(path, data)

@@ -11,6 +11,7 @@ from kerazoo._keras_graph import cloned_from, layers_of, remember_original
 from kerazoo._rules import either, integer, optional, row, table, text
 from kerazoo.confidence import Confidence
 from kerazoo.layers._runtime import prepare
+from kerazoo.models._running import Steps
 from kerazoo.preprocessing import Preprocessing
 
 _MAP = row(integer(), "(stride, channels)", count=2)
@@ -61,13 +62,18 @@ class ZooModel(keras.Model):
     Build one through the constructors (`kerazoo.MixNetS`, …) or `kerazoo.create_model`.
     """
 
+    _steps: Steps | None = None
+
     def __init__(self, inputs, outputs, name=None, **kwargs):
         super().__init__(inputs, outputs, name=name, **kwargs)
         # None until whoever builds the network sets it, which the constructors do at once.
         self.info: ModelInfo = _remembered(self, outputs)
 
-    def _run_through_graph(self, *args, **kwargs):
-        return remember_original(super()._run_through_graph(*args, **kwargs), self)
+    def _run_through_graph(self, inputs, operation_fn=lambda op: op, call_fn=None):
+        if self._steps is None:  # Keras' constructor goes through the graph already
+            self._steps = Steps(self)
+        outputs = self._steps.run(self, inputs, operation_fn, call_fn)
+        return remember_original(outputs, self)
 
     @property
     def feature_strides(self) -> dict[str, int]:

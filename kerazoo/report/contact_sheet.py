@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from kerazoo._files import write_file
+from kerazoo.report.lettering import font_for, lettered
 
 # Pixels. A cell is a photograph of fixed size over lines of text.
 _PHOTO, _MARGIN, _LINE, _COLUMNS = (380, 285), 20, 30, 3
@@ -34,7 +35,8 @@ def contact_sheet(
     size = columns * cell[0] + _MARGIN, rows * cell[1] + 3 * _MARGIN + _LINE
     sheet = Image.new("RGB", size, _PAPER)
     draw = ImageDraw.Draw(sheet)
-    draw.text((_MARGIN, _MARGIN), title, fill=_INK, font=_font(24))
+    head = font_for([title], 24)
+    draw.text((_MARGIN, _MARGIN), lettered(title, head), fill=_INK, font=head)
     for i, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
         left = _MARGIN + i % columns * cell[0]
         top = 2 * _MARGIN + _LINE + i // columns * cell[1]
@@ -73,13 +75,14 @@ def save_sheet(sheet: Any, path: str | Path) -> None:
 
 def _caption(draw: Any, corner: tuple[int, int], name: str, score: float | None, rank: int) -> None:
     left, top = corner
+    font = font_for([name], 18)
     if score is None:
-        text = _shorten(draw, name, _font(18), _PHOTO[0])
-        draw.text((left, top + 2), text, fill=_INK, font=_font(18))
+        text = _shorten(draw, name, font, _PHOTO[0])
+        draw.text((left, top + 2), text, fill=_INK, font=font)
         return
     bar = max(1, round(_PHOTO[0] * min(max(score, 0), 1)))
     draw.rectangle((left, top, left + bar, top + _LINE - 4), fill=_BAR)
-    font, figures = _font(18), f"{100 * score:.1f} %"
+    figures = f"{100 * score:.1f} %"
     room = _PHOTO[0] - draw.textlength(figures, font) - 24
     ink = _INK if rank == 0 else _FAINT
     draw.text((left + 8, top + 2), _shorten(draw, name, font, room), fill=_INK, font=font)
@@ -88,15 +91,10 @@ def _caption(draw: Any, corner: tuple[int, int], name: str, score: float | None,
 
 def _shorten(draw: Any, text: str, font: Any, room: float) -> str:
     """The first synonym, with an ellipsis where even that is too long."""
-    text = text.partition(",")[0]
+    text = lettered(text.partition(",")[0], font)
     if draw.textlength(text, font) <= room:
         return text
-    while text and draw.textlength(text + "…", font) > room:
+    cut = lettered("…", font)
+    while text and draw.textlength(text + cut, font) > room:
         text = text[:-1]
-    return text + "…"
-
-
-def _font(size: int) -> Any:
-    from PIL import ImageFont
-
-    return ImageFont.load_default(size)
+    return text + cut

@@ -24,13 +24,13 @@ def draw_curves(logs: Path | Sequence[Path], path: Path, monitor: Figure) -> boo
         monitor: What has a panel beside the loss: the figure of the run's task.
 
     Returns:
-        Whether it was drawn: without Matplotlib, or without a line in the logs, it is not.
+        Whether it was drawn: without Matplotlib it is not, and of one epoch there is no curve.
     """
     logs = [logs] if isinstance(logs, Path) else list(logs)
     # Pairs: two runs may lie in folders of one name.
     phases = [(each.parent.name.lstrip("0123456789_") or "run", _rows(each)) for each in logs]
     rows = [row for _, found in phases for row in found]
-    if not rows or not can_draw():
+    if len(rows) < 2 or not can_draw():
         return False
     from matplotlib.ticker import MaxNLocator
 

@@ -51,8 +51,15 @@ class Measure(keras.callbacks.Callback):
         for pictures, (wanted, targets) in self._batches:
             outputs = self._predictor.outputs(pictures.numpy())
             meter.update(outputs, tf.nest.map_structure(lambda y: y.numpy(), targets))
-            losses.append(float(self.model.compute_loss(y=wanted, y_pred=outputs, training=False)))
+            losses.append(float(self._loss(wanted, outputs)))
             counts.append(len(pictures))
         figure = meter.result(0.0).headline
         loss = float(np.average(losses, weights=counts))
         return {"val_loss": loss, f"val_{task.monitor.name}": figure}
+
+    def _loss(self, wanted: Any, outputs: dict[str, Any]) -> Any:
+        # Keras remembers the structure of the first outputs that it sees a loss of, and `fit` gives
+        # it those of the model, not the named ones.
+        structure = self.model.output
+        found = outputs if isinstance(structure, dict) else next(iter(outputs.values()))
+        return self.model.compute_loss(y=wanted, y_pred=found, training=False)

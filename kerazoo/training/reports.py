@@ -45,7 +45,6 @@ class Report(keras.callbacks.Callback):
         self._progress: Progress | None = None
 
     def on_train_begin(self, logs: Any = None):
-        self._began = time.monotonic()
         if self._start.step:
             place = f"step {self._start.step} of {self._steps} of epoch {self._start.epoch + 1}"
             print(f"{self._phase}going on at {place}/{self._epochs}", flush=True)
@@ -62,11 +61,15 @@ class Report(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs: Any = None):
         self._done += 1
         done = self._books.done_before + batch + 1
-        note = ""
+        notes = []
         if done % CHECK_EVERY == 0:  # reading the loss more often would make an accelerator wait
-            note = f"loss {float(logs['loss']):.3f}, {self._to_go(done)} to go in all"
+            notes.append(f"loss {float(logs['loss']):.3f}")
+        if self._done == 1:  # the first step builds the graph: no pace follows from it
+            self._paced_from = time.monotonic()
+        else:
+            notes.append(f"{self._to_go(done)} to go in all")
         assert self._progress is not None  # an epoch has begun
-        self._progress.at(done, note=note)
+        self._progress.at(done, note=", ".join(notes))
 
     def on_epoch_end(self, epoch, logs: Any = None):
         if self._progress is not None:
@@ -82,7 +85,7 @@ class Report(keras.callbacks.Callback):
     def _to_go(self, done: int) -> str:
         """Until the last epoch's end, at the pace of this session (validations included)."""
         left = self._steps - done + (self._epochs - self._epoch - 1) * self._steps
-        return clock((time.monotonic() - self._began) / self._done * left)
+        return clock((time.monotonic() - self._paced_from) / (self._done - 1) * left)
 
 
 class Expect(keras.callbacks.Callback):

@@ -1,8 +1,5 @@
 """What augmentation does to pixels and labels, and the record that describes it."""
 
-import os
-import subprocess
-import sys
 import tomllib
 from dataclasses import replace
 
@@ -15,6 +12,7 @@ from kerazoo.data.augment import Augmenter, _pad_and_crop
 from kerazoo.data.augmentation import CIFAR, NONE, Augmentation
 from kerazoo.preprocessing import Preprocessing
 from tests.data.test_sources import raises
+from tests.processes import run_jax
 
 SIZE = 24
 SHAPE = Preprocessing(size=(SIZE, SIZE))
@@ -226,12 +224,7 @@ print(keras.backend.backend(), repr(float(abs(batch[0].numpy()).sum())), batch[1
 
 def test_the_same_pictures_where_keras_runs_on_jax(capsys):
     pytest.importorskip("jax")
-    done = subprocess.run(
-        [sys.executable, "-c", JAX],
-        env=os.environ | {"KERAS_BACKEND": "jax"},
-        capture_output=True,
-        text=True,
-    )
+    done = run_jax(JAX)
     assert done.returncode == 0, done.stderr[-2000:]
     exec(JAX, {})
     here = capsys.readouterr().out

@@ -10,6 +10,7 @@ from kerazoo.deploy.exporting import read_record
 from tests import picture_files
 from tests.damage import mistakes
 from tests.processes import run_python
+from tests.tiny import tiny_classifier
 
 pytest.importorskip("openvino")
 pytest.importorskip("onnxruntime")
@@ -61,14 +62,23 @@ print(json.dumps({"counts": counts, "wrong": wrong}))
 """
 
 
+RECORD = kerazoo.Preprocessing(size=(32, 32))
+
+
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
     sizes = {"input_shape": (32, 32, 3), "classes": 3}
     model = kerazoo.create_model("mobilenet_v1_025", weights=None, **sizes)
-    folder, record = tmp_path_factory.mktemp("exported"), kerazoo.Preprocessing(size=(32, 32))
+    folder = tmp_path_factory.mktemp("exported")
     for format, name in FORMATS.items():
-        export(model, folder / name, format, preprocessing=record)
+        export(model, folder / name, format, preprocessing=RECORD)
     return folder
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    path = tmp_path_factory.mktemp("small") / "net.onnx"
+    return export(tiny_classifier(classes=3), path, "onnx", preprocessing=RECORD)
 
 
 @pytest.mark.faults
@@ -87,11 +97,11 @@ def test_damaged_networks(damaged, seed, exported, tmp_path):
 
 
 @pytest.mark.parametrize("every", [7, pytest.param(1, marks=pytest.mark.faults)])
-def test_values_of_any_type_in_a_record(every, exported, tmp_path):
+def test_values_of_any_type_in_a_record(every, small, tmp_path):
     path = tmp_path / "net.onnx"
-    path.write_bytes((exported / "net.onnx").read_bytes())
+    path.write_bytes(small.read_bytes())
     record = tmp_path / "net.onnx.json"
-    whole = json.loads((exported / "net.onnx.json").read_text())
+    whole = json.loads(small.with_name("net.onnx.json").read_text())
     counts = {"read": 0, "refused": 0}
     for place, new, value in mistakes(whole, every):
         record.write_text(json.dumps(value))

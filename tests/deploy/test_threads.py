@@ -3,7 +3,6 @@
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -11,6 +10,7 @@ from PIL import Image
 import kerazoo
 from kerazoo.deploy import Runner, export
 from kerazoo.deploy.runtimes import open_runtime
+from tests.tiny import tiny_classifier
 
 pytest.importorskip("openvino")
 pytest.importorskip("onnxruntime")
@@ -42,15 +42,9 @@ def prepared(pictures):
 
 
 @pytest.fixture(scope="module")
-def exported(prepared, tmp_path_factory):
+def exported(tmp_path_factory):
     """One network in every format, whose answers to the pictures differ well."""
-    keras.utils.set_random_seed(5)
-    shape = {"input_shape": (32, 32, 3), "classes": 10}
-    model = kerazoo.create_model("mobilenet_v1_025", weights=None, **shape)
-    for layer in model.layers:  # statistics as after training: else all pictures end up alike
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.momentum = 0.0
-    model(prepared, training=True)
+    model = tiny_classifier(5)
     folder = tmp_path_factory.mktemp("exported")
     for format, (name, _) in FORMATS.items():
         if " " not in format:

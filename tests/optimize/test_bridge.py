@@ -1,7 +1,6 @@
 """Keras 3 networks rebuilt in tf_keras: the same outputs, and weights that come back."""
 
 import os
-import subprocess
 import sys
 
 import keras
@@ -11,6 +10,7 @@ import pytest
 import kerazoo
 from kerazoo.optimize import largest_difference, to_tf_keras
 from kerazoo.optimize._tfmot import legacy
+from tests.processes import run_python
 
 NETWORKS = [
     "mobilenet_v1_025",
@@ -27,10 +27,10 @@ NETWORKS = [
 ]
 
 
-def network(id: str, **arguments):
+def network(id: str, size: int = 64, **arguments):
     """With statistics and slopes that differ from channel to channel."""
     keras.utils.set_random_seed(0)
-    shape = {"input_shape": (64, 64, 3), "classes": 7, "classifier_activation": None}
+    shape = {"input_shape": (size, size, 3), "classes": 7, "classifier_activation": None}
     model = kerazoo.create_model(id, weights=None, **shape, **arguments)
     rng = np.random.default_rng(1)
     for variable in model.variables:
@@ -73,7 +73,10 @@ def test_real_weights_on_real_pictures(shared):
     assert (np.asarray(bridge.model(x)).argmax(-1) == labels.numpy()).mean() > 0.7
 
 
-@pytest.mark.parametrize("id", ["mixnet_s", "espnetv2_s_0_5", "flgc_mobilenet_v2"])
+TRAINED = ["mobilenet_v3_small_050", "mixnet_s", "espnetv2_s_0_5", "flgc_mobilenet_v2"]
+
+
+@pytest.mark.parametrize("id", TRAINED)
 def test_trained_weights_come_back(id):
     model = network(id)
     before = [np.array(v) for v in model.variables]
@@ -93,12 +96,12 @@ def test_trained_weights_come_back(id):
 def test_tfmot_prunes_what_was_rebuilt():
     packages = legacy()
     sparsity = packages.tfmot.sparsity.keras
-    bridge = to_tf_keras(network("mobilenet_v1_025"))
+    bridge = to_tf_keras(network("mobilenet_v1_025", 32))
     schedule = sparsity.ConstantSparsity(0.5, begin_step=0, frequency=1)
     pruned = sparsity.prune_low_magnitude(bridge.model, pruning_schedule=schedule)
     pruned.compile(packages.keras.optimizers.SGD(0.001), "mse", run_eagerly=True)
     steps = [sparsity.UpdatePruningStep()]
-    pruned.fit(pictures(8), np.ones((8, 7)), batch_size=4, verbose=0, callbacks=steps)
+    pruned.fit(pictures(8, 32), np.ones((8, 7)), batch_size=4, verbose=0, callbacks=steps)
     back = bridge.take_back(sparsity.strip_pruning(pruned))
     kernels = [v for v in back.variables if v.path.endswith("pointwise_conv/kernel")]
     assert len(kernels) == 13
@@ -115,9 +118,8 @@ def test_keras_3_stays_what_tf_keras_is():
         "print(tf.keras.__version__.split('.')[0], os.environ.get('TF_USE_LEGACY_KERAS'))"
     )
     environment = {k: v for k, v in os.environ.items() if k != "TF_USE_LEGACY_KERAS"}
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True
-    )
+    done = run_python(code, env=environment)
+    assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["3", "None"]
 
 

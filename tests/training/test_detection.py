@@ -152,7 +152,7 @@ def test_fine_tuning_ends_with_a_folder_to_publish(run, folder, tmp_path):
     )
     assert result["epoch"] == int(better)
     files = {path.name for path in (tmp_path / "tuned").iterdir()}
-    assert files >= {"model.keras", "model.safetensors", "curves.png", "precision.png", "1_all"}
+    assert files >= {"model.keras", "model.safetensors", "precision.png", "1_all"}
     card = (tmp_path / "tuned/README.md").read_text()
     assert "object-detection" in card
     assert "classifier" not in card

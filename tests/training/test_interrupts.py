@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -76,6 +77,22 @@ def test_the_present_step_is_finished_and_saved(tmp_path, capsys):
     assert lines[0] == "probe: going on at step 2 of 4 of epoch 2/3"
     assert lines[1].startswith("probe: epoch 2/3  loss ")
     assert out.startswith("probe: epoch 1/3  loss ")
+
+
+def test_lines_say_how_long_all_epochs_take(tmp_path, monkeypatch, capsys):
+    """By the pace after the first step, which builds the graph: two seconds a step here."""
+    times = iter([60.0, 62.0, 64.0])
+    monkeypatch.setattr("kerazoo.training.reports.time.monotonic", lambda: next(times))
+    report = Report(EPOCHS, STEPS, None, SimpleNamespace(done_before=0), MONITOR)
+    told = []
+
+    bar = SimpleNamespace(at=lambda done, note: told.append(note))
+    monkeypatch.setattr("kerazoo.training.reports.Progress", lambda *_, **__: bar)
+    report.on_epoch_begin(0)
+    for step in range(3):
+        report.on_train_batch_end(step, {"loss": 1.0})
+    left = [EPOCHS * STEPS - done for done in (2, 3)]
+    assert told == ["", *(f"0:00:{2 * steps} to go in all" for steps in left)]
 
 
 def test_in_the_last_step_the_epoch_is_finished(tmp_path, capsys):

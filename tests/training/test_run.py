@@ -219,7 +219,7 @@ def test_the_best_epoch_stays_the_best(data_dir, recipe_file, tmp_path, at):
             "data.train": "train[:64]",
             "data.test": "test[:50]",
             "optimizer.ema": 0.0,
-            "resolution": [[1, 24], [2, 28]],
+            "resolution": [[1, 24]],
         },
     )
     labels = [int(y) for _, y in open_source("cifar10", "test[:50]", data_dir=data_dir).pictures]

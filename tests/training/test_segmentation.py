@@ -1,6 +1,7 @@
 """A segmenter that learns, is measured, and finds what it has learned: end to end, in the small."""
 
 import csv
+import json
 
 import numpy as np
 import pytest
@@ -17,6 +18,17 @@ SIZE = 32
 
 pytestmark = pytest.mark.usefixtures("tiny_net")
 CLASSES = ["dark", "bright"]
+RECIPE = {
+    "model": "lraspp",
+    "arguments": {"backbone": NAME, "width": 8, "low_feature": "stride_2"},
+    "epochs": 12,
+    "batch_size": 4,
+    "preprocessing": {
+        "size": SIZE, "fit": "stretch", "interpolation": "bilinear", "antialias": False
+    },
+    "augmentation": {"crop": "random", "area": [0.5, 1.0]},
+    "optimizer": {"name": "adamw", "learning_rate": 0.01, "warmup_epochs": 0.5},
+}  # fmt: skip
 
 
 def pictures(folder, count):
@@ -40,19 +52,7 @@ def pictures(folder, count):
 def run(tiny_net, tmp_path_factory):
     root = tmp_path_factory.mktemp("segmentation")
     data = pictures(root / "data", 12)
-    recipe = Recipe.from_dict(
-        {
-            "model": "lraspp",
-            "arguments": {"backbone": NAME, "width": 8, "low_feature": "stride_2"},
-            "epochs": 12,
-            "batch_size": 4,
-            "preprocessing": {
-                "size": SIZE, "fit": "stretch", "interpolation": "bilinear", "antialias": False
-            },
-            "augmentation": {"crop": "random", "area": [0.5, 1.0]},
-            "optimizer": {"name": "adamw", "learning_rate": 0.01, "warmup_epochs": 0.5},
-        }
-    )  # fmt: skip
+    recipe = Recipe.from_dict(RECIPE)
     parts = {"train": 0.7, "validation": 0.3}
     sources = {
         name: masks_source(data, split, classes=CLASSES, fractions=parts)
@@ -71,6 +71,20 @@ def test_it_learns_and_says_how_well(run):
     assert len(rows) == 12
     assert figures[-1] > figures[0]
     assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
+
+
+def test_it_goes_on_from_weights(run, tmp_path):
+    """The start is measured before the first step, and that spoils nothing."""
+    folder, sources, _, _ = run
+    short = {**RECIPE, "epochs": 1, "weights": str(folder / "model.weights.h5")}
+    train(Recipe.from_dict(short), tmp_path / "run", sources=sources)
+    start = json.loads((tmp_path / "run/run.json").read_text())["start"]
+    found = evaluate(str(folder), sources["validation"], batch_size=4)
+    assert start["val_mean_iou"] == pytest.approx(found.headline, abs=1e-5)
+    assert found.headline > 0.8
+    with open(tmp_path / "run/log.csv", encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    assert float(row["val_loss"]) < 3 * start["val_loss"]
 
 
 def test_the_figure_stands_beside_what_is_to_be_beaten(run):

@@ -107,7 +107,9 @@ def test_legs():
 def test_curves_of_old_and_new_logs(tmp_path):
     old, new = tmp_path / "old.csv", tmp_path / "new.csv"
     old.write_text("epoch,accuracy,loss,val_accuracy,val_loss\n0,0.1,2.0,0.2,1.9\n")
-    new.write_text("epoch,accuracy,learning_rate,loss,val_accuracy\n0,0.3,0.1,2.0,0.2\n")
+    new.write_text(
+        "epoch,accuracy,learning_rate,loss,val_accuracy\n0,0.3,0.1,2.0,0.2\n1,0.4,0.1,1.8,0.3\n"
+    )
     from PIL import Image
 
     sizes = {}
@@ -117,6 +119,7 @@ def test_curves_of_old_and_new_logs(tmp_path):
             sizes[name] = drawn.size
     # The rate has a panel of its own where all runs have logged it.
     assert sizes["new"][0] == pytest.approx(1.5 * sizes["both"][0], rel=0.01)
+    assert not draw_curves(old, tmp_path / "empty.png", MONITOR)  # one epoch is no curve
     (tmp_path / "empty.csv").write_text("")
     assert not draw_curves(tmp_path / "empty.csv", tmp_path / "empty.png", MONITOR)
     assert not (tmp_path / "empty.png").exists()

@@ -125,7 +125,9 @@ def test_minutes_to_expect(capsys, monkeypatch, seconds, finished, told):
 
 
 def test_curves_of_another_monitor(tmp_path, monkeypatch):
-    (tmp_path / "log.csv").write_text("epoch,loss,mean_error,val_mean_error\n0,1.0,3.5,4.25\n")
+    (tmp_path / "log.csv").write_text(
+        "epoch,loss,mean_error,val_mean_error\n0,1.0,3.5,4.25\n1,1.0,3.0,4.0\n"
+    )
     drawn = []
     monkeypatch.setattr("kerazoo.report.curves.save_figure", lambda figure, _: drawn.append(figure))
     assert draw_curves(tmp_path / "log.csv", tmp_path / "curves.png", ERROR)

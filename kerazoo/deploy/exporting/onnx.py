@@ -30,6 +30,7 @@ def _write(job: Job, folder: Path) -> None:
             )
     except Exception as error:  # of many kinds
         raise cannot_lower(graph, job.layers, "ONNX", str(error)) from error
+    _name_split_sizes(network)
     _rename(network.graph, {graph.inputs[0].name: INPUT, **nodes})
     _check(network, job)
     for key, value in job.record.facts().items():
@@ -76,6 +77,36 @@ def _without_scalars(graph: Any) -> Any:
                 scalar.attr.pop("_output_shapes", None)
                 del scalars[name]
     return graph
+
+
+def _name_split_sizes(network: Any) -> None:
+    """Gives every `Split` the sizes of its parts, which it may leave out where they are equal.
+
+    ONNX Runtime takes two that divide one map into 4 and into 32 for the same operation, because
+    they differ in nothing but the number of outputs, and computes with parts of the wrong size.
+    """
+    import onnx
+
+    graph = onnx.shape_inference.infer_shapes(network).graph
+    shapes = {
+        value.name: [each.dim_value for each in value.type.tensor_type.shape.dim]
+        for value in (*graph.value_info, *graph.input, *graph.output)
+    }
+    known: dict[tuple[int, ...], str] = {}
+    for node in network.graph.node:
+        sized = len(node.input) > 1 or any(each.name == "num_outputs" for each in node.attribute)
+        if node.op_type != "Split" or sized:
+            continue
+        axis = next((each.i for each in node.attribute if each.name == "axis"), 0)
+        parts = tuple(shapes.get(name, [])[axis:][:1] for name in node.output)
+        if not all(part and part[0] for part in parts):  # not known: left as it was
+            continue
+        sizes = tuple(part[0] for part in parts)
+        if sizes not in known:
+            known[sizes] = f"split_sizes_{len(known)}"
+            values = onnx.numpy_helper.from_array(np.array(sizes, np.int64), known[sizes])
+            network.graph.initializer.append(values)
+        node.input.append(known[sizes])
 
 
 def _check(network: Any, job: Job) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from kerazoo._errors import invalid
+from kerazoo.report.lettering import font_for, lettered
 
 _GOLDEN = 0.618034  # of a turn: hues of neighbouring classes lie far apart
 
@@ -29,7 +30,7 @@ def draw(picture: Any, found: Any) -> Any:
     Raises:
         ValueError: The picture has another size than the one that they were found on.
     """
-    from PIL import ImageDraw, ImageFont
+    from PIL import ImageDraw
 
     if (picture.height, picture.width) != tuple(found.size):
         rule = f"{found.size[1]} x {found.size[0]} pixels, as that which was looked at"
@@ -38,13 +39,13 @@ def draw(picture: Any, found: Any) -> Any:
     pen = ImageDraw.Draw(drawn)
     side = (picture.width * picture.height) ** 0.5
     line = max(1, round(side / 200))
-    font = ImageFont.load_default(max(10, round(side / 36)))
+    font = font_for(found.names, max(10, round(side / 36)))
     taken: list[tuple[float, float, float, float]] = []
     order = range(len(found))
     for number in reversed(order):
         _outline(pen, found.boxes[number], colour_of(int(found.classes[number])), line)
     for number in order:
-        text = f"{found.names[number]} {100 * found.scores[number]:.0f}"
+        text = f"{lettered(found.names[number], font)} {100 * found.scores[number]:.0f}"
         place = _place(pen, text, found.boxes[number], font, line, drawn.size, taken)
         if place is not None:
             taken.append(place)

@@ -12,6 +12,7 @@ from kerazoo._checks import check_int, checked
 from kerazoo.data.samples import pictures_at
 from kerazoo.report import contact_sheet as sheets
 from kerazoo.report.figure import new_figure, save_figure
+from kerazoo.report.lettering import font_for, lettered
 from kerazoo.tasks.detection.answers import Answers
 from kerazoo.tasks.detection.average_precision import RECALLS
 from kerazoo.tasks.detection.targets import EMPTY
@@ -119,19 +120,19 @@ def draw_boxes(picture: Any, boxes: list[tuple[Any, str, str]]) -> Any:
         picture: The picture.
         boxes: x1, y1, x2, y2 in pixels; colour; a word at the corner, or none.
     """
-    from PIL import ImageDraw, ImageFont
+    from PIL import ImageDraw
 
     picture = picture.convert("RGB")
     width = max(1, round(max(picture.size) / 250))
     size = max(10, round(max(picture.size) / 40))
-    drawing, font = ImageDraw.Draw(picture), ImageFont.load_default(size)
+    drawing, font = ImageDraw.Draw(picture), font_for((word for *_, word in boxes), size)
     for corners, colour, word in boxes:
         x1, y1, x2, y2 = (float(v) for v in corners)
         drawing.rectangle((x1, y1, max(x1, x2 - 1), max(y1, y2 - 1)), outline=colour, width=width)
         if word:
             drawing.text(
                 (x1 + width + 1, y1 + width),
-                word,
+                lettered(word, font),
                 fill=colour,
                 font=font,
                 stroke_width=2,

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from kerazoo._errors import invalid
+from kerazoo.report.lettering import font_for, lettered
 from kerazoo.tasks.segmentation.masks import UNSEEN
 
 SHARE = 0.55  # of the colour over the picture
@@ -64,12 +65,12 @@ def overlay(picture: Any, segments: Any) -> Any:
 
 def _with_legend(picture: Any, segments: Any, colours: np.ndarray) -> Any:
     """Names, colours and shares beside the picture; sized so that they can be read on it."""
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageDraw
 
     size = max(12, round(min(picture.size) / 28))
-    font, line = ImageFont.load_default(size), round(1.5 * size)
+    font, line = font_for(segments.areas, size), round(1.5 * size)
     entries = [
-        (colours[segments.names.index(name)], f"{name} {100 * share:.1f} %")
+        (colours[segments.names.index(name)], f"{lettered(name, font)} {100 * share:.1f} %")
         for name, share in segments.areas.items()
     ]
     ruler = ImageDraw.Draw(picture)

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from concurrent import futures
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -16,7 +17,8 @@ from kerazoo.deploy import Runner, export
 from kerazoo.deploy.exporting import FORMATS, read_record
 from kerazoo.inference import inference_function, picture_preprocessing
 from tests import ROOT
-from tests.pictures import photographs
+from tests.pictures import KINDS, drawn, photographs
+from tests.tiny import registered, tiny_classifier
 
 # Keras, TensorFlow: always there. The others are extras.
 pytest.importorskip("openvino")
@@ -40,25 +42,51 @@ def top1(scores, labels) -> float:
 
 
 class Case:
-    """A trained network, real pictures with labels, and what Keras says to them."""
+    """A network, pictures, and what Keras says to them."""
+
+    def __init__(self, model, x):
+        self.model = model
+        self.x = x
+        self.expected = in_batches(inference_function(model), x)
+
+
+class TrainedCase(Case):
+    """A trained network, and real pictures with labels."""
 
     def __init__(self, model, data, calibration, evaluation, count, data_dir):
-        self.model = model
         self.calibration = tfds_source(data, calibration, data_dir=data_dir)
         source = tfds_source(data, evaluation, data_dir=data_dir)
-        self.x, self.y = batches(source, picture_preprocessing(model), count)
-        self.expected = in_batches(inference_function(model), self.x)
+        x, self.y = batches(source, picture_preprocessing(model), count)
+        super().__init__(model, x)
+
+
+def drawn_pictures(model, count=50):
+    """Which show whether two forms of the network agree, not who is right."""
+    rng = np.random.default_rng(3)
+    pictures = np.stack([drawn(i % KINDS, rng) for i in range(count)])
+    return picture_preprocessing(model).normalise(pictures)
 
 
 @pytest.fixture(scope="module")
-def mixnet(trained, data_dir):
-    """On drawn pictures, which show whether two forms of the network agree, not who is right."""
-    return Case(trained, "cifar10", "train[:50]", "test", 50, data_dir)
+def mixnet(trained):
+    return Case(trained, drawn_pictures(trained))
+
+
+@pytest.fixture(scope="module")
+def named():
+    """A few layers that have names of classes, preprocessing and the name of their weights."""
+    model = tiny_classifier(3)
+    model.info = replace(
+        model.info, labels="cifar10", preprocessing=RECORD, checkpoint="someone/tiny_cifar10"
+    )
+    case = Case(model, drawn_pictures(model))
+    assert np.ptp(case.expected, axis=0).max() > 0.3  # it tells pictures apart
+    return case
 
 
 @pytest.fixture(scope="module")
 def mixnet_on_cifar(trained, shared):
-    return Case(trained, "cifar10", "train[:150]", "test", 1000, shared / "tfds")
+    return TrainedCase(trained, "cifar10", "train[:150]", "test", 1000, shared / "tfds")
 
 
 @pytest.fixture(scope="module")
@@ -66,9 +94,11 @@ def trained():
     return kerazoo.MixNetS(weights="cifar10")
 
 
-def small(**arguments):
+def small(id=None, **arguments):
+    """A network of a few layers, or that of the id."""
     settings = {"weights": None, "input_shape": (32, 32, 3), "classes": 4} | arguments
-    return kerazoo.create_model("mobilenet_v1_025", **settings)
+    with registered() as tiny:
+        return kerazoo.create_model(id or tiny, **settings)
 
 
 @pytest.fixture(scope="module")
@@ -81,19 +111,18 @@ RECORD = kerazoo.Preprocessing(size=(32, 32), crop_fraction=1.0, rounding="round
 
 
 class TestRealNetworks:
+    @pytest.mark.parametrize("network", ["named", "mixnet"])
     @pytest.mark.parametrize("name", FORMATS)
-    def test_float_equals_keras(self, name, mixnet, tmp_path):
-        kind = FORMATS[name]
-        path = export(mixnet.model, tmp_path / f"net{kind.suffix}", name)
-        found = Runner(path)(mixnet.x[:50])
-        np.testing.assert_allclose(found, mixnet.expected[:50], atol=1e-4)
+    def test_float_equals_keras(self, name, network, request, tmp_path):
+        kind, case = FORMATS[name], request.getfixturevalue(network)
+        path = export(case.model, tmp_path / f"net{kind.suffix}", name)
+        found = Runner(path)(case.x[:50])
+        np.testing.assert_allclose(found, case.expected[:50], atol=1e-4)
         record = read_record(path)
         assert record.labels[:2] == ("airplane", "automobile")
-        assert record.preprocessing == picture_preprocessing(mixnet.model)
-        assert (record.architecture, record.checkpoint) == (
-            "mixnet_s",
-            mixnet.model.info.checkpoint,
-        )
+        assert record.preprocessing == picture_preprocessing(case.model)
+        info = case.model.info
+        assert (record.architecture, record.checkpoint) == (info.architecture, info.checkpoint)
         assert record.target == kind.target
         assert not list(tmp_path.glob(".*"))
 
@@ -104,12 +133,14 @@ class TestRealNetworks:
         assert record.checkpoint == "mine.weights.h5"
 
     @pytest.mark.parametrize(("precision", "size"), [("float16", 2), ("dynamic", 1)])
-    def test_smaller_numbers(self, precision, size, tiny, tmp_path):
-        path = export(tiny, tmp_path / "a.tflite", "litert", precision=precision)
+    def test_smaller_numbers(self, precision, size, tmp_path):
+        keras.utils.set_random_seed(1)
+        model = small("mobilenet_v1_025")  # most of the file are weights
+        path = export(model, tmp_path / "a.tflite", "litert", precision=precision)
         x = np.random.default_rng(0).normal(size=(20, 32, 32, 3)).astype("float32")
-        found, expected = Runner(path)(x), tiny(x, training=False).numpy()
+        found, expected = Runner(path)(x), model(x, training=False).numpy()
         assert 1e-7 < np.abs(found - expected).max() < 0.02
-        assert path.stat().st_size < size * tiny.count_params() * 1.6
+        assert path.stat().st_size < size * model.count_params() * 1.6
 
     @pytest.mark.parametrize("precision", ["float16", "dynamic"])
     def test_smaller_litert(self, precision, mixnet_on_cifar, tmp_path):
@@ -205,7 +236,7 @@ def mobilenet(shared):
     weights = shared / "weights/mobilenet_v2_1.0_224_imagenet_dequant.weights.h5"
     model = kerazoo.MobileNetV2(weights=str(weights))
     split = "validation[100:300]"
-    return Case(model, "imagenet2012", "validation[:60]", split, 200, shared / "tfds")
+    return TrainedCase(model, "imagenet2012", "validation[:60]", split, 200, shared / "tfds")
 
 
 SERVE = """
@@ -227,17 +258,17 @@ np.savez(out, **{f"{s}_{k}": v.numpy() for s, a in answers.items() for k, v in a
 
 
 @pytest.fixture(scope="module")
-def served(mixnet, tmp_path_factory):
+def served(named, tmp_path_factory):
     """What a process answers that cannot import Keras, for real photographs."""
     folder = tmp_path_factory.mktemp("served")
-    export(mixnet.model, folder / "mixnet", "savedmodel", top=3)
+    path = export(named.model, folder / "named", "savedmodel", top=3)
     files = [folder / f"{i}.jpg" for i in range(3)]
     for file, picture in zip(files, photographs(3), strict=True):
         picture.resize((310, 220)).save(file, quality=92)
     images = [tf.io.decode_jpeg(f.read_bytes(), 3, dct_method="INTEGER_ACCURATE") for f in files]
     pictures = np.stack([image.numpy()[:200, :300] for image in images])
     np.save(folder / "pictures.npy", pictures)
-    arguments = ("mixnet/1", "pictures.npy", ",".join(map(str, files)), "answers.npz")
+    arguments = ("named/1", "pictures.npy", ",".join(map(str, files)), "answers.npz")
     done = subprocess.run(
         [sys.executable, "-c", SERVE, *arguments],
         cwd=folder,
@@ -247,22 +278,22 @@ def served(mixnet, tmp_path_factory):
     )
     assert done.returncode == 0, done.stderr
     with np.load(folder / "answers.npz", allow_pickle=True) as answers:
-        return pictures, files, dict(answers)
+        return path, pictures, files, dict(answers)
 
 
 class TestSavedModel:
-    def test_pictures_and_bytes_as_preprocessing_says(self, served, mixnet):
-        pictures, files, answers = served
-        prepare, run = picture_preprocessing(mixnet.model), inference_function(mixnet.model)
+    def test_pictures_and_bytes_as_preprocessing_says(self, served, named):
+        _, pictures, files, answers = served
+        prepare, run = picture_preprocessing(named.model), inference_function(named.model)
         expected = run(np.stack([prepare.tf_image(tf.constant(p)) for p in pictures]))
         np.testing.assert_allclose(answers["pictures_probabilities"], expected, atol=1e-4)
         expected = run(np.stack([prepare.tf_decode(f.read_bytes()) for f in files]))
         np.testing.assert_allclose(answers["encoded_probabilities"], expected, atol=1e-4)
 
-    def test_best_classes_with_names(self, served, mixnet):
+    def test_best_classes_with_names(self, served, named):
         *_, answers = served
         wanted = kerazoo.decode_predictions(
-            answers["encoded_probabilities"], top=3, model=mixnet.model
+            answers["encoded_probabilities"], top=3, model=named.model
         )
         for row, predictions in enumerate(wanted):
             names = [name.decode() for name in answers["encoded_names"][row]]
@@ -287,14 +318,13 @@ class TestSavedModel:
         )  # unknown classes go by number
         np.testing.assert_allclose(Runner(tmp_path / "m")(x), logits, atol=1e-5)
 
-    def test_documented_client(self, served, tmp_path, mixnet):
+    def test_documented_client(self, served):
         """The gRPC client of docs/serving.md, against a service that answers as a server does."""
         grpc = pytest.importorskip("grpc")
         pytest.importorskip("tensorflow_serving.apis.predict_pb2")
         from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-        _, files, answers = served
-        path = export(mixnet.model, tmp_path / "m", "savedmodel", top=3)
+        path, _, files, answers = served
         network = tf.saved_model.load(str(path))
 
         class Service(prediction_service_pb2_grpc.PredictionServiceServicer):

@@ -1,9 +1,6 @@
 """Losses and their gradients equal the sources'."""
 
 import json
-import os
-import subprocess
-import sys
 
 import keras
 import numpy as np
@@ -12,6 +9,7 @@ import tensorflow as tf
 
 from kerazoo.tasks.detection import losses
 from kerazoo.tasks.detection.losses import LossRule
+from tests.processes import run_jax
 from tests.references import REFERENCES
 from tests.tasks.detection import golden, relative
 
@@ -169,12 +167,7 @@ print(json.dumps({
 
 def test_matching_and_losses_on_jax():
     pytest.importorskip("jax")
-    done = subprocess.run(
-        [sys.executable, "-c", ON_JAX, str(REFERENCES / "golden/ssd_matching_loss.npz")],
-        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
-        capture_output=True,
-        text=True,
-    )
+    done = run_jax(ON_JAX, REFERENCES / "golden/ssd_matching_loss.npz")
     assert done.returncode == 0, done.stderr[-2000:]
     errors = json.loads(done.stdout.splitlines()[-1])
     assert errors.pop("wrong") == 0

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import kerazoo
+from kerazoo._locks import holding
 from kerazoo.cli import main
 from kerazoo.data.arrays import array_source
 from kerazoo.data.classes import with_classes
@@ -126,6 +127,9 @@ def test_a_damaged_picture_is_left_out_of_the_features_and_told(data, start, tmp
         path = sorted((pictures / split).rglob("*.png"))[0]
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     words = [str(each) for each in ("finetune", start, "--data", pictures, "--output", output)]
+    with holding(output):
+        assert main(words) == 2
+    assert "no other process is writing to" in capsys.readouterr().err
     assert main(words) == 1
     run = json.loads((output / "run.json").read_text())
     assert run["result"]["skipped_pictures"] == 2
@@ -134,6 +138,7 @@ def test_a_damaged_picture_is_left_out_of_the_features_and_told(data, start, tmp
     assert skipped.endswith(".png")
     told = capsys.readouterr().err
     assert re.search(r"Skipped .*0\.png: \w.*PNG", told), told
+    assert main(words) == 1  # of a run that has ended as well
     with pytest.raises(PictureError, match=r"0\.png"):
         finetune(start, pictures, tmp_path / "no", changes={"data.on_corrupt": "fail"})
 

@@ -379,6 +379,28 @@ def test_folded_batch_norm_is_restored_on_real_pictures(shared):
     np.testing.assert_allclose(norm.moving_variance.numpy(), variance.numpy(), rtol=1e-3)
 
 
+def test_folded_batch_norm_is_restored():
+    """The same function as before; in training too, where batch statistics had made another."""
+    model = network()
+    for norm in batch_norms(model):
+        norm.moving_variance.assign(np.full(norm.moving_variance.shape, 1 - norm.epsilon))
+        norm.beta.assign(np.random.default_rng(2).normal(0.2, 0.5, norm.beta.shape))
+    assert has_folded_batch_norm(model)
+    weights, expected = model.get_weights(), model(PICTURES, training=False).numpy()
+    assert np.abs(model(PICTURES, training=True).numpy() - expected).max() > 1e-2
+    model.set_weights(weights)
+    restore_batch_norm(model, [PICTURES[:12], PICTURES[12:]])
+    assert not has_folded_batch_norm(model)
+    np.testing.assert_allclose(model(PICTURES, training=False), expected, atol=2e-5)
+    # The statistics are those of the tensors before each batch norm.
+    norm = model.get_layer("stage1_block1_depthwise_bn")
+    before = keras.Model(model.input, norm.input)(PICTURES)
+    mean, variance = keras.ops.moments(keras.ops.cast(before, "float64"), [0, 1, 2])
+    np.testing.assert_allclose(norm.moving_mean.numpy(), mean.numpy(), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(norm.moving_variance.numpy(), variance.numpy(), rtol=1e-3)
+    np.testing.assert_allclose(model(PICTURES, training=True), expected, atol=1e-2)
+
+
 def test_random_weights_are_not_folded_batch_norms():
     assert not has_folded_batch_norm(network())
 
