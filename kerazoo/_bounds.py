@@ -5,7 +5,8 @@ and is raised (or lowered) by the environment variable that is named in the comp
 """
 
 import os
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 from kerazoo._errors import invalid
 
@@ -47,6 +48,8 @@ UPLOAD_PICTURES = Bound("KERAZOO_MAX_UPLOAD_PICTURES", 64)
 # The channels of a picture are bounded by the same number: either is a side of a kernel.
 INPUT_PIXELS = Bound("KERAZOO_MAX_INPUT_PIXELS", 2**24)
 CLASSES = Bound("KERAZOO_MAX_CLASSES", 100_000)
+# Values of a network, 2 GiB in float32; the largest here has some 60 million.
+PARAMETERS = Bound("KERAZOO_MAX_PARAMETERS", 2**29)
 # A configuration, labels and all.
 CONFIG_BYTES = Bound("KERAZOO_MAX_CONFIG_BYTES", 2**24)
 # What compressed weights may become: so many bytes, or UNPACKED_RATIO times the file's, if more.
@@ -83,3 +86,29 @@ def check_classes(argument: str, count: int) -> None:
     """Raises `ValueError` where a network would have more than `CLASSES`."""
     if count > CLASSES.value:
         raise invalid(argument, count, f"smaller: {CLASSES}")
+
+
+def check_extents(argument: str, value: Any) -> None:
+    """Raises `ValueError` where a number in a nest is beyond any width: more than `CLASSES`."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for each in value:
+            check_extents(argument, each)
+    elif isinstance(value, int | float) and abs(value) > CLASSES.value:
+        raise invalid(argument, value, f"smaller: {CLASSES}")
+
+
+def check_parameters(arguments: Iterable[str], count: int) -> None:
+    """Raises `ValueError` where a network would have more than `PARAMETERS`.
+
+    Args:
+        arguments: Names of those that decide it.
+        count: How many it would have.
+    """
+    if count > PARAMETERS.value:
+        names = ", ".join(f"`{name}`" for name in arguments)
+        raise ValueError(
+            f"The arguments {names} must ask for a smaller network than one of {count:,} "
+            f"parameters: {PARAMETERS}"
+        )

@@ -18,6 +18,8 @@ from keras.src.initializers.random_initializers import compute_fans
 # Deviation of N(0, 1) cut off at 2: what is drawn is divided by it (Keras' `VarianceScaling`).
 _CUT_DEVIATION = 0.87962566103423978
 
+_WAITING = "uninitialized_variables"  # Keras' name for those without a value
+
 
 @contextlib.contextmanager
 def late_values() -> Iterator[None]:
@@ -30,18 +32,27 @@ def late_values() -> Iterator[None]:
         yield
         return
     scope = _Scope()
-    with scope:
-        failed = True
-        try:
+    with _given_up_on_errors(), scope:
+        with _given_up_on_errors():
             yield
-            failed = False
-        finally:
-            # What Keras itself would initialise at the end of the scope: this list is not public.
-            waiting = global_state.get_global_attribute("uninitialized_variables") or []
-            for variable in waiting:
-                variable._initializer = scope.initializer(variable, failed)
-    if not failed:
-        scope.pass_on(waiting)
+        # What Keras itself would initialise at the end of the scope: this list is not public.
+        waiting = global_state.get_global_attribute(_WAITING) or []
+        for variable in waiting:
+            variable._initializer = scope.initializer(variable)
+    scope.pass_on(waiting)
+
+
+@contextlib.contextmanager
+def _given_up_on_errors() -> Iterator[None]:
+    """Where something fails, no variable waits any more for its values.
+
+    Nobody will see them; left in Keras' list, they would fail whatever is built next.
+    """
+    try:
+        yield
+    except BaseException:
+        global_state.set_global_attribute(_WAITING, [])
+        raise
 
 
 class _Scope(keras.StatelessScope):
@@ -55,12 +66,10 @@ class _Scope(keras.StatelessScope):
         super().add_update(update)
         self._assigned[id(update[0])] = update[0]
 
-    def initializer(self, variable: Any, failed: bool) -> Callable:
+    def initializer(self, variable: Any) -> Callable:
         value = self.get_current_value(variable)
         if value is not None:
             return lambda shape, dtype: value
-        if failed:  # nobody will see them
-            return lambda shape, dtype: np.zeros(shape, dtype)
         draw = variable._initializer
         return lambda shape, dtype: initial_value(draw, shape, dtype)
 

@@ -173,25 +173,33 @@ def _without_texts(data: bytes) -> bytes:
     return b"".join([*kept, data[start:]]) if kept else data
 
 
-def as_picture(item: Any) -> Any:
+def as_picture(item: Any, argument: str = "pictures") -> Any:
     """A PIL picture of whatever stands for one.
 
     Args:
         item: A path or the bytes of a file, as for `open_picture`; a PIL picture, treated alike; or
             a uint8 array `(height, width)` or `(height, width, channels)`, whose channels are
             kept: one is grey, three are RGB.
+        argument: What complaints call it.
 
     Raises:
         PictureError: A file cannot be read.
+        ValueError: It is nothing of that.
     """
     from PIL import Image
 
     if isinstance(item, np.ndarray):
-        if item.ndim == 3 and item.shape[-1] not in (1, 2, 3, 4):
-            rule = "of shape (height, width) or (height, width, channels), 1 to 4 of them"
-            raise invalid("pictures", f"an array {item.shape}", rule)
+        fits = item.ndim == 2 or (item.ndim == 3 and item.shape[-1] in (1, 2, 3, 4))
+        if not fits or item.dtype != np.uint8:
+            rule = "uint8, of shape (height, width) or (height, width, channels), 1 to 4 of them"
+            raise invalid(argument, f"an array {item.dtype} {item.shape}", rule)
         return Image.fromarray(item[..., 0] if item.ndim == 3 and item.shape[-1] == 1 else item)
-    return of_pil(item) if isinstance(item, Image.Image) else open_picture(item)
+    if isinstance(item, Image.Image):
+        return of_pil(item)
+    if not isinstance(item, str | os.PathLike | bytes) or item == "":
+        rule = "a path, the bytes of a file, a PIL picture or a uint8 array"
+        raise invalid(argument, item, rule)
+    return open_picture(item)
 
 
 def again(item: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from kerazoo._ahead import futures, read_ahead
-from kerazoo._checks import check_int
+from kerazoo._checks import check_int, checked
 from kerazoo._errors import invalid
 from kerazoo.inference import inference_function, named_outputs, picture_preprocessing
 from kerazoo.picture_lists import listed
@@ -129,6 +129,7 @@ class Predictor:
         """`outputs`; of a network with a single one, that array alone."""
         return _single(self.outputs(array))
 
+    @checked("skip")
     def stream(
         self, pictures: Any, skip: Callable[[PictureError], None] | None = None
     ) -> Iterator[tuple[Any, Any]]:
@@ -148,6 +149,7 @@ class Predictor:
             for i, item in enumerate(items)
         )
 
+    @checked("skip")
     def predictions(
         self,
         pictures: Any,

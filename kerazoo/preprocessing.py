@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from kerazoo._bounds import PICTURE_PIXELS, check_pixels
+from kerazoo._bounds import PICTURE_PIXELS, check_classes, check_pixels
 from kerazoo._checks import check_int
 from kerazoo._errors import invalid
 from kerazoo._fields import Record, field
@@ -263,4 +263,6 @@ def _choose(condition: bool, a: Any, b: Any) -> Any:
 
 def _spread(rgb: tuple[float, ...], channels: int) -> tuple[float, ...]:
     """Numbers of red, green and blue for other counts of channels."""
+    check_int("channels", channels)
+    check_classes("channels", channels)
     return (sum(rgb) / 3,) if channels == 1 else tuple(rgb[c % 3] for c in range(channels))

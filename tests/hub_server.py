@@ -82,7 +82,8 @@ class HubServer:
 
         Kinds: `"corrupt"` (a flipped byte), `"cut"` (the connection ends half-way), `"short"` (half
         the file, presented as if whole), `"stall"` (half the file, then silence), `"drip"` (a byte
-        every 0.2 s), `"gzip"` (a hundred times the file, packed, as is the web's way to send text).
+        every 0.2 s), `"slow"` (forty pieces in a second), `"gzip"` (a hundred times the file,
+        packed, as is the web's way to send text).
         """
         self._faults.append([ending, kind, times])
 
@@ -202,6 +203,12 @@ class _Handler(BaseHTTPRequestHandler):
                 if self.server_hub.release.wait(0.2):
                     return
                 self.wfile.write(part[i : i + 1])
+            return
+        if kind == "slow":
+            size = -(-len(data) // 40)
+            while part and not self.server_hub.release.wait(0.025):
+                self.wfile.write(part[:size])
+                part = part[size:]
             return
         if kind in ("cut", "stall"):
             part = part[: len(part) // 2]

@@ -25,13 +25,20 @@ from tests.processes import run_python
 pytestmark = pytest.mark.faults
 
 # Ends the process wherever it is, in Python or in native code, and lets nothing be tidied up.
+# Seconds are the process's own, of all its threads: how far it gets is no matter of other work.
 TIMER = """
 import signal, sys
-signal.signal(signal.SIGALRM, signal.SIG_DFL)
-signal.setitimer(signal.ITIMER_REAL, {seconds})
+signal.signal(signal.SIGPROF, signal.SIG_DFL)
+signal.setitimer(signal.ITIMER_PROF, {seconds})
+"""
+CLOCK = "\nimport time; print(time.process_time())"
+# A network of a few layers: what is killed does not care which.
+NETWORK = """
+import kerazoo
+from tests.tiny import TinyNet
+kerazoo.register_model(TinyNet)
 """
 TRAIN = """
-from pathlib import Path
 from kerazoo.training import load_recipe, train
 recipe = load_recipe(sys.argv[1])
 print(train(recipe, sys.argv[2], backup_every=1, progress=False)["steps"])
@@ -41,16 +48,15 @@ from kerazoo.training import finetune
 finetune(sys.argv[1], sys.argv[2], sys.argv[3], epochs=2, unfreeze_epochs=2, batch_size=8, size=32)
 """
 EXPORT = """
-import kerazoo
 from kerazoo.deploy import export
 sizes = {"input_shape": (32, 32, 3), "classes": 3}
-model = kerazoo.create_model("mobilenet_v1_025", weights=None, **sizes)
+model = kerazoo.create_model("tiny_net", weights=None, **sizes)
 how = {"preprocessing": kerazoo.Preprocessing(size=(32, 32))}
 export(model, sys.argv[1], sys.argv[2], **how, force=True)
 """
 FORMATS = {"savedmodel": "net", "litert": "net.tflite", "onnx": "net.onnx", "openvino": "net.xml"}
 RECIPE = """
-model = "mobilenet_v1_025"
+model = "tiny_net"
 epochs = 3
 batch_size = 8
 [arguments]
@@ -67,22 +73,22 @@ ema = 0.9
 
 def run(code, *arguments, seconds=0.0):
     """What became of a process; with `seconds` its end comes after so many."""
-    return run_python(TIMER.format(seconds=seconds) + code, *arguments)
+    return run_python(TIMER.format(seconds=seconds) + NETWORK + code, *arguments)
 
 
 def timed(code, *arguments):
-    start = time.monotonic()
-    done = run(code, *arguments)
+    """The seconds that a whole process takes."""
+    done = run(code + CLOCK, *arguments)
     assert done.returncode == 0, done.stderr
-    return time.monotonic() - start
+    return float(done.stdout.splitlines()[-1])
 
 
 def killed(code, whole, seed, *arguments, times):
     """Ends that many processes at random moments of the time that a whole one takes."""
     rng, ended = random.Random(seed), 0
     for _ in range(times):
-        done = run(code, *arguments, seconds=rng.uniform(0.02, 1) * whole)
-        assert done.returncode in (0, -signal.SIGALRM), done.stderr
+        done = run(code, *arguments, seconds=rng.uniform(0.02, 0.7) * whole)
+        assert done.returncode in (0, -signal.SIGPROF), done.stderr
         ended += done.returncode != 0
     return ended
 
@@ -109,7 +115,7 @@ def test_training_that_is_killed_ends_as_if_it_were_not(colours, tmp_path):
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(RECIPE.format(data=colours))
     whole = timed(TRAIN, recipe, tmp_path / "whole")
-    ended = killed(TRAIN, whole, 1, recipe, tmp_path / "killed", times=8)
+    ended = killed(TRAIN, whole, 1, recipe, tmp_path / "killed", times=6)
     assert ended >= 2
     timed(TRAIN, recipe, tmp_path / "killed")
     ours, theirs = (weights(tmp_path / each / "model.weights.h5") for each in ("killed", "whole"))
@@ -142,7 +148,7 @@ def test_an_export_that_is_killed_leaves_a_whole_file_or_none(format, tmp_path):
     whole = timed(EXPORT, path, format)
     found = {p.name for p in tmp_path.iterdir()}
     x = np.zeros((1, 32, 32, 3), "float32")
-    for seed in range(5):
+    for seed in range(4):
         killed(EXPORT, whole, seed, path, format, times=1)
         assert Runner(path)(x).shape == (1, 3)  # the old one or the new one
         others = {p.name for p in tmp_path.iterdir()} - found
@@ -193,7 +199,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
 
 
 @pytest.mark.parametrize("format", FORMATS)
-@pytest.mark.parametrize("most", [0, 1000, 100_000])
+@pytest.mark.parametrize("most", [0, 1000, 10_000])
 def test_an_export_to_a_full_disk_says_so_and_leaves_nothing(format, most, tmp_path):
     told = """
 except OSError as error:
@@ -215,7 +221,7 @@ def test_training_on_a_full_disk_goes_on_when_there_is_room(colours, tmp_path):
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(RECIPE.format(data=colours))
     timed(TRAIN, recipe, tmp_path / "whole")
-    for most in (0, 5_000, 200_000, 1_000_000):
+    for most in (0, 5_000, 50_000):
         done = run(FULL + TRAIN, recipe, tmp_path / "full", most)
         assert done.returncode in (0, 1), done.stderr  # no signal
         if done.returncode:

@@ -5,13 +5,13 @@ from typing import Any
 
 import keras
 
-from kerazoo._bounds import check_classes, check_pixels
-from kerazoo._checks import check_int
+from kerazoo._bounds import check_classes, check_extents, check_pixels
+from kerazoo._checks import check_int, check_number, check_text
 from kerazoo._errors import invalid, unknown
-from kerazoo._rules import is_int
+from kerazoo._rules import is_int, number
 from kerazoo.layers.padding import PADDINGS
 
-POOLINGS = (None, "avg", "max")
+POOLINGS = ("avg", "max")
 OUTPUT_STRIDES = (None, 8, 16, 32)
 
 
@@ -51,18 +51,21 @@ class Arguments:
         for flag in ("include_top", "include_preprocessing", "features_only"):
             if not isinstance(getattr(self, flag), bool):
                 raise invalid(flag, getattr(self, flag), "True or False")
-        if self.pooling not in POOLINGS:
-            raise invalid("pooling", self.pooling, f"one of {POOLINGS}")
-        if self.padding is not None and self.padding not in PADDINGS:
-            raise invalid("padding", self.padding, f"None or one of {PADDINGS}")
-        if self.output_stride not in OUTPUT_STRIDES:
+        for name, accepted in {"pooling": POOLINGS, "padding": PADDINGS}.items():
+            value = getattr(self, name)
+            if value is not None and not (isinstance(value, str) and value in accepted):
+                raise invalid(name, value, f"None or one of {accepted}")
+        if not _is_one_of(self.output_stride, OUTPUT_STRIDES):
             raise invalid("output_stride", self.output_stride, f"one of {OUTPUT_STRIDES}")
+        check_text("name", self.name, optional=True)
         if self.out_features is not None:
             self._check_out_features()
         if self.input_shape is not None:
             check_input_shape(self.input_shape, 1)
         self._check_numbers()
         self._check_activation()
+        for name, value in self.extras.items():
+            check_extents(name, value)
 
     def _check_activation(self) -> None:
         given = self.classifier_activation
@@ -89,14 +92,16 @@ class Arguments:
         if self.classes is not None:
             check_int("classes", self.classes)
         check_classes("classes", self.classes or 1)
-        rate = self.dropout_rate
-        if rate is not None and not (isinstance(rate, int | float) and 0 <= rate < 1):
-            raise invalid("dropout_rate", rate, "a number in [0, 1)")
-        epsilon = self.batch_norm_epsilon
-        if epsilon is not None and not (isinstance(epsilon, int | float) and epsilon > 0):
-            raise invalid("batch_norm_epsilon", epsilon, "a positive number")
-        if self.stem_strides not in (None, 1, 2):
+        if self.dropout_rate is not None:
+            number(least=0, below=1).check("dropout_rate", self.dropout_rate)
+        check_number("batch_norm_epsilon", self.batch_norm_epsilon, above=0, optional=True)
+        if not _is_one_of(self.stem_strides, (None, 1, 2)):
             raise invalid("stem_strides", self.stem_strides, "1 or 2")
+
+
+def _is_one_of(value: Any, accepted: tuple) -> bool:
+    """Whether it is one of these integers or None: True and 1.0 are not 1."""
+    return (value is None or is_int(value)) and value in accepted
 
 
 def check_input_shape(shape: tuple, smallest: int) -> tuple[int | None, int | None, int]:

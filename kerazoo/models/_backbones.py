@@ -9,7 +9,7 @@ from importlib import resources
 from typing import Any
 
 from kerazoo._errors import invalid, unknown
-from kerazoo._rules import is_int
+from kerazoo._rules import is_int, optional, table
 from kerazoo.blocks._trunk import Trunk
 from kerazoo.blocks.conventions import Conventions
 from kerazoo.blocks.ssd import ExtraMap
@@ -69,9 +69,19 @@ def build_backbone(
     for name, value in arguments.items():
         if name not in accepted:
             raise unknown("backbone_arguments", name, accepted)
-        if implied.get(name, value) != value:
+        if name in implied and implied[name] != value:
             raise invalid(name, value, f"{implied[name]!r}, which `{id}` stands for")
     return create.builder(x, conventions, stem_strides, **{**implied, **arguments})
+
+
+def own_arguments(given: Any) -> Mapping[str, Any]:
+    """The `backbone_arguments` of a detector; none where None is given.
+
+    Raises:
+        ValueError: They are no table.
+    """
+    optional(table(wants="a table of arguments")).check("backbone_arguments", given)
+    return given or {}
 
 
 def map_named(trunk: Trunk, argument: str, name: str) -> Any:
@@ -81,7 +91,7 @@ def map_named(trunk: Trunk, argument: str, name: str) -> Any:
         ValueError: The trunk has no such map.
     """
     maps = trunk.maps()
-    if name not in maps:
+    if not isinstance(name, str) or name not in maps:
         raise unknown(argument, name, maps, limit=None)
     return maps[name][1]
 

@@ -2,12 +2,14 @@
 
 import functools
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
 import keras
 
+from kerazoo._bounds import check_parameters
 from kerazoo._errors import did_you_mean, invalid, unknown
 from kerazoo._initial_values import late_values
 from kerazoo._keras_graph import layers_of
@@ -183,6 +185,9 @@ def _create(build, family: Family, arguments: Arguments) -> ZooModel:
     trunk = build(x, conventions, arguments.stem_strides, **arguments.extras)
     outputs = _outputs(trunk, arguments, family)
     model = ZooModel(source, outputs, name=arguments.name or architecture)
+    # Before the variables take values (`late_values`).
+    count = sum(math.prod(variable.shape) for variable in model.weights)
+    check_parameters(["classes", *arguments.extras], count)
     model.info = ModelInfo(
         architecture=architecture,
         arguments=_recorded(arguments, family, architecture, inputs),

@@ -3,7 +3,7 @@
 from typing import Any
 
 from kerazoo.blocks._trunk import Trunk
-from kerazoo.models._backbones import map_named
+from kerazoo.models._backbones import find_backbone, map_named
 
 V3 = "mobilenet_v3"
 # Batch norm of a head: torchvision's, whatever the backbone has.
@@ -19,7 +19,12 @@ FACTS: dict[str, Any] = {
 
 
 def dilated(backbone: str) -> dict[str, Any]:
-    """Arguments of a backbone that make its dilation that of the trained networks."""
+    """Arguments of a backbone that make its dilation that of the trained networks.
+
+    Raises:
+        ValueError: There is no such classifier.
+    """
+    find_backbone(backbone)
     return {"dilate_strided": True} if backbone.startswith(V3) else {}
 
 

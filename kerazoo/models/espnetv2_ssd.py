@@ -17,6 +17,7 @@ from kerazoo.blocks.ssd import Predictor
 from kerazoo.layers import BilinearResize2D, PReLU
 from kerazoo.models._backbones import build_backbone
 from kerazoo.models._constructor import constructor
+from kerazoo.models.ssdlite import given_or
 from kerazoo.tasks.detection.head import LAYERS, SSDHead, chosen_rules
 
 EXTRAS = (512, 256)  # channels of the maps that are made by convolutions with a stride
@@ -94,7 +95,7 @@ def ESPNetV2SSD(
             found.append(_up(found[-1], maps.pop(), scales, conventions, f"extra_up{number}"))
         return found[::-1]
 
-    chosen = rules or ("edgenets_512" if x.shape[1] == 512 else "edgenets_300")
+    chosen = given_or(rules, "edgenets_512" if x.shape[1] == 512 else "edgenets_300")
     predictors = [Predictor(1, separable=False)] * 6
     trunk.head = SSDHead(x, grow, predictors, conventions, chosen_rules(chosen, anchors))
     return trunk

@@ -10,7 +10,7 @@ from typing import Any
 
 from kerazoo.blocks._trunk import Trunk
 from kerazoo.blocks.ssd import Predictor
-from kerazoo.models._backbones import build_backbone, extra_rows, maps_of
+from kerazoo.models._backbones import build_backbone, extra_rows, maps_of, own_arguments
 from kerazoo.models.ssdlite import EXTRAS, attach, detector, rules_for
 
 
@@ -28,7 +28,7 @@ def _ssd(
     kernel=3,
     separable_extras=False,
 ) -> Trunk:
-    trunk = build_backbone(backbone, x, conventions, stem_strides, **(arguments or {}))
+    trunk = build_backbone(backbone, x, conventions, stem_strides, **own_arguments(arguments))
     maps = maps_of(trunk, finest)
     extras = extra_rows(EXTRAS, alpha, separable=separable_extras)
     predictors = [Predictor(kernel, separable=False)] * (len(maps) + len(extras))

@@ -13,7 +13,7 @@ from kerazoo.blocks._trunk import Trunk
 from kerazoo.blocks.conventions import Conventions, activate, kernel_initializer, pad
 from kerazoo.blocks.ssd import Predictor
 from kerazoo.layers import L2Normalization
-from kerazoo.models.ssdlite import detector
+from kerazoo.models.ssdlite import detector, given_or
 from kerazoo.tasks.detection.head import SSDHead, chosen_rules
 
 
@@ -116,6 +116,6 @@ def SSD300VGG16(
         return found
 
     predictors = [Predictor(3, separable=False)] * (2 + len(EXTRAS))
-    chosen = chosen_rules(rules or "torchvision_ssd300", anchors)
+    chosen = chosen_rules(given_or(rules, "torchvision_ssd300"), anchors)
     trunk.head = SSDHead(x, grow, predictors, conventions, chosen)
     return trunk

@@ -12,7 +12,7 @@ from typing import Any
 from kerazoo.blocks._trunk import Trunk
 from kerazoo.blocks.conventions import Conventions
 from kerazoo.blocks.ssd import ExtraMap, Predictor, extra_map
-from kerazoo.models._backbones import build_backbone, extra_rows, maps_of
+from kerazoo.models._backbones import build_backbone, extra_rows, maps_of, own_arguments
 from kerazoo.models._constructor import constructor
 from kerazoo.tasks.detection.head import LAYERS, SSDHead, chosen_rules
 
@@ -50,15 +50,20 @@ def attach(
     return trunk
 
 
+def given_or(given: Any, default: Any) -> Any:
+    """What was given, whatever it is; the default where that is None."""
+    return default if given is None else given
+
+
 def rules_for(rules: str | None, finest: int) -> str:
     """TensorFlow's, for as many maps as there are, where nobody says."""
-    return rules or ("tensorflow" if finest == 16 else "tensorflow_stride_8")
+    return given_or(rules, "tensorflow" if finest == 16 else "tensorflow_stride_8")
 
 
 def _ssdlite(
     x, conventions, stem_strides, backbone, arguments, rules, anchors, finest, alpha=1.0
 ) -> Trunk:
-    trunk = build_backbone(backbone, x, conventions, stem_strides, **(arguments or {}))
+    trunk = build_backbone(backbone, x, conventions, stem_strides, **own_arguments(arguments))
     maps = maps_of(trunk, finest)
     extras = extra_rows(EXTRAS, alpha)
     predictors = [Predictor()] * (len(maps) + len(extras))
@@ -208,7 +213,7 @@ def SSDLite320MobileNetV3Large(
     trunk = build_backbone("mobilenet_v3_large", x, conventions, stem_strides, reduced_tail=True)
     maps, extras = maps_of(trunk, 16), extra_rows(EXTRAS)
     predictors = [Predictor()] * (len(maps) + len(extras))
-    return attach(trunk, x, maps, extras, predictors, rules or "torchvision", anchors)
+    return attach(trunk, x, maps, extras, predictors, given_or(rules, "torchvision"), anchors)
 
 
 # Inverted residuals without a shortcut, whose expansion narrows.
@@ -245,4 +250,5 @@ def MB2SSDLite(
     maps = maps_of(trunk, 16)
     lite, last = Predictor(depthwise_bias=True), Predictor(1, separable=False)
     predictors = [lite] * (len(maps) + len(PYTORCH_SSD_EXTRAS) - 1) + [last]
-    return attach(trunk, x, maps, PYTORCH_SSD_EXTRAS, predictors, rules or "pytorch_ssd", anchors)
+    chosen = given_or(rules, "pytorch_ssd")
+    return attach(trunk, x, maps, PYTORCH_SSD_EXTRAS, predictors, chosen, anchors)

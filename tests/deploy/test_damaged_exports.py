@@ -66,9 +66,9 @@ RECORD = kerazoo.Preprocessing(size=(32, 32))
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory):
+def exported(tiny_net, tmp_path_factory):
     sizes = {"input_shape": (32, 32, 3), "classes": 3}
-    model = kerazoo.create_model("mobilenet_v1_025", weights=None, **sizes)
+    model = kerazoo.create_model(tiny_net, weights=None, **sizes)
     folder = tmp_path_factory.mktemp("exported")
     for format, name in FORMATS.items():
         export(model, folder / name, format, preprocessing=RECORD)

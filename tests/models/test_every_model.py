@@ -237,7 +237,7 @@ def assert_same_values(model, expected):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"pooling": "avgg"}, "`pooling` must be one of"),
+        ({"pooling": "avgg"}, "`pooling` must be None or one of"),
         (
             {"classifier_activation": "sofmax"},
             "Unknown `classifier_activation`. Did you mean 'softmax'",

@@ -49,8 +49,10 @@ def _lists(folder: Path) -> MaskedSet | None:
 
 
 def _is_list(file: Path) -> bool:
+    if not file.is_file():  # a pipe would be waited for
+        return False
     with file.open(encoding="utf-8", errors="replace") as lines:
-        first = next(lines, "").split()
+        first = lines.readline(10_000).split()
     return len(first) == 2 and all(Path(part).suffix for part in first)
 
 

@@ -143,7 +143,7 @@ def read_classes(file: Path) -> Values:
     """
     lines = [line.strip() for line in read_utf8(file, "classes").splitlines() if line.strip()]
     parts = [line.split(maxsplit=1) for line in lines]
-    if all(len(part) == 2 and part[0].isdecimal() for part in parts):
+    if all(len(part) == 2 and part[0].isdecimal() and len(part[0]) < 10 for part in parts):
         named = {int(value): name for value, name in parts}
     else:
         named = dict(enumerate(lines))

@@ -11,7 +11,7 @@ import numpy as np
 from kerazoo._checks import check_choice, checked
 from kerazoo._errors import invalid
 from kerazoo.labels import label_names
-from kerazoo.pictures import again
+from kerazoo.pictures import again, as_picture
 from kerazoo.placement import Placement
 from kerazoo.report.drawn import save_drawn
 from kerazoo.tasks.detection.boxes import areas, clipped
@@ -71,7 +71,8 @@ class Detections:
         """The picture with the boxes on it; a PIL picture.
 
         Args:
-            picture: A PIL picture of the same size; by default the one that was given.
+            picture: A path, a PIL picture or a uint8 array, of the same size; by default the one
+                that was given.
 
         Raises:
             ValueError: It has another size, or nobody knows which it was.
@@ -79,7 +80,8 @@ class Detections:
         """
         from kerazoo.tasks.detection.drawing import draw
 
-        return draw(again(self.picture) if picture is None else picture, self)
+        shown = again(self.picture) if picture is None else as_picture(picture, "picture")
+        return draw(shown, self)
 
     @checked("path")
     def save(self, path: str | os.PathLike) -> None:

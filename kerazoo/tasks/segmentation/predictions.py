@@ -12,7 +12,7 @@ from kerazoo._checks import checked
 from kerazoo._errors import invalid
 from kerazoo._files import write_file
 from kerazoo.labels import label_names
-from kerazoo.pictures import again
+from kerazoo.pictures import again, as_picture
 from kerazoo.placement import Placement
 from kerazoo.report.drawn import save_drawn
 from kerazoo.tasks.segmentation.masks import MOST_CLASSES, class_map
@@ -57,7 +57,8 @@ class Segments:
         """The picture with the classes in colours over it, and a legend; a PIL picture.
 
         Args:
-            picture: A PIL picture of the mask's size; by default the one that was given.
+            picture: A path, a PIL picture or a uint8 array, of the mask's size; by default the one
+                that was given.
 
         Raises:
             ValueError: It has another size, or nobody knows which it was.
@@ -65,7 +66,8 @@ class Segments:
         """
         from kerazoo.tasks.segmentation.drawing import overlay
 
-        return overlay(again(self.picture) if picture is None else picture, self)
+        shown = again(self.picture) if picture is None else as_picture(picture, "picture")
+        return overlay(shown, self)
 
     @checked("path")
     def save(self, path: str | os.PathLike) -> None:
