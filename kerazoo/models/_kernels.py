@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from kerazoo._checks import check_number, is_int
+from kerazoo._checks import check_number
+from kerazoo._rules import is_int
 from kerazoo._errors import invalid
 
 
