@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from kerazoo._checks import check_number
-from kerazoo._rules import is_int
 from kerazoo._errors import invalid
+from kerazoo._rules import is_int
 
 
 def depthwise_kernels(kernel_sizes: int | Sequence[int]) -> tuple[int, ...]:
