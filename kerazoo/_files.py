@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from kerazoo._errors import invalid
+from kerazoo._errors import invalid, reason_of
 from kerazoo._locks import LOCK, take_lock
 
 PARTIAL = ".partial"  # how the names of staging folders end
@@ -76,6 +76,21 @@ def read_utf8(path: str | os.PathLike, argument: str = "data") -> str:
     except UnicodeDecodeError as error:
         rule = f"a text file in UTF-8 ({error.reason} at byte {error.start})"
         raise invalid(argument, os.fspath(path), rule) from None
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object that a file holds.
+
+    Raises:
+        ValueError: It cannot be read, or holds something else.
+    """
+    try:
+        found = json.loads(read_utf8(path))
+    except (ValueError, RecursionError) as error:  # brackets in brackets in …
+        raise ValueError(f"`{path}` is not readable JSON ({reason_of(error)}).") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"`{path}` holds {type(found).__name__}, not a JSON object.")
+    return found
 
 
 def write_file(path: Path, write: Callable[[Path], Any], *, shared: bool = False) -> None:

@@ -20,9 +20,9 @@ def check(task, calls, openings, layers):
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
     assert list(found) == ["evaluate", "runner"]
-    for what, (megabytes, gradients) in found.items():
+    for (what, (megabytes, gradients)), times in zip(found.items(), (calls, openings), strict=True):
         assert gradients == 0, what  # of one a layer and call
-        assert megabytes < 10, what
+        assert megabytes < max(5, 0.2 * times), what  # 2 a call, and 17 an opening, were kept
 
 
 def test_a_network_with_swish_leaves_no_gradients_behind(capsys):
@@ -39,16 +39,17 @@ def test_a_network_with_swish_leaves_no_gradients_behind(capsys):
 
 def test_a_network_with_swish_leaves_nothing_behind():
     """Each trace left its graph for ever: TensorFlow keeps the gradients that swish brings."""
-    check("classification", calls=4, openings=4, layers=10)
+    check("classification", calls=3, openings=2, layers=10)
 
 
-# Opening a Runner exports the network: detectors, which have the most layers, take seconds.
+# Evaluating a detector takes seconds, exporting it for a Runner more of them.
 @pytest.mark.faults
 @pytest.mark.parametrize(
-    ("task", "openings"), [("classification", 50), ("segmentation", 15), ("detection", 10)]
+    ("task", "calls", "openings"),
+    [("classification", 50, 50), ("segmentation", 30, 8), ("detection", 15, 5)],
 )
-def test_fifty_times(task, openings):
-    check(task, calls=50, openings=openings, layers=10)
+def test_many_times(task, calls, openings):
+    check(task, calls, openings, layers=10)
 
 
 def test_a_gradient_tape_around_is_no_matter():

@@ -13,10 +13,17 @@ from PIL import Image
 
 import kerazoo
 from kerazoo._initial_values import late_values
+from kerazoo.checkpoints.run_record import read_run
+from kerazoo.cli._model import setting
+from kerazoo.cli._run import change
 from kerazoo.data import masks_source
+from kerazoo.data.masks.values import read_classes, read_values
 from kerazoo.models._arguments import Arguments
 from kerazoo.models._kernels import check_alpha, depthwise_kernels
+from kerazoo.pictures import PictureError
 from kerazoo.predictor import listed
+from kerazoo.scoring.parts import divide
+from kerazoo.scoring.reading import pictures_of
 from kerazoo.tasks.detection.predictions import Detections
 from kerazoo.tasks.segmentation.predictions import Segments
 from tests import ROOT
@@ -165,3 +172,56 @@ def test_a_pipe_among_masks_is_not_waited_for(tmp_path):
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=60
     )
     assert done.stdout == "False\n", done.stderr
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "1", "I;16"])
+def test_masks_are_turned_as_pictures_are(mode, tmp_path):
+    """One that was square lay on its side, in silence."""
+    values = np.arange(16).reshape(4, 4) % (2 if mode == "1" else 16)
+    kinds = {"1": bool, "I;16": "uint16"}
+    picture = Image.fromarray(values.astype(kinds.get(mode, "uint8")))
+    if mode == "P":
+        picture.putpalette([0] * 768)
+    exif = Image.Exif()
+    exif[274] = 6  # the first row is the right side
+    picture.save(tmp_path / "a.png", exif=exif)
+    np.testing.assert_array_equal(read_values(tmp_path / "a.png"), np.rot90(values, -1))
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "[1]", "3", "{", "9" * 5000, "\xff"])
+def test_what_is_no_record_of_a_run(text, tmp_path):
+    (tmp_path / "run.json").write_text(text, encoding="latin-1")
+    with pytest.raises(ValueError, match=r"run.json` (is not readable JSON|holds)") as refused:
+        read_run(tmp_path)
+    assert len(str(refused.value)) < 600
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("value", ["[" * 100_000, "9" * 5000, "1e999999", "{"])
+def test_settings_that_no_parser_reads_are_text(value):
+    for read in (setting, change):
+        name, found = read(f"alpha={value}")
+        assert name == "alpha"
+        assert found == value or not np.isfinite(found)
+
+
+def test_numbers_of_classes_that_are_too_long_are_names(tmp_path):
+    (tmp_path / "classes.txt").write_text("9" * 5000 + " cat\n1 dog\n")
+    assert read_classes(tmp_path / "classes.txt").classes[1] == "1 dog"
+
+
+@pytest.mark.parametrize("kept", [0.3, 0.6, 0.9])
+def test_parquet_files_that_were_damaged_name_themselves(kept, tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow.parquet import write_table
+
+    path = tmp_path / "a.parquet"
+    rows = [np.random.default_rng(i).bytes(500) for i in range(40)]
+    write_table(pyarrow.table({"bytes": rows}), path, use_dictionary=False)
+    (part,) = divide(path, 100)
+    data = bytearray(path.read_bytes())
+    for at in range(4, int(kept * len(data)), 7):
+        data[at] ^= 255
+    path.write_bytes(data)
+    with pytest.raises(PictureError, match=r"a\.parquet.*no whole Parquet file"):
+        list(pictures_of(part))

@@ -3,10 +3,11 @@
 Training writes it (`kerazoo.training.folder`); it says which network the weights are for.
 """
 
-import json
 import os
 from pathlib import Path
 from typing import Any
+
+from kerazoo._files import read_json
 
 RUN = "run.json"
 
@@ -15,12 +16,7 @@ def read_run(folder: str | os.PathLike) -> dict[str, Any] | None:
     """The contents of a folder's `run.json`, or None where there is none.
 
     Raises:
-        ValueError: It is not JSON.
+        ValueError: It holds no JSON object.
     """
     path = Path(folder) / RUN
-    if not path.is_file():
-        return None
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"`{path}` is not readable JSON ({error}).") from error
+    return read_json(path) if path.is_file() else None

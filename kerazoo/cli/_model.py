@@ -89,7 +89,7 @@ def setting(text: str) -> tuple[str, Any]:
         raise argparse.ArgumentTypeError(f"must be NAME=VALUE, not {text!r}")
     try:
         return name, json.loads(value, parse_constant=_no_number)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # ValueError: a number of thousands of digits too
         return name, value
 
 

@@ -67,5 +67,5 @@ def change(text: str) -> tuple[str, Any]:
         raise argparse.ArgumentTypeError(f"must be SECTION.KEY=VALUE, not {text!r}")
     try:
         return key, tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # ValueError: a number of thousands of digits too
         return key, value

@@ -1,9 +1,9 @@
 """`kerazoo app`: a page in the browser on which networks are tried."""
 
 import argparse
-import json
 from pathlib import Path
 
+from kerazoo._files import read_json
 from kerazoo.cli._model import MODEL, positive
 from kerazoo.cli._output import complain
 from kerazoo.cli._quiet import import_keras
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     from kerazoo._machine import require
 
     require([("gradio", "app")], "The app")
-    reports = [json.loads(Path(path).read_text(encoding="utf-8")) for path in args.benchmark]
+    reports = [read_json(Path(path)) for path in args.benchmark]
     import_keras("tensorflow")
     from kerazoo.app.serve import serve
 

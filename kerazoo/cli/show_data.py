@@ -157,5 +157,5 @@ def _value(text: str) -> Any:
     """As TOML reads it; words need no quotes."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return text

@@ -122,7 +122,7 @@ def _config(folder: Path) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text("utf-8"))
         known = config["library"] == "kerazoo"
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         known = False
     if not known:
         raise invalid("folder", str(folder), f"one whose {CONFIG} kerazoo wrote")

@@ -30,7 +30,7 @@ def published_text(file: str, text: str) -> str:
         return "".join(_command(line) for line in text.splitlines(keepends=True))
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text  # not ours
     public = without_folders(value)
     return text if public == value else json.dumps(public, indent=1, ensure_ascii=False) + "\n"

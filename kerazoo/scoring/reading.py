@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kerazoo._bounds import PICTURE_BYTES
-from kerazoo._errors import invalid
+from kerazoo._errors import invalid, reason_of
 from kerazoo.picture_lists import PICTURE_SUFFIXES
 from kerazoo.pictures import PictureError
 from kerazoo.scoring.parts import PARQUET, TAR, Part
@@ -51,20 +51,25 @@ def _in_tar(path: str) -> Iterator[tuple[str, bytes]]:
 
 
 def _in_parquet(part: Part, column: str | None) -> Iterator[tuple[str, str | bytes]]:
+    from pyarrow import ArrowException
     from pyarrow.parquet import ParquetFile
 
     (path,) = part.paths
-    with ParquetFile(path) as file:
-        held, name = _columns(file.schema_arrow, path, column)
-        groups, row = _groups(file, part.start, part.stop)
-        columns = list(dict.fromkeys((held, name or held)))
-        for batch in file.iter_batches(_AT_ONCE, row_groups=groups, columns=columns):
-            values = batch.column(held).to_pylist()
-            names = batch.column(name).to_pylist() if name else [None] * len(values)
-            for value, called in zip(values, names, strict=True):
-                if part.start <= row < part.stop:
-                    yield _picture(value, called, f"{path}#{row}", os.path.dirname(path))
-                row += 1
+    try:
+        with ParquetFile(path) as file:
+            held, name = _columns(file.schema_arrow, path, column)
+            groups, row = _groups(file, part.start, part.stop)
+            columns = list(dict.fromkeys((held, name or held)))
+            for batch in file.iter_batches(_AT_ONCE, row_groups=groups, columns=columns):
+                values = batch.column(held).to_pylist()
+                names = batch.column(name).to_pylist() if name else [None] * len(values)
+                for value, called in zip(values, names, strict=True):
+                    if part.start <= row < part.stop:
+                        yield _picture(value, called, f"{path}#{row}", os.path.dirname(path))
+                    row += 1
+    except (ArrowException, OSError) as error:
+        reason = reason_of(error)
+        raise PictureError(f"Cannot read {path!r}: no whole Parquet file ({reason}).") from error
 
 
 def _groups(file: Any, start: int, stop: int) -> tuple[list[int], int]:

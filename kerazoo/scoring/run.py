@@ -13,7 +13,7 @@ from typing import Any
 from kerazoo import __version__
 from kerazoo._checks import check_choice, check_flag, check_int, check_number, check_text, checked
 from kerazoo._errors import invalid
-from kerazoo._files import write_json
+from kerazoo._files import read_json, write_json
 from kerazoo._locks import holding
 from kerazoo._machine import require
 from kerazoo.checkpoints.records import all_checkpoints
@@ -214,8 +214,7 @@ def _begin(folder: Path, plan: dict, force: bool) -> None:
     before = None
     if path.is_file():
         with contextlib.suppress(ValueError):
-            found = json.loads(path.read_text(encoding="utf-8"))
-            before = found if isinstance(found, dict) else None
+            before = read_json(path)
     if there and before is not None and {**before, "kerazoo": None} == {**plan, "kerazoo": None}:
         return
     if there and not force:

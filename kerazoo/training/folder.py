@@ -15,7 +15,7 @@ import numpy as np
 
 from kerazoo import __version__
 from kerazoo._errors import invalid
-from kerazoo._files import write_json, write_text
+from kerazoo._files import read_json, write_json, write_text
 from kerazoo._machine import cores, installed_versions
 from kerazoo.checkpoints.fetch.checkpoint import fetch
 from kerazoo.checkpoints.fetch.integrity import file_digest
@@ -77,7 +77,7 @@ class RunRecord:
     def result(self) -> dict[str, Any] | None:
         """That of a run which has ended."""
         path = self.output / RESULT
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+        return read_json(path) if path.exists() else None
 
     def begin(self) -> None:
         """Writes everything that is known before the first step."""

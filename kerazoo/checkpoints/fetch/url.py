@@ -142,7 +142,7 @@ def _cached_fault(path: Path, url: str, digests: Sequence[Digest]) -> str | None
         if note["url"] != url:
             return f"it came from {note['url']}"
         return _fault(path, [Digest("sha256", note["sha256"])], _Facts())
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         return f"its note is not readable ({first_line(error)})"
 
 

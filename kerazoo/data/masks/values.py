@@ -10,7 +10,7 @@ import numpy as np
 from kerazoo._bounds import PICTURE_BYTES, PICTURE_PIXELS
 from kerazoo._errors import invalid
 from kerazoo._files import read_regular, read_utf8
-from kerazoo.pictures import opened_lazily
+from kerazoo.pictures import opened_lazily, upright
 
 IGNORED = 255  # of pixels that do not count, in every mask as the tasks have it
 MOST = 255  # classes
@@ -56,7 +56,8 @@ def read_values(path: str | Path) -> np.ndarray:
     """The numbers in a mask, `(height, width)`, 0 to 65,535.
 
     A palette's numbers are taken, not its colours; a mask of one bit has 0 and 1; one of 16 bits
-    its own numbers. Colours are taken where red, green and blue are equal everywhere.
+    its own numbers. Colours are taken where red, green and blue are equal everywhere. A mask is
+    turned as its own EXIF says, as pictures are.
 
     Raises:
         ValueError: Not a picture, too large, or one whose colours are no numbers.
@@ -69,7 +70,7 @@ def read_values(path: str | Path) -> np.ndarray:
             if picture.width * picture.height > PICTURE_PIXELS.value:
                 size = f"{picture.width:,} x {picture.height:,}"
                 raise OverflowError(f"{size} pixels; {PICTURE_PIXELS}")
-            values = np.asarray(picture)
+            values = np.asarray(upright(picture))
             mode = picture.mode
     except Exception as error:  # Pillow fails in many ways
         raise invalid("mask", str(path), f"a picture that can be read ({error})") from error

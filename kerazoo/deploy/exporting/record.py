@@ -111,7 +111,7 @@ def read_record(path: Path) -> ExportRecord | None:
         return None
     try:
         return ExportRecord.from_json(file.read_text("utf-8"))
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise invalid("path", str(file), f"a record that `export` wrote ({error})") from error
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from kerazoo import __version__
 from kerazoo._errors import invalid
-from kerazoo._files import write_bytes, write_file, write_json
+from kerazoo._files import read_json, write_bytes, write_file, write_json
 from kerazoo.checkpoints.hub_config import CARD, CONFIG, WEIGHTS
 from kerazoo.checkpoints.run_record import read_run
 from kerazoo.data.source import Source
@@ -239,7 +239,7 @@ class FinetuneFolder:
         return self._ended(phase)[f"test_{self._task.monitor.name}"]
 
     def _ended(self, phase: str) -> dict[str, Any]:
-        return json.loads((self._at(phase) / names.RESULT).read_text(encoding="utf-8"))
+        return read_json(self._at(phase) / names.RESULT)
 
     def _judged_weights(self, recipe: Recipe) -> str:
         """Those that have not learned from what judges them."""
