@@ -209,9 +209,9 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5, help="at least (5)")
     parser.add_argument("--threads", type=int, default=None)
     args = parser.parse_args()
+    from kerazoo._files import write_text
     from kerazoo._machine import cores
     from kerazoo.benchmark.machine import describe_machine
-    from kerazoo.cli.benchmark import write
 
     threads = args.threads or cores()
     args.output.mkdir(parents=True, exist_ok=True)
@@ -227,8 +227,8 @@ def main() -> int:
 
     def save():
         report["machine"]["load_average_after"] = round(os.getloadavg()[0], 2)
-        write(args.output / "peers.json", json.dumps(report, indent=1))
-        write(args.output / "peers.md", markdown(report))
+        write_text(args.output / "peers.json", json.dumps(report, indent=1))
+        write_text(args.output / "peers.md", markdown(report))
 
     for model in args.models:
         plan = {name: cells(name, [model], args.batch, args.engines) for name in WORKERS}

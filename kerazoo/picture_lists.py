@@ -122,10 +122,9 @@ def listed(pictures: Any) -> list[Any]:
 
     if isinstance(pictures, str | os.PathLike):
         return find_pictures([pictures])
-    single = isinstance(pictures, bytes | Mapping | Image.Image) or not isinstance(
-        pictures, Iterable
-    )
-    if single or (isinstance(pictures, np.ndarray) and not pictures.ndim):
+    single = isinstance(pictures, bytes | Mapping | Image.Image)
+    single = single or (isinstance(pictures, np.ndarray) and not pictures.ndim)
+    if single or not isinstance(pictures, Iterable):
         raise invalid("pictures", pictures, "paths, PIL pictures or uint8 arrays, in a list")
     items = list(pictures)
     if all(isinstance(item, str | os.PathLike) for item in items):

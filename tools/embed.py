@@ -26,10 +26,9 @@ from kerazoo._files import write_bytes, write_text
 from kerazoo.checkpoints.load import variables_by_path
 from kerazoo.checkpoints.read.integers import narrowed
 from kerazoo.checkpoints.records import checkpoints_for
-from kerazoo.labels import label_names
+from kerazoo.labels import label_names, shared_classes
 from kerazoo.tasks.detection.classes import with_classes
 from kerazoo.tasks.detection.detector import detector_of
-from kerazoo.tasks.detection.names import shared_classes
 
 PACKAGE = Path(kerazoo.__file__).parent
 FOLDER, RECORDS = "checkpoints/embedded", "checkpoints/records/embedded.json"

@@ -33,11 +33,13 @@ def probe(
     figure = get_task(task).monitor
     scores: dict[Candidate, float] = {}
     failed: dict[str, str] = {}
-    for candidate in sorted(fitting, key=lambda each: -each.figure):
+    promising = sorted(fitting, key=lambda each: -each.figure)
+    most = min(PROBED, len(promising))
+    for candidate in promising:
         if len(scores) == PROBED:
             break
         weights = candidate.weights
-        tell(f"a probe of {weights} ({len(scores) + 1} of {PROBED} at most)")
+        tell(f"a probe of {weights} ({len(scores) + 1} of {most})")
         try:
             with (
                 tempfile.TemporaryDirectory(prefix="kerazoo-choose-") as folder,

@@ -68,7 +68,8 @@ def choose(
     if data is not None and not get_task(task).fits_head:
         raise invalid("data", str(data), f"left out: there is no cheap probe for {task}")
     name, found = candidates(task, models, dataset)
-    sources = None if data is None else open_sources(data, data_dir, task)
+    given = None if data is None else os.fspath(data)
+    sources = None if given is None else open_sources(given, data_dir, task)
     _tell_load(tell)
     timing = Timing(runtime, limit, threads, tell)
     if models is None:
@@ -83,7 +84,7 @@ def choose(
         scores = {each: each.figure for each in found}
     else:
         scores, failed = probe(fitting, task, sources, tell)
-        left_out, name = left_out | failed, os.fspath(data)
+        left_out |= failed
     timed = sorted(
         (Timed(each, *times, scores.get(each)) for each, times in timing.times.items()),
         key=lambda each: each.ms,
@@ -93,13 +94,13 @@ def choose(
         raise ValueError(f"None of the candidates could be tried on {data}: {_reasons(left_out)}")
     known = {each.weights for each in timing.times} | set(timing.failed)
     return Choice(
-        *(task, get_task(task).monitor, limit, timing.runtime, name),
+        *(task, get_task(task).monitor, limit, timing.runtime, given or name),
         tuple(timed),
         best,
         is_fetched(get_checkpoint(best.candidate.weights)),
         tuple(each.weights for each in found if each.weights not in known),
         left_out,
-        None if data is None else os.fspath(data),
+        given,
     )
 
 

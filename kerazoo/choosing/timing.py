@@ -56,7 +56,7 @@ class Timing:
 
     def all_of(self, found: Sequence[Candidate]) -> None:
         """Times each."""
-        self._tell(f"{len(found)} networks are built and timed")
+        self._tell(f"networks to build and time: {len(found)}")
         for candidate in found:
             self._look_at(candidate, len(found))
         self._in_turn()
@@ -64,7 +64,7 @@ class Timing:
     def best_of(self, found: Sequence[Candidate], wanted: int = 1) -> None:
         """Times as many as it takes to know the `wanted` best within the budget."""
         most = min(MOST + wanted - 1, len(found))
-        self._tell(f"{most} of {len(found)} networks at most are built and timed")
+        self._tell(f"networks to build and time: {most} of {len(found)} at most")
         in_turn = -1
         while True:
             candidate = self._next(found, wanted)

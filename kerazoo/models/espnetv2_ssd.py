@@ -16,9 +16,8 @@ from kerazoo.blocks.pyramid_pool import efficient_pyramid_pool
 from kerazoo.blocks.ssd import Predictor
 from kerazoo.layers import BilinearResize2D, PReLU
 from kerazoo.models._backbones import build_backbone
-from kerazoo.models._constructor import constructor
-from kerazoo.models.ssdlite import given_or
-from kerazoo.tasks.detection.head import LAYERS, SSDHead, chosen_rules
+from kerazoo.models.ssdlite import detector, given_or
+from kerazoo.tasks.detection.head import SSDHead, chosen_rules
 
 EXTRAS = (512, 256)  # channels of the maps that are made by convolutions with a stride
 LAST = 128  # of the map of one place
@@ -50,17 +49,11 @@ def _up(coarse, fine, scales, conventions: Conventions, name: str):
     return efficient_pyramid_pool(x, filters, filters // 5, conventions, name, scales)
 
 
-@constructor(
+@detector(
     ids={"espnetv2_ssd": {}, "espnetv2_ssd_s_2_0": {"scale": 2.0}},
     leading=("input_shape", "scale"),
     size=300,
     conventions=Conventions("symmetric", 1e-5, 0.9),
-    dropout_rate=0.0,
-    head=LAYERS,
-    dilates=False,
-    task="detection",
-    classes=80,
-    defaults={"weights": None, "classifier_activation": None},
 )
 def ESPNetV2SSD(
     x,

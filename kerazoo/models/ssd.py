@@ -10,35 +10,13 @@ from typing import Any
 
 from kerazoo.blocks._trunk import Trunk
 from kerazoo.blocks.ssd import Predictor
-from kerazoo.models._backbones import build_backbone, extra_rows, maps_of, own_arguments
-from kerazoo.models.ssdlite import EXTRAS, attach, detector, rules_for
+from kerazoo.models.ssdlite import Wanted, detector, on_backbone
 
-
-def _ssd(
-    x,
-    conventions,
-    stem_strides,
-    backbone,
-    arguments,
-    rules,
-    anchors,
-    finest,
-    *,
-    alpha=1.0,
-    kernel=3,
-    separable_extras=False,
-) -> Trunk:
-    trunk = build_backbone(backbone, x, conventions, stem_strides, **own_arguments(arguments))
-    maps = maps_of(trunk, finest)
-    extras = extra_rows(EXTRAS, alpha, separable=separable_extras)
-    predictors = [Predictor(kernel, separable=False)] * (len(maps) + len(extras))
-    return attach(trunk, x, maps, extras, predictors, rules_for(rules, finest), anchors)
+PLAIN, POINTWISE = Predictor(3, separable=False), Predictor(1, separable=False)
 
 
 @detector(
     ids={"ssd": {}},
-    leading=("input_shape",),
-    defaults={"weights": None, "classifier_activation": None},
 )
 def SSD(
     x,
@@ -63,7 +41,9 @@ def SSD(
         anchors: As for `SSDLite`.
         finest: As for `SSDLite`.
     """
-    return _ssd(x, conventions, stem_strides, backbone, backbone_arguments, rules, anchors, finest)
+    place, wanted = (x, conventions, stem_strides), Wanted(rules, anchors, finest)
+    how = {"predictor": PLAIN, "separable": False}
+    return on_backbone(place, backbone, backbone_arguments, wanted, **how)
 
 
 @detector(
@@ -74,7 +54,6 @@ def SSD(
     },
     leading=("input_shape", "alpha"),
     size=300,
-    defaults={"weights": None, "classifier_activation": None},
 )
 def SSDMobileNetV1(
     x,
@@ -99,15 +78,15 @@ def SSDMobileNetV1(
         finest: As for `SSDLite`.
     """
     own = {"alpha": alpha, "kernel_sizes": kernel_sizes}
-    place = (x, conventions, stem_strides)
-    return _ssd(*place, "mobilenet_v1", own, rules, anchors, finest, alpha=alpha, kernel=1)
+    place, wanted = (x, conventions, stem_strides), Wanted(rules, anchors, finest)
+    how = {"alpha": alpha, "predictor": POINTWISE, "separable": False}
+    return on_backbone(place, "mobilenet_v1", own, wanted, **how)
 
 
 @detector(
     ids={"ssd_mobilenet_v2": {}, "ssd_mobilenet_v2_100": {"alpha": 1.0}},
     leading=("input_shape", "alpha"),
     size=300,
-    defaults={"weights": None, "classifier_activation": None},
 )
 def SSDMobileNetV2(
     x,
@@ -133,15 +112,5 @@ def SSDMobileNetV2(
         finest: As for `SSDLite`.
     """
     own = {"alpha": alpha, "kernel_sizes": kernel_sizes}
-    return _ssd(
-        x,
-        conventions,
-        stem_strides,
-        "mobilenet_v2",
-        own,
-        rules,
-        anchors,
-        finest,
-        alpha=alpha,
-        separable_extras=True,
-    )
+    place, wanted = (x, conventions, stem_strides), Wanted(rules, anchors, finest)
+    return on_backbone(place, "mobilenet_v2", own, wanted, alpha=alpha, predictor=PLAIN)

@@ -74,12 +74,10 @@ def _extra(x, row: tuple[int, int, int, bool], conventions: Conventions, name: s
 
 @detector(
     ids={"ssd300_vgg16": {}},
-    leading=("input_shape",),
     size=300,
     stride=300,
     conventions=Conventions("symmetric", 1e-3),
     classes=90,
-    defaults={"weights": None, "classifier_activation": None},
 )
 def SSD300VGG16(
     x, conventions, stem_strides, *, rules: str | None = None, anchors: Any = None

@@ -7,7 +7,7 @@ https://arxiv.org/abs/1801.04381, section 6.2; details as in TensorFlow's Object
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from kerazoo.blocks._trunk import Trunk
 from kerazoo.blocks.conventions import Conventions
@@ -60,14 +60,40 @@ def rules_for(rules: str | None, finest: int) -> str:
     return given_or(rules, "tensorflow" if finest == 16 else "tensorflow_stride_8")
 
 
-def _ssdlite(
-    x, conventions, stem_strides, backbone, arguments, rules, anchors, finest, alpha=1.0
+class Wanted(NamedTuple):
+    """What a user may say of every SSD on a backbone; see `SSDLite`."""
+
+    rules: str | None
+    anchors: Any
+    finest: int
+
+
+def on_backbone(
+    place: tuple[Any, Conventions, int],
+    backbone: str,
+    arguments: Mapping[str, Any] | None,
+    wanted: Wanted,
+    *,
+    alpha: float = 1.0,
+    predictor: Predictor | None = None,
+    separable: bool = True,
 ) -> Trunk:
-    trunk = build_backbone(backbone, x, conventions, stem_strides, **own_arguments(arguments))
-    maps = maps_of(trunk, finest)
-    extras = extra_rows(EXTRAS, alpha)
-    predictors = [Predictor()] * (len(maps) + len(extras))
-    return attach(trunk, x, maps, extras, predictors, rules_for(rules, finest), anchors)
+    """A network with the head of a detector.
+
+    Args:
+        place: The picture, conventions and strides of the stem, as builders get them.
+        backbone: Id of the network.
+        arguments: Of it.
+        wanted: What the user said.
+        alpha: Width of the further maps.
+        predictor: What reads each map; by default that of SSDLite.
+        separable: Whether the further maps are made by separable convolutions.
+    """
+    rules, anchors, finest = wanted
+    trunk = build_backbone(backbone, *place, **own_arguments(arguments))
+    maps, extras = maps_of(trunk, finest), extra_rows(EXTRAS, alpha, separable=separable)
+    predictors = [predictor or Predictor()] * (len(maps) + len(extras))
+    return attach(trunk, place[0], maps, extras, predictors, rules_for(rules, finest), anchors)
 
 
 detector = partial(
@@ -78,13 +104,13 @@ detector = partial(
     dilates=False,
     task="detection",
     classes=80,
+    leading=("input_shape",),
+    defaults={"weights": None, "classifier_activation": None},
 )
 
 
 @detector(
     ids={"ssdlite": {}},
-    leading=("input_shape",),
-    defaults={"weights": None, "classifier_activation": None},
 )
 def SSDLite(
     x,
@@ -113,15 +139,13 @@ def SSDLite(
             `FittedAnchors` of `kerazoo.tasks.detection.anchors`, or one as a dict.
         finest: Stride of the first map, 16, or 8 for small things, which costs a map more.
     """
-    return _ssdlite(
-        x, conventions, stem_strides, backbone, backbone_arguments, rules, anchors, finest
-    )
+    place, wanted = (x, conventions, stem_strides), Wanted(rules, anchors, finest)
+    return on_backbone(place, backbone, backbone_arguments, wanted)
 
 
 @detector(
     ids={"ssdlite_mobilenet_v1": {}},
     leading=("input_shape", "alpha"),
-    defaults={"weights": None, "classifier_activation": None},
 )
 def SSDLiteMobileNetV1(
     x,
@@ -147,9 +171,8 @@ def SSDLiteMobileNetV1(
         finest: As for `SSDLite`.
     """
     own = {"alpha": alpha, "kernel_sizes": kernel_sizes}
-    return _ssdlite(
-        x, conventions, stem_strides, "mobilenet_v1", own, rules, anchors, finest, alpha
-    )
+    place, wanted = (x, conventions, stem_strides), Wanted(rules, anchors, finest)
+    return on_backbone(place, "mobilenet_v1", own, wanted, alpha=alpha)
 
 
 @detector(
@@ -159,7 +182,6 @@ def SSDLiteMobileNetV1(
         "ssdlite_mobilenet_v2_140": {"alpha": 1.4},
     },
     leading=("input_shape", "alpha"),
-    defaults={"weights": None, "classifier_activation": None},
 )
 def SSDLiteMobileNetV2(
     x,
@@ -185,17 +207,14 @@ def SSDLiteMobileNetV2(
         finest: As for `SSDLite`.
     """
     own = {"alpha": alpha, "kernel_sizes": kernel_sizes}
-    return _ssdlite(
-        x, conventions, stem_strides, "mobilenet_v2", own, rules, anchors, finest, alpha
-    )
+    place, wanted = (x, conventions, stem_strides), Wanted(rules, anchors, finest)
+    return on_backbone(place, "mobilenet_v2", own, wanted, alpha=alpha)
 
 
 @detector(
     ids={"ssdlite320_mobilenet_v3_large": {}},
-    leading=("input_shape",),
     conventions=Conventions("symmetric", 1e-3, 0.97),
     classes=90,
-    defaults={"weights": None, "classifier_activation": None},
 )
 def SSDLite320MobileNetV3Large(
     x, conventions, stem_strides, *, rules: str | None = None, anchors: Any = None
@@ -227,11 +246,9 @@ PYTORCH_SSD_EXTRAS = (
 
 @detector(
     ids={"mb2_ssd_lite": {}},
-    leading=("input_shape",),
     size=300,
     conventions=Conventions("symmetric", 1e-5, 0.9),
     classes=20,
-    defaults={"weights": None, "classifier_activation": None},
 )
 def MB2SSDLite(
     x, conventions, stem_strides, *, rules: str | None = None, anchors: Any = None

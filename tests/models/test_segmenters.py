@@ -105,7 +105,8 @@ def test_pyramid_width_follows_the_classes_or_the_weights(tmp_path):
         return model.get_layer("decoder1_project_conv").filters
 
     small = {"scale": 0.5, "input_shape": (32, 32, 3)}
-    widths = [width(ESPNetV2Segmentation(classes=n, **small)) for n in (2, 11, 21, 60)]
+    with no_values():
+        widths = [width(ESPNetV2Segmentation(classes=n, **small)) for n in (2, 11, 21, 60)]
     assert widths == [1, 5, 10, 16]
     # The record of published weights has theirs, which a network for other classes keeps.
     model = kerazoo.open_model("segmentation", classes=11, input_shape=(32, 32, 3))

@@ -11,7 +11,7 @@ import pytest
 from kerazoo._files import write_file, write_json
 from kerazoo.report.curves import draw_curves
 from kerazoo.tasks import get_task
-from kerazoo.training.callbacks import trim_log
+from kerazoo.training.callbacks import Averages, KeepBest, Watch, trim_log
 from kerazoo.training.fit import Leg, legs
 from kerazoo.training.recipe import load_recipe
 from kerazoo.training.state import Position, load_state, save_state
@@ -49,6 +49,28 @@ def test_a_state_comes_back_with_momentum_average_and_random_state(tmp_path):
     with pytest.raises(ValueError, match="`backup` must be the backup of a run"):
         load_state(network(units=4), path)
     assert load_state(fresh, tmp_path / "none.npz") == Position()
+
+
+def test_the_best_weights_are_the_average_which_the_model_has_but_meanwhile(tmp_path):
+    model = network()
+    model.run_eagerly = True
+    for _ in range(3):
+        model.train_on_batch(np.ones((4, 3), "float32"), np.zeros((4, 2), "float32"))
+    own = {v.path: v.numpy() for v in model.trainable_variables}
+    averages = model.optimizer._model_variables_moving_average
+    mean = {path: v.numpy() for path, v in zip(own, averages, strict=True)}
+    lender = Averages()
+    best = KeepBest(tmp_path / "best.weights.h5", Watch(MONITOR, Position()), lender)
+    for callback in (lender, best):
+        callback.set_model(model)
+    best.on_epoch_end(0)
+    kept = network()
+    kept.optimizer = None  # of which the file has nothing
+    kept.load_weights(tmp_path / "best.weights.h5")
+    for stored, variable in zip(kept.trainable_variables, model.trainable_variables, strict=True):
+        np.testing.assert_array_equal(stored.numpy(), mean[variable.path])
+        np.testing.assert_array_equal(variable.numpy(), own[variable.path])
+    assert any((own[path] != mean[path]).any() for path in own)
 
 
 def test_a_kill_while_writing_leaves_the_file_before(tmp_path):
