@@ -121,7 +121,9 @@ class Fitting:
 
     def _judged(self) -> Position:
         """Measures the start weights: an epoch has to be better than they are to be the best."""
-        measure = Measure(self.recipe, self.inputs, None)
+        phase = phase_of(self.record.output)
+        what = f"{phase}: measuring the start" if phase else "measuring the start"
+        measure = Measure(self.recipe, self.inputs, None, what, self.session.bar)
         measure.set_model(self.model)
         found, monitor = measure.measured(), self.inputs.task.monitor
         figure = found[f"val_{monitor.name}"]
@@ -170,7 +172,7 @@ class Fitting:
         averages = ours.Averages() if recipe.optimizer.ema else None
         found = [guard, books, *([averages] if averages else [])]
         if measured_apart(self.inputs.task):
-            found.append(Measure(recipe, self.inputs, averages))
+            found.append(Measure(recipe, self.inputs, averages, bar=session.bar))
         found.append(self._watch)
         if session.writer:
             ours.trim_log(output / names.LOG, start.epoch)

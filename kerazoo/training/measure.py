@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerazoo._progress import Progress
 from kerazoo.prediction import open_predictor
 from kerazoo.predictor import Predictor
 from kerazoo.tasks.task import Task
@@ -29,11 +30,21 @@ class Measure(keras.callbacks.Callback):
         recipe: What is done.
         inputs: The data.
         averages: Where it is the average of the weights that counts.
+        what: Words for the pictures that were looked at, as for `Progress`.
+        bar: Whether there are such words.
     """
 
-    def __init__(self, recipe: Recipe, inputs: Inputs, averages: Averages | None) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        inputs: Inputs,
+        averages: Averages | None,
+        what: str = "measuring",
+        bar: bool | None = None,
+    ) -> None:
         super().__init__()
         self._recipe, self._inputs, self._averages = recipe, inputs, averages
+        self._what, self._show = what, bar
         self._predictor: Predictor | None = None
 
     def on_epoch_end(self, epoch, logs: Any = None):
@@ -48,11 +59,13 @@ class Measure(keras.callbacks.Callback):
             self._batches = validation_batches(self._recipe, self._inputs, self.model, beside=True)
         meter = task.meter(source, self._predictor, quick=True)
         losses, counts = [], []
-        for pictures, (wanted, targets) in self._batches:
-            outputs = self._predictor.outputs(pictures.numpy())
-            meter.update(outputs, tf.nest.map_structure(lambda y: y.numpy(), targets))
-            losses.append(float(self._loss(wanted, outputs)))
-            counts.append(len(pictures))
+        with Progress(source.count, "picture", self._what, show=self._show) as progress:
+            for pictures, (wanted, targets) in self._batches:
+                outputs = self._predictor.outputs(pictures.numpy())
+                meter.update(outputs, tf.nest.map_structure(lambda y: y.numpy(), targets))
+                losses.append(float(self._loss(wanted, outputs)))
+                counts.append(len(pictures))
+                progress.at(sum(counts))
         figure = meter.result(0.0).headline
         loss = float(np.average(losses, weights=counts))
         return {"val_loss": loss, f"val_{task.monitor.name}": figure}

@@ -104,9 +104,9 @@ def finetune(
         unfreeze_rate: Highest learning rate of these; a tenth of `learning_rate` where that is
             given.
         batch_size: Pictures in a batch; by default 32, or all where they are fewer.
-        size: Side of the pictures in pixels. By default that of the weights; pictures that are
-            smaller than it are enlarged to 160 at most, or to fewer where that would take longer
-            than `kerazoo.training.finetuning.size.BUDGET`.
+        size: Side of the pictures in pixels. By default that of the weights; pictures of up to 160
+            pixels are enlarged to 160 at most, or to fewer where that would take longer than
+            `kerazoo.training.finetuning.size.BUDGET`.
         like: For weights in a file that does not say how it was trained: the id of registered
             weights with the same conventions.
         seed: Of the head, order, augmentation and dropout.

@@ -20,8 +20,9 @@ LOOKS = 16  # pictures that tell how large all are
 def choose_size(own: int, macs: int | None, source: Source, epochs: int) -> int:
     """The side in pixels for a data set.
 
-    Pictures that are at least as large as the network's own size take that. Smaller ones are
-    enlarged, at most `ENLARGED` times, and to the largest of `SIZES` that fits into `BUDGET`.
+    Pictures that are larger than `SIZES` take the network's own size, whether that is more or less.
+    Smaller ones are enlarged, at most `ENLARGED` times, and to the largest of `SIZES` that fits
+    into `BUDGET`. None is made smaller than it is for the budget's sake.
 
     Args:
         own: Size that the weights were trained for.
@@ -30,9 +31,9 @@ def choose_size(own: int, macs: int | None, source: Source, epochs: int) -> int:
         epochs: Of training all layers.
     """
     side = native_side(source)
-    if side is None or side >= own:
+    if side is None or side >= own or side > SIZES[0]:
         return own
-    allowed = [size for size in SIZES if size <= min(own, ENLARGED * side)]
+    allowed = [size for size in SIZES if side <= size <= min(own, ENLARGED * side)]
     if not allowed:
         return min(own, max(side, 32))
     looks = source.count * (1 + STEP * epochs)

@@ -188,6 +188,8 @@ class TestSize:
 
     def test_large_pictures_take_the_weights_own(self):
         assert choose_size(224, 300_000_000, self.pictures(256), 12) == 224
+        assert choose_size(384, 300_000_000, self.pictures(360), 12) == 384
+        assert choose_size(224, 300_000_000, self.pictures(161), 12) == 224
 
     def test_small_ones_are_enlarged_within_the_budget(self, monkeypatch, capsys):
         source = self.pictures(32)
@@ -204,6 +206,9 @@ class TestSize:
         assert choose_size(224, 300_000_000, source, 12) == 128
         monkeypatch.setattr(size, "BUDGET", 1)
         assert choose_size(224, 300_000_000, source, 12) == 96
+        assert choose_size(224, 300_000_000, self.pictures(120), 12) == 128  # not made smaller
+        assert choose_size(128, 300_000_000, self.pictures(120), 12) == 128
+        assert choose_size(112, 300_000_000, self.pictures(100), 12) == 100
 
     def test_of_files_some_are_looked_at(self, data):
         assert size.native_side(folder_source(data, "train")) == 40
