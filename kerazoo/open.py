@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo._checks import check_int, checked
-from kerazoo._errors import invalid
+from kerazoo._errors import invalid, unknown
 from kerazoo.checkpoints.hub_config import HUB
 from kerazoo.checkpoints.local import is_stored_model, stored_info
 from kerazoo.checkpoints.read.tensors import is_weights_file
@@ -30,7 +30,7 @@ from kerazoo.checkpoints.resolve import resolve
 from kerazoo.checkpoints.shipped import default_model, reachable
 from kerazoo.checkpoints.weights import UNKNOWN, Weights, tell
 from kerazoo.preprocessing import Preprocessing
-from kerazoo.registry import catalogue, create_model, get_entry
+from kerazoo.registry import catalogue, create_model, get_entry, list_models
 from kerazoo.tasks import TASKS
 
 # Of the formats that other runtimes read (a SavedModel is a folder): ending -> name of the format.
@@ -267,7 +267,7 @@ def _check_local(text: str) -> None:
         get_checkpoint(text)  # raises, with the nearest ids
     if os.sep in text:
         raise FileNotFoundError(f"There is no file or folder `{text}`.")
-    get_entry(text)  # raises, with the nearest ids
+    raise unknown("model", text, [*TASKS, *list_models()])
 
 
 def _of_weights(text: str, model: str, found: Weights, size: int | None) -> Start:

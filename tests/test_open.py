@@ -536,3 +536,8 @@ def table() -> str:
 
 if __name__ == "__main__":
     print(table())
+
+
+def test_a_slip_in_the_name_of_a_task():
+    with pytest.raises(ValueError, match=r"Did you mean .*'detection'"):
+        find("detction")

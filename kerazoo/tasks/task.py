@@ -187,7 +187,7 @@ def check_options(task: Task, how: Mapping[str, Any]) -> None:
         accepted = [option.name for option in task.options]
         if name not in accepted:
             if not accepted:
-                raise invalid(name, value, f"left out: {task.name} has no options")
+                raise invalid(name, value, f"left out: it is no option of {task.name}")
             raise unknown("option", name, accepted)
         next(o for o in task.options if o.name == name).rule.check(name, value)
 

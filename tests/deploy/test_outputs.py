@@ -114,7 +114,7 @@ def test_predictions_know_where_pictures_were(pair, tmp_path):
         assert shape == (20, 30)
         assert total == pytest.approx(streamed["angle"].sum(), rel=1e-4)
         assert streamed["zenith"].shape == (4,)
-    with pytest.raises(ValueError, match="`top` must be left out: pair has no options"):
+    with pytest.raises(ValueError, match="`top` must be left out: it is no option of pair"):
         list(network.predictions(path, top=3))
 
 

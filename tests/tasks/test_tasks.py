@@ -51,7 +51,7 @@ def test_options():
     check_options(task, {"top": 3})
     with pytest.raises(ValueError, match=r"Unknown `option`\. Did you mean 'top'"):
         check_options(task, {"tops": 3})
-    with pytest.raises(ValueError, match="`top` must be left out: segmentation has no options"):
+    with pytest.raises(ValueError, match="`top` must be left out: it is no option of segmentation"):
         check_options(get_task("segmentation"), {"top": 3})
 
 

@@ -25,7 +25,8 @@ def coco_splits(path: Path) -> dict[str, Path]:
     """The JSON file of each split; empty where there is no data set in COCO's format.
 
     Known are one JSON file; `annotations/instances_train2017.json` (the split is `train`);
-    `annotations/train.json`; and `train/_annotations.coco.json`.
+    `annotations/train.json`; `train/_annotations.coco.json`; and `train.json` or `labels.json`
+    beside the pictures.
     """
     if path.is_file():
         return {"all": path} if path.suffix.lower() == ".json" else {}
@@ -36,8 +37,12 @@ def coco_splits(path: Path) -> dict[str, Path]:
     if (path / _ROBOFLOW).is_file():
         return {"all": path / _ROBOFLOW}
     named = sorted(path.glob("annotations/instances_*.json"))
-    others = [] if named else sorted(path.glob("annotations/*.json"))
-    files = named or [f for f in others if _keys(f) >= _KEYS]
+    for pattern in ("annotations/*.json", "*.json"):
+        files = named or [f for f in sorted(path.glob(pattern)) if _keys(f) >= _KEYS]
+        if files:
+            break
+    if len(files) == 1 and files[0].parent == path:
+        return {"all": files[0]}
     return {re.sub(r"^instances_|\d{4}$", "", f.stem) or "all": f for f in files}
 
 

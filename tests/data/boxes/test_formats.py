@@ -53,6 +53,20 @@ def test_roboflows_coco_and_a_file_alone(tmp_path):
     assert open_source(file).count == 2
 
 
+def test_coco_beside_its_pictures(tmp_path):
+    coco(tmp_path / "x", [box([1, 2, 10, 10])])
+    content = (tmp_path / "x/annotations/instances_train2017.json").read_text()
+    for n in (1, 2):
+        picture(tmp_path / f"y/{n}.png")
+    (tmp_path / "y/labels.json").write_text(content)
+    (tmp_path / "y/notes.json").write_text("{}")
+    source = open_source(tmp_path / "y")
+    assert (source.count, source.classes.names) == (2, ("cat", "dog"))
+    (tmp_path / "y/labels.json").rename(tmp_path / "y/train.json")
+    (tmp_path / "y/val.json").write_text(content)
+    assert open_source(tmp_path / "y", "val").count == 2
+
+
 def test_yaml_and_its_places(tmp_path):
     for split in ("train", "valid"):
         picture(tmp_path / split / "images/a.png")
