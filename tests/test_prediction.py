@@ -115,7 +115,7 @@ def test_pictures_that_cannot_be_read(model, photographs, tmp_path):
         ({"pictures": np.zeros((8, 8, 3), "float32")}, "`pictures` must be paths, PIL pictures"),
         (
             {"pictures": np.zeros((3, 8, 8), "uint8")},
-            r"`pictures` must be of shape \(height, width",
+            r"`pictures` must be uint8, of shape \(height, width",
         ),
         ({"tiles": 8}, "`tiles` must be left out: classification has no way to put"),
         ({"runtime": "onx"}, "Did you mean 'onnx'"),
