@@ -61,7 +61,7 @@ def test_coco_beside_its_pictures(tmp_path):
     (tmp_path / "y/labels.json").write_text(content)
     (tmp_path / "y/notes.json").write_text("{}")
     source = open_source(tmp_path / "y")
-    assert (source.count, source.classes.names) == (2, ("cat", "dog"))
+    assert (source.count, tuple(source.classes)) == (2, ("cat", "dog"))
     (tmp_path / "y/labels.json").rename(tmp_path / "y/train.json")
     (tmp_path / "y/val.json").write_text(content)
     assert open_source(tmp_path / "y", "val").count == 2
@@ -146,7 +146,7 @@ def test_refusals_name_file_and_line(tmp_path):
     with pytest.raises(ValueError, match=r"Unknown `split`\. Did you mean 'train'"):
         open_source(tmp_path / "d", "trian")
     with pytest.raises(ValueError, match="a folder as COCO, Pascal VOC or YOLO have it"):
-        boxes_source(tmp_path / "d/annotations")
+        boxes_source(tmp_path / "d/train2017")
     (tmp_path / "e.json").write_text("[]")
     with pytest.raises(ValueError, match="in COCO's format, an object"):
         open_source(tmp_path / "e.json")
