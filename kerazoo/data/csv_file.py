@@ -61,7 +61,10 @@ def csv_source(
         rule = f"a list of files that exist; {first}"
         raise invalid("path", str(path), rule)
     name, within = split_name(split), np.arange(len(rows))
-    parts = {row["split"] for row in rows} if rows[0]["split"] is not None else None
+    parts = {row["split"] for row in rows} - {None}
+    if parts and (short := [row["path"] for row in rows if row["split"] is None]):
+        rule = f"a list whose lines all have a split; that of {quoted(short[0])} has none"
+        raise invalid("path", str(path), rule)
     if parts:
         name, fractions = split_of(name, parts, fractions)
     if parts or not fractions:

@@ -222,3 +222,11 @@ def test_damaged_files(name, folder):
 def test_many_damaged_files(name, folder):
     counts = damaged(name, folder, seed=2, times=300)
     assert min(counts.values()) > 10, counts
+
+
+def test_a_line_of_a_csv_without_its_split(tmp_path):
+    for name in ("0.png", "1.png"):
+        Image.new("RGB", (8, 8)).save(tmp_path / name)
+    (tmp_path / "list.csv").write_text("path,label,split\n0.png,a,train\n1.png,b\n")
+    with pytest.raises(ValueError, match=r"all have a split; that of '1\.png' has none"):
+        csv_source(tmp_path / "list.csv", "train")
