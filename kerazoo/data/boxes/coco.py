@@ -36,11 +36,9 @@ def coco_splits(path: Path) -> dict[str, Path]:
         return inside
     if (path / _ROBOFLOW).is_file():
         return {"all": path / _ROBOFLOW}
-    named = sorted(path.glob("annotations/instances_*.json"))
+    files = sorted(path.glob("annotations/instances_*.json"))
     for pattern in ("annotations/*.json", "*.json"):
-        files = named or [f for f in sorted(path.glob(pattern)) if _keys(f) >= _KEYS]
-        if files:
-            break
+        files = files or [f for f in sorted(path.glob(pattern)) if _keys(f) >= _KEYS]
     if len(files) == 1 and files[0].parent == path:
         return {"all": files[0]}
     return {re.sub(r"^instances_|\d{4}$", "", f.stem) or "all": f for f in files}
