@@ -210,6 +210,7 @@ def chosen(shares, interrupt_at=None):
     return Chosen()
 
 
+@pytest.mark.usefixtures("untraced")
 @pytest.mark.parametrize("at", [None, 2, 3])
 def test_the_best_epoch_stays_the_best(data_dir, recipe_file, tmp_path, at):
     """The first of three epochs, before a broken one (at step 3), another size, or both."""
