@@ -7,7 +7,7 @@ import pytest
 def untraced(monkeypatch):
     """Runs compute step by step: a few steps take less time than the graph of one is traced in.
 
-    The runs of `test_run.py`, and the first one of each task, are traced.
+    What a step computes is shown by the other runs of `test_run.py`, which are traced.
     """
     from kerazoo.training.run import Run
 
