@@ -8,8 +8,8 @@ from typing import Any
 import keras
 
 from kerazoo import __version__
-from kerazoo._checks import checked
-from kerazoo._errors import invalid, unknown
+from kerazoo._checks import check_choice, check_int, check_number, checked
+from kerazoo._errors import invalid
 from kerazoo._files import publish, staging, write_json
 from kerazoo._locks import LOCK, holding
 from kerazoo._machine import installed_versions, require
@@ -35,8 +35,9 @@ SETTLING = 50  # batches that batch-norm statistics are measured on at the end
 
 
 @checked(
-    *("data", "output", "data_dir", "train", "test", "calibration"),
-    *("preprocessing", "force", "command"),
+    *("model", "data", "output", "method", "data_dir", "train", "test", "calibration", "steps"),
+    *("epochs", "learning_rate", "batch_size", "seed", "sparsity", "clusters", "limit"),
+    *("preprocessing", "force", "command", "progress"),
 )
 def optimize(
     model: keras.Model,
@@ -101,12 +102,17 @@ def optimize(
             not those of the model, layers that cannot be lowered, an `output` that holds files or
             that another process writes to.
     """
-    if method not in METHODS:
-        raise unknown("method", method, METHODS)
+    check_choice("method", method, METHODS)
+    check_training(1 if steps is None else steps, learning_rate)
+    for name, value in {"epochs": epochs, "batch_size": batch_size}.items():
+        check_int(name, value)
+    check_int("seed", seed, 0)
+    check_int("limit", limit, optional=True)
+    check_number("sparsity", sparsity, above=0, below=1)
+    check_int("clusters", clusters, 2)
     output = Path(output)
     with holding(output):
         _check_output(output, force)
-        check_training(1 if steps is None else steps, learning_rate)
         packages = legacy()
         require(OPENERS["litert"].needs, "Measuring a LiteRT file")
         options = {"batch_size": batch_size, "seed": seed, "epochs": epochs}
