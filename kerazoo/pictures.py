@@ -113,6 +113,8 @@ def picture_header(source: str | os.PathLike | bytes) -> tuple[tuple[int, int], 
     Raises:
         PictureError: The file is missing or not a picture.
     """
+    from PIL import UnidentifiedImageError
+
     try:
         opened = io.BytesIO(source) if isinstance(source, bytes) else open_regular(source)
         with opened as file, opened_lazily(file, PICTURE_PIXELS.value) as image:
@@ -124,6 +126,8 @@ def picture_header(source: str | os.PathLike | bytes) -> tuple[tuple[int, int], 
     except Exception as error:
         name = "<bytes>" if isinstance(source, bytes) else os.fspath(source)
         reason = getattr(error, "strerror", None) or error
+        if isinstance(error, UnidentifiedImageError):  # its words name a buffer
+            reason = "not a picture in a format Pillow knows"
         raise PictureError(f"Cannot read picture {name!r}: {reason}.") from error
     return size, orientation if orientation in range(1, 9) else 1
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from kerazoo.picture_lists import find_pictures
-from kerazoo.pictures import PictureError, open_picture, open_reduced
+from kerazoo.pictures import PictureError, open_picture, open_reduced, picture_header
 
 
 def _encode(image, kind, **options):

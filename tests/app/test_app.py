@@ -141,7 +141,8 @@ def bomb() -> bytes:
     small = io.BytesIO()
     Image.new("L", (8, 8)).save(small, "PNG")
     header = struct.pack(">II", 60_000, 60_000) + bytes((8, 0, 0, 0, 0))
-    return small.getvalue()[:16] + header + struct.pack(">I", zlib.crc32(b"IHDR" + header))
+    checksum = struct.pack(">I", zlib.crc32(b"IHDR" + header))
+    return small.getvalue()[:16] + header + checksum + small.getvalue()[33:]
 
 
 def whole(kind: str, picture=None, **options) -> bytes:
