@@ -18,6 +18,9 @@ def import_keras(*others: str, first: Callable[[], None] | None = None) -> None:
     initialised, in several lines that bury our own messages.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # By itself TensorFlow uses oneDNN only where the processor has instructions for networks
+    # (VNNI, AMX, ...); benchmarks/onednn.py measures what that costs on the others.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     with _held_back():
         import keras
     if first is not None:
