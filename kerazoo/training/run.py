@@ -14,8 +14,9 @@ from typing import Any
 import keras
 
 from kerazoo._checks import check_int, checked
-from kerazoo._errors import invalid
+from kerazoo._errors import counted, invalid
 from kerazoo._files import write_json
+from kerazoo.checkpoints.lineage import Origin, origins
 from kerazoo.checkpoints.load import load_trunk
 from kerazoo.data.source import Source
 from kerazoo.evaluation import evaluate
@@ -75,8 +76,8 @@ def train(
     - `result.json`: the task's figure on the whole test split; `log.csv`: one line an epoch;
       `curves.png`;
     - `recipe.json`: the recipe; `run.json`: that and everything else to run it again: command,
-      versions, data, classes, preprocessing, start weights and teacher with their sha256, machine,
-      sessions;
+      versions, data, classes, preprocessing, start weights and teacher with their sha256, the
+      lineage of the start (`kerazoo.checkpoints.lineage`), machine, sessions;
     - `backup/`: the state to go on from, until the run has ended.
 
     What happens, in this order, and where other modules take part:
@@ -212,7 +213,18 @@ class Run:
             "teacher": _network_facts(self._teacher),
             "trunk": _network_facts(self._trunk),
         }
+        facts["lineage"] = [each.to_dict() for each in self._lineage(facts)]
         return json.loads(json.dumps(facts))
+
+    def _lineage(self, facts: Mapping[str, Any]) -> tuple[Origin, ...]:
+        """Start weights, trunk, and what they came from."""
+        trunk = self._trunk[1] if self._trunk else None
+        parts = {"network": ("weights", self._weights), "trunk": ("trunk", trunk)}
+        found: list[Origin] = []
+        for part, (name, weights) in parts.items():
+            if weights is not None:
+                found += origins(weights, facts[name].get("sha256"), part)
+        return tuple(found)
 
     def load(self) -> None:
         """Reads into memory what fits, and makes the teacher.
@@ -355,7 +367,8 @@ class Run:
                 self.record.note(confidence=known.to_dict())
             self._write(model, result, found)
         value = monitor.shown(found.headline)
-        log.info("test %s %s on %d pictures: %s", monitor.name, value, found.count, found)
+        pictures_of = counted(found.count, "picture")
+        log.info("test %s %s on %s: %s", monitor.name, value, pictures_of, found)
         return result
 
     def _write(self, model: ZooModel, result: Mapping[str, Any], found: Result) -> None:
