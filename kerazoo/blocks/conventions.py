@@ -13,6 +13,7 @@ from kerazoo.layers import (
     DilatedAveragePooling2D,
     GroupedConv2D,
     MixConv2D,
+    StridedDilatedDepthwiseConv2D,
 )
 
 
@@ -185,6 +186,16 @@ def depthwise_bn(
             depthwise_initializer=kernel_initializer(),
             name=f"{name}_conv",
         )(x)
+    elif _larger_than(kernel_sizes[0], x):
+        x = StridedDilatedDepthwiseConv2D(  # which leaves out what meets nothing but padding
+            kernel_sizes[0],
+            strides,
+            dilation,
+            conventions.padding,
+            use_bias=use_bias,
+            depthwise_initializer=kernel_initializer(),
+            name=f"{name}_conv",
+        )(x)
     else:
         x, padding = pad(x, kernel_sizes[0], strides, conventions, f"{name}_pad")
         x = keras.layers.DepthwiseConv2D(
@@ -198,6 +209,12 @@ def depthwise_bn(
         )(x)
     x = batch_norm(x, conventions, f"{name}_bn")
     return activate(x, activation, f"{name}_act")
+
+
+def _larger_than(kernel_size: int, x) -> bool:
+    """Whether many of a kernel's taps lie outside of the map wherever it is put."""
+    side = max(size or kernel_size for size in x.shape[1:3])
+    return kernel_size > max(7, 2 * side - 1)
 
 
 def average_pool(x, conventions: Conventions, name: str):

@@ -55,18 +55,23 @@ class Values:
         return found.astype("uint8")
 
 
-def read_values(path: str | Path) -> np.ndarray:
+def read_values(path: str | Path | bytes, name: str | None = None) -> np.ndarray:
     """The numbers in a mask, `(height, width)`, 0 to 65,535.
 
     A palette's numbers are taken, not its colours; a mask of one bit has 0 and 1; one of 16 bits
     its own numbers. Colours are taken where red, green and blue are equal everywhere. A mask is
     turned as its own EXIF says, as pictures are.
 
+    Args:
+        path: Of the file, or its bytes.
+        name: What messages call it; by default the path.
+
     Raises:
         ValueError: Not a picture, too large, or one whose colours are no numbers.
     """
+    name = name or str(path)
     try:
-        data = read_regular(path, PICTURE_BYTES.value)
+        data = path if isinstance(path, bytes) else read_regular(path, PICTURE_BYTES.value)
         if len(data) > PICTURE_BYTES.value:
             raise ValueError(f"too large in bytes; {PICTURE_BYTES}")
         with opened_lazily(data, PICTURE_PIXELS.value) as picture:
@@ -78,7 +83,7 @@ def read_values(path: str | Path) -> np.ndarray:
             values = np.asarray(upright(picture))
             mode = picture.mode
     except Exception as error:  # Pillow fails in many ways
-        raise invalid("mask", str(path), f"a picture that can be read ({error})") from error
+        raise invalid("mask", name, f"a picture that can be read ({error})") from error
     if mode in ("RGB", "RGBA", "LA"):
         colours = values[..., : 3 if mode != "LA" else 1]
         if not (colours == colours[..., :1]).all():
@@ -86,13 +91,20 @@ def read_values(path: str | Path) -> np.ndarray:
                 "of class numbers (a grey or palette PNG); it has colours, which nothing says the "
                 "classes of"
             )
-            raise invalid("mask", f"{path} ({mode})", rule)
+            raise invalid("mask", f"{name} ({mode})", rule)
         values = colours[..., 0]
     if values.ndim != 2 or (values.dtype.kind not in "ub" and (values < 0).any()):
-        raise invalid("mask", f"{path} ({mode})", "of whole numbers from 0")
+        raise invalid("mask", f"{name} ({mode})", "of whole numbers from 0")
     if values.dtype.kind == "f" or int(values.max(initial=0)) >= _VALUES:
-        raise invalid("mask", f"{path} ({mode})", f"of whole numbers below {_VALUES:,}")
+        raise invalid("mask", f"{name} ({mode})", f"of whole numbers below {_VALUES:,}")
     return values.astype("uint16")
+
+
+def turned(mask: np.ndarray, orientation: int) -> np.ndarray:
+    """A mask of a picture as it is stored, turned as EXIF turns that (`kerazoo._orientation`)."""
+    mask = mask.T if orientation > 4 else mask
+    mask = mask[:, ::-1] if orientation in (2, 3, 6, 7) else mask
+    return np.ascontiguousarray(mask[::-1] if orientation in (3, 4, 7, 8) else mask)
 
 
 def as_png(mask: np.ndarray) -> bytes:
