@@ -190,8 +190,9 @@ def _as_before(path: Path, model: str, size: Any, layout: Layout) -> Weights:
 def _default(model: str | None, size: Any) -> Checkpoint | None:
     if model is None:
         return None
-    found = any(c.default for c in checkpoints_for(model))
-    return default_checkpoint(model, usual_dataset(model), size) if found else None
+    dataset = usual_dataset(model)  # where there is none, those of CIFAR-10 say nothing of others
+    found = any(c.default and c.dataset == dataset for c in checkpoints_for(model))
+    return default_checkpoint(model, dataset, size) if found else None
 
 
 def _way(checkpoint: Checkpoint) -> tuple:
