@@ -9,7 +9,6 @@ from kerazoo.cli import main
 from kerazoo.cli._quiet import native_held_back
 from tests.processes import run_python
 
-
 WRONG = ("--l", "--t", "--w")  # how the options begin that no command has
 
 
