@@ -35,8 +35,11 @@ def import_torchvision() -> tuple[Any, bool]:
     return torchvision, bool(torchvision.extension._has_ops())
 
 
-def eager_and_compiled(network: Any, x: Any) -> dict[str, Callable[[], Any]]:
-    """`"eager"` and, where PyTorch's compiler finds a C++ compiler, `"compiled"`: calls on x."""
+def eager_and_compiled(network: Any, x: Any, compile: bool = True) -> dict[str, Callable[[], Any]]:
+    """`"eager"` and, where PyTorch's compiler finds a C++ compiler, `"compiled"`: calls on x.
+
+    Compiling takes minutes; `compile=False` leaves it out.
+    """
     import torch
 
     def inferred(call: Callable[[Any], Any]) -> Callable[[], Any]:
@@ -47,6 +50,8 @@ def eager_and_compiled(network: Any, x: Any) -> dict[str, Callable[[], Any]]:
         return run
 
     runs = {"eager": inferred(network)}
+    if not compile:
+        return runs
     compiled = inferred(torch.compile(network))
     try:
         compiled()
