@@ -26,7 +26,8 @@ def import_torchvision() -> tuple[Any, bool]:
         for name in [each for each in sys.modules if each.partition(".")[0] == "torchvision"]:
             del sys.modules[name]
         library = torch.library.Library("torchvision", "DEF")
-        library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        for name in ("nms", "qnms"):
+            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         _kept.append(library)
         import torchvision
 
@@ -34,8 +35,11 @@ def import_torchvision() -> tuple[Any, bool]:
     return torchvision, bool(torchvision.extension._has_ops())
 
 
-def eager_and_compiled(network: Any, x: Any) -> dict[str, Callable[[], Any]]:
-    """`"eager"` and, where PyTorch's compiler finds a C++ compiler, `"compiled"`: calls on x."""
+def eager_and_compiled(network: Any, x: Any, compile: bool = True) -> dict[str, Callable[[], Any]]:
+    """`"eager"` and, where PyTorch's compiler finds a C++ compiler, `"compiled"`: calls on x.
+
+    Compiling takes minutes; `compile=False` leaves it out.
+    """
     import torch
 
     def inferred(call: Callable[[Any], Any]) -> Callable[[], Any]:
@@ -46,6 +50,8 @@ def eager_and_compiled(network: Any, x: Any) -> dict[str, Callable[[], Any]]:
         return run
 
     runs = {"eager": inferred(network)}
+    if not compile:
+        return runs
     compiled = inferred(torch.compile(network))
     try:
         compiled()

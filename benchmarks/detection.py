@@ -122,7 +122,7 @@ def onnx(path: Path, prepared: list[Any]) -> dict[tuple[str, str], Callable]:
     }
 
 
-def torchvision(folder: Path) -> dict[tuple[str, str], Callable]:
+def torchvision(folder: Path, compile: bool) -> dict[tuple[str, str], Callable]:
     """torchvision's SSDLite320 with random weights: the whole model, and its network alone."""
     import torch
     from _torchvision import eager_and_compiled, import_torchvision, through_openvino
@@ -147,7 +147,7 @@ def torchvision(folder: Path) -> dict[tuple[str, str], Callable]:
     network = Network().eval()
     runs: dict[tuple[str, str], Callable] = {
         (f"torchvision, {title}", "network"): run
-        for title, run in eager_and_compiled(network, x).items()
+        for title, run in eager_and_compiled(network, x, compile).items()
     }
     if with_operators:
 
@@ -183,6 +183,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--shared", type=Path, required=True, help="folder of weights and pictures")
     parser.add_argument("--rounds", type=int, default=10, help="visits to each")
     parser.add_argument("--torch", action="store_true", help="torchvision's too, where it is there")
+    parser.add_argument("--no-compile", action="store_true", help="torchvision's not compiled")
     parser.add_argument("--pictures", type=int, default=8, help="that are taken in turns")
     args = parser.parse_args(argv)
     pictures = sorted((args.shared / "coco_tiny/val2017").iterdir())[: args.pictures]
@@ -191,7 +192,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         with tempfile.TemporaryDirectory() as folder:
             runs = runs_of(CASES[name](args.shared), Path(folder), pictures)
             if args.torch and name == "ssdlite320_mobilenet_v3_large":
-                runs |= torchvision(Path(folder))
+                runs |= torchvision(Path(folder), not args.no_compile)
             for run in runs.values():
                 run()
             found += rows(name, round_robin(runs, args.rounds))

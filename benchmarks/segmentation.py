@@ -75,7 +75,7 @@ def ours(
 
 
 def torchvision(
-    size: tuple[int, int], folder: Path
+    size: tuple[int, int], folder: Path, compile: bool
 ) -> tuple[dict[Key, Callable], dict[Key, Memory]]:
     """The same of torchvision's LR-ASPP."""
     import torch
@@ -100,7 +100,7 @@ def torchvision(
 
     network, x = Network().eval(), torch.rand(1, 3, *size)
     runs: dict[Key, Callable] = {
-        (PEER, title): run for title, run in eager_and_compiled(network, x).items()
+        (PEER, title): run for title, run in eager_and_compiled(network, x, compile).items()
     }
     path = folder / "torchvision.xml"
     through_openvino(network, x, path)
@@ -141,6 +141,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=10, help="visits to each")
     parser.add_argument("--memory", type=int, default=1, help="0: without processes of their own")
     parser.add_argument("--torch", action="store_true", help="torchvision's too")
+    parser.add_argument("--no-compile", action="store_true", help="torchvision's not compiled")
     args = parser.parse_args(argv)
     header = ("network", "runtime", "ms", "ratio", "peak MB", "of it the network's")
     for size in args.sizes:
@@ -154,7 +155,9 @@ def main(argv: Sequence[str] | None = None) -> None:
                     whole.update(part)
             if args.torch:
                 for whole, part in zip(
-                    (runs, memory), torchvision(size, Path(folder)), strict=True
+                    (runs, memory),
+                    torchvision(size, Path(folder), not args.no_compile),
+                    strict=True,
                 ):
                     whole.update(part)
             for run in runs.values():

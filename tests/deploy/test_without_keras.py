@@ -18,6 +18,7 @@ from tests.tiny import DEEP, NAME
 for module in ("openvino", "onnxruntime", "ai_edge_litert", "tf2onnx"):
     pytest.importorskip(module)
 
+NAMES = ("ash", "beech", "cedar")
 RECORD = kerazoo.Preprocessing(size=(32, 32), fit="stretch")
 CODE = """
 import contextlib, io, json, sys
@@ -52,10 +53,12 @@ def test_no_framework_is_imported(networks, tmp_path):
     Image.fromarray(pixels).save(tmp_path / "a.png")
     files = {"classes.tflite": "litert", "classes.onnx": "onnx", "classes.xml": "openvino"}
     files |= {"boxes.onnx": "onnx", "masks.onnx": "onnx"}
-    paths = [
-        export(networks[name.partition(".")[0]], tmp_path / name, form, preprocessing=RECORD)
-        for name, form in files.items()
-    ]
+    paths = []
+    for name, form in files.items():
+        network = networks[name.partition(".")[0]]
+        labels = NAMES if name.startswith("classes") else NAMES[:2]
+        how = {"preprocessing": RECORD, "labels": labels}
+        paths.append(export(network, tmp_path / name, form, **how))
     # A process of its own: here all of it is imported.
     done = subprocess.run(
         [sys.executable, "-c", CODE, str(tmp_path / "a.png"), *map(str, paths)],
@@ -66,7 +69,8 @@ def test_no_framework_is_imported(networks, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    ours = kerazoo.predict(networks["classes"], tmp_path / "a.png", preprocessing=RECORD)
+    how = {"preprocessing": RECORD, "labels": NAMES}
+    ours = kerazoo.predict(networks["classes"], tmp_path / "a.png", **how)
     for path in paths[:3]:
         assert [each["index"] for each in found[str(path)]] == [each.index for each in ours]
         assert found[str(path)][0]["score"] == pytest.approx(ours[0].score, abs=1e-4)

@@ -93,9 +93,11 @@ def _recall(source: Any, found: Survey) -> None:
     ]
     header = ("class", "stock", "fitted", "stock, stride 8", "fitted, stride 8")
     title = f"Boxes of {source.split} that an anchor overlaps by half, at {SIDE} x {SIDE}"
-    telling = np.nan_to_num(reached[0], nan=2.0).tolist()
+    counts = np.bincount(classes, minlength=count)
+    # Of a few boxes a share tells little, however low it is.
+    telling = (np.nan_to_num(reached[0]) + 2.0 * (counts < FEW)).tolist()
     found.tables.append(Table(title, header, rows, telling))
-    found.attention += advice(reached, np.bincount(classes, minlength=count), source.classes)
+    found.attention += advice(reached, counts, source.classes)
 
 
 def advice(reached: np.ndarray, boxes: np.ndarray, names: Sequence[str]) -> list[str]:
