@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from kerazoo._errors import invalid
+from kerazoo._errors import counted, invalid
 from kerazoo.pictures import PictureError
 
 _log = logging.getLogger("kerazoo")
@@ -94,7 +94,9 @@ def say_left_out(folder: str | os.PathLike, left_out: Mapping[str, int]) -> None
     if not left_out:
         return
     kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(left_out.items()))
-    text = f"{os.fspath(folder)!r}: {sum(left_out.values())} files are left out ({kinds}); "
+    total = sum(left_out.values())
+    files = f"{counted(total, 'file')} {'is' if total == 1 else 'are'}"
+    text = f"{os.fspath(folder)!r}: {files} left out ({kinds}); "
     text += f"pictures end in {', '.join(PICTURE_SUFFIXES)}."
     if text not in _said:
         _said.add(text)

@@ -1,10 +1,11 @@
 """Processes of their own for tests, without the seconds that importing TensorFlow takes.
 
-A parent imports Keras and TensorFlow once, computes nothing, and forks for each call. What a test
-wants to see imported or not imported needs a true new process (`subprocess.run`), as does what
-another backend or a variable read by Keras or TensorFlow changes.
+A parent imports Keras and TensorFlow once (or `LIGHT`), computes nothing, and forks for each call.
+What a test wants to see imported or not imported needs a true new process (`subprocess.run`), as
+does what another backend or a variable read by Keras or TensorFlow changes.
 """
 
+import importlib
 import json
 import os
 import subprocess
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
+FULL = ("keras", "tensorflow")
+LIGHT = ("numpy", "h5py", "huggingface_hub.file_download", "ml_dtypes")  # of what reads files
 
 
 class Done(NamedTuple):
@@ -23,8 +26,10 @@ class Done(NamedTuple):
     stderr: str
 
 
-def run_python(code: str, *arguments, cwd=None, env: dict[str, str] | None = None) -> Done:
-    """`python -c code arguments…` where keras and tensorflow are imported already.
+def run_python(
+    code: str, *arguments, cwd=None, env: dict[str, str] | None = None, ready=FULL
+) -> Done:
+    """`python -c code arguments…` where keras and tensorflow, or what is `ready`, are imported.
 
     Nothing of kerazoo is, nor huggingface_hub, which reads its environment when it is imported.
     """
@@ -36,7 +41,7 @@ def run_python(code: str, *arguments, cwd=None, env: dict[str, str] | None = Non
             "env": dict(os.environ if env is None else env),
             "files": [f"{folder}/out", f"{folder}/err"],
         }
-        parent = _parent()
+        parent = _parent(ready)
         parent.stdin.write(json.dumps(call) + "\n")
         parent.stdin.flush()
         returncode = int(parent.stdout.readline())
@@ -61,12 +66,12 @@ def run_jax(code: str, *arguments) -> Done:
 
 
 @cache
-def _parent() -> subprocess.Popen:
+def _parent(ready: tuple[str, ...]) -> subprocess.Popen:
     """Ends when its input ends, which is when this process does."""
     environment = {**os.environ, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
     environment["PYTHONPATH"] = str(ROOT)
     return subprocess.Popen(
-        [sys.executable, __file__],
+        [sys.executable, __file__, *ready],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -75,10 +80,9 @@ def _parent() -> subprocess.Popen:
     )
 
 
-def _serve() -> None:
-    import keras  # noqa: F401
-    import tensorflow  # noqa: F401
-
+def _serve(ready: list[str]) -> None:
+    for name in ready:
+        importlib.import_module(name)
     answers = os.fdopen(os.dup(1), "w")
     for line in sys.stdin:
         child = os.fork()
@@ -103,7 +107,7 @@ def _be(argv, code, cwd, env, files) -> None:
         sys.path[:] = ["", *[p for p in sys.path if p != str(Path(__file__).parent)]]
         sys.argv = argv
         for name in [m for m in sys.modules if m.partition(".")[0] == "huggingface_hub"]:
-            del sys.modules[name]  # Keras imported it
+            del sys.modules[name]  # what it needs stays
         exec(compile(code, "<string>", "exec"), {"__name__": "__main__"})
         status = 0
     except SystemExit as error:
@@ -119,4 +123,4 @@ def _be(argv, code, cwd, env, files) -> None:
 
 
 if __name__ == "__main__":
-    _serve()
+    _serve(sys.argv[1:])

@@ -7,7 +7,7 @@ registered checkpoints of the same model.
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -138,8 +138,16 @@ def _of_run(path: Path) -> Weights | None:
         "labels": names,
         "confidence": run.get("confidence"),
         "checkpoint": (run.get("weights") or {}).get("id"),
+        "dataset": _learned(run),
+        "lineage": run.get("lineage"),
     }
     return described(str(path), functools.partial(read_tensors, path), facts)
+
+
+def _learned(run: Mapping[str, Any]) -> str | None:
+    """Name of the data set of a run, without the folders of the machine."""
+    name = run.get("data", {}).get("train", {}).get("name")
+    return name and Path(name).name
 
 
 def _bare(path: Path) -> Weights:
@@ -182,8 +190,9 @@ def _as_before(path: Path, model: str, size: Any, layout: Layout) -> Weights:
 def _default(model: str | None, size: Any) -> Checkpoint | None:
     if model is None:
         return None
-    found = any(c.default for c in checkpoints_for(model))
-    return default_checkpoint(model, usual_dataset(model), size) if found else None
+    dataset = usual_dataset(model)  # where there is none, those of CIFAR-10 say nothing of others
+    found = any(c.default and c.dataset == dataset for c in checkpoints_for(model))
+    return default_checkpoint(model, dataset, size) if found else None
 
 
 def _way(checkpoint: Checkpoint) -> tuple:

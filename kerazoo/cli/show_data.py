@@ -5,6 +5,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from kerazoo._errors import counted
 from kerazoo._files import read_utf8
 from kerazoo.cli._model import positive
 from kerazoo.cli._output import complain, say
@@ -65,7 +66,8 @@ def run(args: argparse.Namespace) -> int:
     pictures, captions, corrupt = _pictures(args, source, augmentation)
     if not pictures:
         raise picture_error(corrupt)
-    title = f"{source.name} {source.split}: {source.count} pictures, {len(source.classes)} classes"
+    classes = counted(len(source.classes), "class", "classes")
+    title = f"{source.name} {source.split}: {counted(source.count, 'picture')}, {classes}"
     heading = f"What training sees of {title}"
     save_sheet(contact_sheet(heading, pictures, captions), args.output)
     say(title, f"Contact sheet: {args.output}")

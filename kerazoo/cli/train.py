@@ -4,6 +4,7 @@ import argparse
 import os
 from typing import Any
 
+from kerazoo._errors import counted
 from kerazoo.cli._output import say
 from kerazoo.cli._quiet import import_keras
 from kerazoo.cli._run import (
@@ -90,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
     figure = recipe_task(recipe).monitor
     say(
         f"{recipe.model}: {figure.label} {figure.shown(result[f'test_{figure.name}'])} on "
-        f"{result['test_pictures']} test pictures; see {args.output}"
+        f"{counted(result['test_pictures'], 'test picture')}; see {args.output}"
     )
     return int(result.get("skipped_pictures", 0) > 0)
 

@@ -89,14 +89,15 @@ def _read_rows(path: Path, columns: Mapping[str, str] | None) -> list[dict[str, 
     if not path.is_file():
         raise invalid("path", str(path), "an existing CSV file")
     wanted = COLUMNS | dict(columns or {})
-    text = read_utf8(path, "path").removeprefix("\ufeff")
-    reader = csv.DictReader(io.StringIO(text, newline=""))
+    reader = csv.DictReader(io.StringIO(read_utf8(path, "path"), newline=""))
     try:
         header = reader.fieldnames or []
         for key in ("path", "label", *(columns or {})):
             if wanted[key] not in header:
                 raise unknown("columns", wanted[key], header)
-        rows = [{key: row.get(name) for key, name in wanted.items()} for row in reader]
+        if twice := [name for name in wanted.values() if header.count(name) > 1]:
+            raise invalid("path", str(path), f"a CSV file with one column {quoted(twice[0])}")
+        rows = [_row(path, reader.line_num, row, wanted) for row in reader]
     except csv.Error as error:
         rule = f"a CSV file ({error}, line {reader.line_num})"
         raise invalid("path", str(path), rule) from None
@@ -106,6 +107,16 @@ def _read_rows(path: Path, columns: Mapping[str, str] | None) -> list[dict[str, 
         if not row["path"] or row["label"] in (None, ""):
             raise invalid("path", str(path), f"a CSV file with path and label; see row {line}")
     return rows
+
+
+def _row(
+    path: Path, line: int, row: Mapping[Any, Any], wanted: Mapping[str, str]
+) -> dict[str, Any]:
+    if any(row.get(None) or ()):  # a comma within a name, which would be cut short
+        rule = f"a CSV file with no more values in a line than its header has (line {line})"
+        raise invalid("path", str(path), f"{rule}; commas within a value need quotation marks")
+    cells = {key: row.get(name) for key, name in wanted.items()}
+    return {key: cell and (cell if key == "path" else cell.strip()) for key, cell in cells.items()}
 
 
 def _distinct(path: Any, texts: Sequence[str]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from kerazoo._initial_values import late_values
 from kerazoo._keras_graph import layers_of
 from kerazoo.blocks._trunk import Trunk
 from kerazoo.blocks.conventions import Conventions
+from kerazoo.checkpoints.lineage import origins
 from kerazoo.checkpoints.load import load_fitting
 from kerazoo.checkpoints.local import default_preprocessing
 from kerazoo.checkpoints.resolve import resolve
@@ -194,6 +195,7 @@ def _create(build, family: Family, arguments: Arguments) -> ZooModel:
         preprocessing=preprocessing,
         labels=_labels(checkpoint, arguments),
         checkpoint=checkpoint and checkpoint.id,
+        lineage=origins(checkpoint) if checkpoint else (),
         features=_table(trunk, outputs) if arguments.features_only else {},
         available=_table(trunk, trunk.maps()),
         omitted=_omitted(model, source, trunk, arguments, family),

@@ -1,6 +1,7 @@
 """A hub on the loopback interface, and Python processes that talk to it with the real client.
 
-The client reads its environment when it is imported, hence a process for each call.
+The client reads its environment when it is imported, hence a process for each call: forked, but
+for those that are killed or run side by side.
 """
 
 import os
@@ -13,6 +14,7 @@ import pytest
 
 from tests import ROOT
 from tests.hub_server import HubServer
+from tests.processes import LIGHT, run_python
 
 
 @pytest.fixture
@@ -23,6 +25,11 @@ def hub():
 
 class Client:
     """Runs code in fresh processes that share one cache."""
+
+    PRELUDE = (
+        "from kerazoo.checkpoints.fetch.checkpoint import *\n"
+        "from kerazoo.checkpoints.records import *\n"
+    )
 
     def __init__(self, hub, folder):
         self.folder = folder
@@ -40,12 +47,8 @@ class Client:
         }
 
     def start(self, code, **environment):
-        prelude = (
-            "from kerazoo.checkpoints.fetch.checkpoint import *\n"
-            "from kerazoo.checkpoints.records import *\n"
-        )
         return subprocess.Popen(
-            [sys.executable, "-c", prelude + textwrap.dedent(code)],
+            [sys.executable, "-c", self.PRELUDE + textwrap.dedent(code)],
             env={**self.environment, **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -58,7 +61,10 @@ class Client:
         return out.strip()
 
     def run(self, code, **environment):
-        return self.finish(self.start(code, **environment))
+        code = self.PRELUDE + textwrap.dedent(code)
+        done = run_python(code, env={**self.environment, **environment}, ready=LIGHT)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
 
     def error(self, call, **environment):
         """The DownloadError of a call, and the seconds until it came."""

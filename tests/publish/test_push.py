@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 
 import pytest
 from PIL import Image
@@ -11,7 +9,7 @@ from PIL import Image
 from kerazoo.checkpoints.hub_config import CARD, CONFIG, WEIGHTS
 from kerazoo.cli import main
 from kerazoo.publish.folder import folder_files, push_folder
-from tests import ROOT
+from tests import ROOT, processes
 from tests.hub_server import HubServer
 from tests.processes import run_python
 
@@ -40,16 +38,8 @@ def kerazoo(hub, tmp_path):
 
     def run(*arguments, prelude="", **changes):
         code = f"import sys\n{prelude}\nfrom kerazoo.cli import main\nsys.exit(main(sys.argv[1:]))"
-        if not prelude:
-            return run_python(code, *arguments, env={**environment, **changes})
-        return subprocess.run(
-            [sys.executable, "-c", code, *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            timeout=300,
-            env={**environment, **changes},
-            check=False,
-        )
+        ready = processes.LIGHT if prelude else processes.FULL
+        return run_python(code, *arguments, env={**environment, **changes}, ready=ready)
 
     return run
 

@@ -6,13 +6,12 @@ in C, in which a damaged file may end the process.
 """
 
 import json
-import subprocess
-import sys
 
 import pytest
 
 from tests import ROOT
 from tests.checkpoints.read.hostile import HOSTILE, WHOLE
+from tests.processes import LIGHT, run_python
 
 MANY = 1000  # times three seeds
 # Reads damaged copies of a file; prints how often it was read and refused, or what went wrong.
@@ -55,13 +54,9 @@ print(json.dumps({**counts, "wrong": wrong}))
 
 
 def read_in_a_process(path, seed=0, times=1, seconds=1):
-    done = subprocess.run(
-        [sys.executable, "-c", CODE, str(path), str(seed), str(times), str(seconds)],
-        env={"PYTHONPATH": str(ROOT), "PATH": "", "OPENBLAS_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    environment = {"PYTHONPATH": str(ROOT), "PATH": "", "OPENBLAS_NUM_THREADS": "1"}
+    words = (path, seed, times, seconds)
+    done = run_python(CODE, *words, cwd=ROOT, env=environment, ready=LIGHT)
     assert done.returncode == 0, (done.returncode, done.stderr[-2000:])
     return json.loads(done.stdout)
 
