@@ -24,6 +24,7 @@ from kerazoo.optimize.compress import cluster, prune
 from kerazoo.optimize.qat import QuantizeAware, quantize_aware
 from kerazoo.optimize.training import check_training, fine_tune
 from kerazoo.preprocessing import Preprocessing
+from kerazoo.tasks import task_of_model
 from kerazoo.training.inputs import fit_batches, load_inputs, open_inputs
 from kerazoo.training.recipe import Recipe, load_recipe
 
@@ -230,6 +231,10 @@ def tuning_recipe(
     if info is None or known is None:
         rule = "a trained network of kerazoo that carries its preprocessing, or given with one"
         raise invalid("model", getattr(model, "name", model), rule)
+    task = task_of_model(model)
+    if not task.mixes:  # `fine_tune` learns from shares of the classes
+        rule = "one that gives a score for each class of a picture"
+        raise invalid("model", f"{model.name}, for {task.name}", rule)
     inside = bool(info.arguments.get("include_preprocessing"))
     height, width = model.input_shape[1:3]
     if height and width:
