@@ -26,6 +26,8 @@ from kerazoo._rules import (
     text,
 )
 
+_Class = typing.TypeVar("_Class")
+
 
 def check_int(
     name: str, value: Any, least: int | None = 1, most: int | None = None, *, optional: bool = False
@@ -108,12 +110,12 @@ def checked(*names: str) -> Callable[[Callable], Any]:
     return decorate
 
 
-def checked_fields(cls: type) -> Any:
+def checked_fields(cls: type[_Class]) -> type[_Class]:
     """Has the fields of a dataclass checked as `checked` does; its integers are positive.
 
     For rows of tables, which hold counts and sizes.
     """
-    fields = dataclasses.fields(cls)
+    fields = dataclasses.fields(typing.cast(Any, cls))
     whole = [each.name for each in fields if each.type in (int, int | None)]
     initialise = checked(*(each.name for each in fields))(cls.__init__)
 

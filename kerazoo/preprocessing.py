@@ -130,7 +130,8 @@ class Preprocessing(Record, keys="preprocessing key"):
             x: NumPy array, tensor of the Keras backend, or on every backend one of TensorFlow, such
                 as tf.data has; with channels last. It is not resized.
         """
-        shape, of_numpy = getattr(x, "shape", ()), isinstance(x, np.ndarray | np.generic)
+        shape: Any = getattr(x, "shape", ())
+        of_numpy = isinstance(x, np.ndarray | np.generic)
         rank = shape.rank if hasattr(shape, "rank") else len(shape)
         if rank == 0 or (of_numpy and x.dtype.kind not in "buif"):
             raise invalid("x", x, "an array or a tensor of numbers, channels last")

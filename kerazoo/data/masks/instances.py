@@ -154,15 +154,17 @@ def _outlined(outline: Any, label: int, place: str, findings: Findings) -> Insta
 
 def _checked_runs(outline: Mapping[str, Any], place: str) -> dict[str, Any]:
     """Run lengths that fit their own size."""
-    size, counts = outline.get("size"), outline.get("counts")
+    size: Any = outline.get("size")
+    counts: Any = outline.get("counts")  # a list, or text that packs it
     good = isinstance(size, list) and len(size) == 2 and all(is_int(v) and v > 0 for v in size)
     plain = isinstance(counts, list) and all(is_int(v) and v >= 0 for v in counts)
     if not good or not (plain or isinstance(counts, str)):
         raise invalid("data", place, "one whose run lengths have a `size` and `counts`")
     code = _masks()
     try:
-        if plain and sum(counts) != size[0] * size[1]:
-            raise ValueError(f"{sum(counts)} pixels in {size[0]} x {size[1]}")
+        pixels = sum(map(int, counts)) if plain else size[0] * size[1]
+        if pixels != size[0] * size[1]:
+            raise ValueError(f"{pixels} pixels in {size[0]} x {size[1]}")
         runs = code.frPyObjects(dict(outline), *size) if plain else {**outline}
         code.decode(runs)
     except Exception as error:  # of the code in C++

@@ -372,4 +372,10 @@ def test_networks_are_checked():
 
 
 def test_label_picture_shows_its_palette():
-    assert label_picture(np.array([[3]], "uint8")).convert("RGB").getpixel((0, 0)) == (128, 128, 0)
+    three = np.array([[3]], "uint8")
+    assert label_picture(three).convert("RGB").getpixel((0, 0)) == (128, 128, 0)
+    # Black is for the background: where the first class is another, colours move up by one.
+    first = np.array([[0]], "uint8")
+    assert label_picture(first, ("background", "cat")).convert("RGB").getpixel((0, 0)) == (0, 0, 0)
+    assert label_picture(first, ("road", "sky")).convert("RGB").getpixel((0, 0)) == (128, 0, 0)
+    assert label_picture(three, ("road", "sky")).convert("RGB").getpixel((0, 0)) == (0, 0, 128)
