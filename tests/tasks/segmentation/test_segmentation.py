@@ -165,7 +165,7 @@ def test_palette_is_vocs():
 
 def test_label_files_keep_every_number(tmp_path):
     mask = np.array([[0, 1, 20], [255, 7, 3]], "uint8")
-    segments = Segments(mask, tuple(map(str, range(21))))
+    segments = Segments(mask, ("background", *map(str, range(1, 21))))
     segments.save_mask(tmp_path / "mask.png")
     with Image.open(tmp_path / "mask.png") as picture:
         assert picture.mode == "P"
