@@ -9,7 +9,8 @@ costs is the difference, in percent of the network. The Runner finds boxes with 
 * `ssd_mobilenet_v1_coco` (comes with the package) and `ssdlite_mobilenet_v2_voc` are trained: their
   suppression has as much to do as it has in use.
 * `ssdlite320_mobilenet_v3_large` has random weights, for its time beside torchvision's (`--torch`:
-  eager, compiled, and through OpenVINO, all in this run); nothing is found by it.
+  eager, compiled, and through OpenVINO, all in this run); nothing is found by it. What that needs
+  stands in `benchmarks/segmentation.py`.
 """
 
 import argparse
@@ -18,7 +19,7 @@ import os
 import statistics
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -121,13 +122,15 @@ def onnx(path: Path, prepared: list[Any]) -> dict[tuple[str, str], Callable]:
     }
 
 
-def torchvision(folder: Path) -> dict[tuple[str, str], Callable]:
+def torchvision(folder: Path, compile: bool) -> dict[tuple[str, str], Callable]:
     """torchvision's SSDLite320 with random weights: the whole model, and its network alone."""
     import torch
-    from torchvision.models.detection import ssdlite320_mobilenet_v3_large
+    from _torchvision import eager_and_compiled, import_torchvision, through_openvino
 
+    library, with_operators = import_torchvision()
     torch.set_num_threads(cores())
-    model = ssdlite320_mobilenet_v3_large(weights=None, weights_backbone=None).eval()
+    make = library.models.detection.ssdlite320_mobilenet_v3_large
+    model = make(weights=None, weights_backbone=None).eval()
 
     class Network(torch.nn.Module):
         """From pictures to codes and logits."""
@@ -142,28 +145,23 @@ def torchvision(folder: Path) -> dict[tuple[str, str], Callable]:
 
     x = torch.rand(1, 3, 320, 320)
     network = Network().eval()
-    compiled = torch.compile(network)
-    runs: dict[tuple[str, str], Callable] = {}
-    with torch.inference_mode():
-        compiled(x)
+    runs: dict[tuple[str, str], Callable] = {
+        (f"torchvision, {title}", "network"): run
+        for title, run in eager_and_compiled(network, x, compile).items()
+    }
+    if with_operators:
 
-    def inferred(call: Callable) -> Callable:
-        def run() -> Any:
+        def whole() -> Any:
             with torch.inference_mode():
-                return call()
+                return model([x[0]])
 
-        return run
-
-    runs["torchvision, eager", "network"] = inferred(lambda: network(x))
-    runs["torchvision, compiled", "network"] = inferred(lambda: compiled(x))
-    runs["torchvision, eager", "with boxes"] = inferred(lambda: model([x[0]]))
-    import openvino
-
-    converted = openvino.convert_model(network, example_input=x, input=[1, 3, 320, 320])
-    settings = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
-    request = openvino.Core().compile_model(converted, "CPU", settings).create_infer_request()
-    array = x.numpy()
-    runs["torchvision, OpenVINO", "network"] = lambda: request.infer([array])
+        runs["torchvision, eager", "with boxes"] = whole
+    else:
+        print("torchvision's own suppression is left out: its operators are not for this PyTorch")
+    path, array = folder / "torchvision.xml", x.numpy()
+    through_openvino(network, x, path)
+    converted = open_runtime("openvino", path, cores(), tuple(x.shape))
+    runs["torchvision, OpenVINO", "network"] = lambda: converted(array)
     return runs
 
 
@@ -179,20 +177,22 @@ def rows(name: str, times: dict[tuple[str, str], list[float]]) -> list[tuple[str
     return found
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", metavar="NAME", nargs="*", help=f"of {', '.join(CASES)}")
     parser.add_argument("--shared", type=Path, required=True, help="folder of weights and pictures")
     parser.add_argument("--rounds", type=int, default=10, help="visits to each")
     parser.add_argument("--torch", action="store_true", help="torchvision's too, where it is there")
-    args = parser.parse_args()
-    pictures = sorted((args.shared / "coco_tiny/val2017").iterdir())[:8]
+    parser.add_argument("--no-compile", action="store_true", help="torchvision's not compiled")
+    parser.add_argument("--pictures", type=int, default=8, help="that are taken in turns")
+    args = parser.parse_args(argv)
+    pictures = sorted((args.shared / "coco_tiny/val2017").iterdir())[: args.pictures]
     found = []
     for name in args.names or CASES:
         with tempfile.TemporaryDirectory() as folder:
             runs = runs_of(CASES[name](args.shared), Path(folder), pictures)
             if args.torch and name == "ssdlite320_mobilenet_v3_large":
-                runs |= torchvision(Path(folder))
+                runs |= torchvision(Path(folder), not args.no_compile)
             for run in runs.values():
                 run()
             found += rows(name, round_robin(runs, args.rounds))

@@ -6,7 +6,9 @@ Prints Markdown tables of medians, in seconds. Building and loading are timed in
 has imported Keras already, on each backend that is installed; `drawn by Keras` is the same network
 with values drawn one by one as the layers are made, and the ratio is to that. Weights are random
 ones in a local safetensors file of the real size, which is what a cached download is. The second
-table has `kerazoo predict` on one picture: all of a process, and the parts of it.
+table has `kerazoo predict` on one picture: all of a process, and the parts of it; then the same of
+files that `kerazoo export` wrote, which need their own runtime alone, and the share of what the
+weights take. `--only-predict` leaves out the first table.
 """
 
 import argparse
@@ -60,6 +62,17 @@ parts.append(passed())
 predictor.predict([sys.argv[2]])
 print(*parts, passed())
 """
+EXPORT = """
+import sys
+import kerazoo
+from kerazoo.deploy import export
+model = kerazoo.MixNetM(weights=sys.argv[1], like=sys.argv[2])
+for path in sys.argv[3:]:
+    formats = {"onnx": "onnx", "xml": "openvino", "tflite": "litert"}
+    export(model, path, formats[path.rpartition(".")[2]], labels="imagenet")
+"""
+# File of each runtime, and the module without which there is none of it.
+RUNTIMES = {"onnx": "onnxruntime", "xml": "openvino", "tflite": "ai_edge_litert"}
 PARTS = ("import Keras and TensorFlow", "import kerazoo", "build, load, trace")
 PARTS += ("first picture", "every further call")
 LIKE = "timm/mixnet_m.ft_in1k"  # preprocessing for weights that say nothing of it
@@ -95,6 +108,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--backends", nargs="+", default=["tensorflow", "jax", "torch"])
+    parser.add_argument("--only-predict", action="store_true")
     args = parser.parse_args()
     runs, python = range(args.runs), sys.executable
     commands = {
@@ -102,12 +116,17 @@ def main() -> None:
         "`import kerazoo` (process)": [python, "-c", "import kerazoo"],
         "`kerazoo list` (process)": [python, "-m", "kerazoo.cli", "list"],
     }
+    if args.only_predict:
+        commands, args.backends = {}, []
     rows = {name: [process_seconds(command) for _ in runs] for name, command in commands.items()}
     parts: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as folder:
         file, picture = (str(Path(folder) / name) for name in ("mixnet_m.safetensors", "a.jpg"))
         subprocess.run([python, "-c", BUILD, file, "save"], check=True, capture_output=True)
         _noise(picture)
+        there = [name for name, module in RUNTIMES.items() if importlib.util.find_spec(module)]
+        files = [str(Path(folder) / f"mixnet_m.{name}") for name in there]
+        subprocess.run([python, "-c", EXPORT, file, LIKE, *files], check=True, capture_output=True)
         backends = [name for name in args.backends if importlib.util.find_spec(name)]
         for _ in runs:
             for backend in backends:
@@ -118,9 +137,14 @@ def main() -> None:
             command = [python, "-m", "kerazoo.cli", "predict", "mixnet_m", picture]
             command += ["--weights", file, "--like", LIKE]
             parts.setdefault("`kerazoo predict` (process)", []).append(process_seconds(command))
+            for path in files:
+                what = f"`kerazoo predict {Path(path).name}` (process)"
+                command = [python, "-m", "kerazoo.cli", "predict", path, picture]
+                parts.setdefault(what, []).append(process_seconds(command))
             for name, seconds in zip(PARTS, printed(PREDICT, file, picture, LIKE), strict=True):
                 parts.setdefault(name, []).append(seconds)
-    print(table(rows))
+    if rows:
+        print(table(rows))
     for backend in backends:
         drawn = statistics.median(rows[f"`MixNetM`, drawn by Keras, {backend}"])
         shares = (
@@ -129,6 +153,13 @@ def main() -> None:
         )
         print(f"\n{backend}, in units of what Keras takes to draw: {', '.join(shares)}")
     print(f"\n{table(parts)}")
+    whole = statistics.median(parts["`kerazoo predict` (process)"])
+    shares = [
+        f"{name} {statistics.median(seconds) / whole:.2f}"
+        for name, seconds in parts.items()
+        if name.startswith("`kerazoo predict mixnet_m.")
+    ]
+    print(f"\nIn units of what `kerazoo predict` takes with weights: {', '.join(shares)}")
 
 
 def _noise(path: str) -> None:

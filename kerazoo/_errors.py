@@ -45,6 +45,11 @@ def unknown(
     )
 
 
+def counted(count: int, noun: str, plural: str | None = None) -> str:
+    """`"1 picture"`, `"2 pictures"`; `plural` where that is not the noun with an s."""
+    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
+
+
 def reason_of(error: BaseException) -> str:
     """What an exception of somebody else's says, in a line that is not too long; else its kind."""
     text = " ".join(str(error).split()) or type(error).__name__

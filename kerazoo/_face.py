@@ -6,6 +6,22 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 
+class Late:
+    """A module that is imported when something of it is first used.
+
+    For modules whose values are wanted where what they compute with is not: a detector's record is
+    read by who runs an exported file, without Keras.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(importlib.import_module(self._name), name)
+        setattr(self, name, value)
+        return value
+
+
 def face(
     package: str,
     public: Mapping[str, str],

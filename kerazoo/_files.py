@@ -59,7 +59,7 @@ def read_regular(path: str | os.PathLike, most: int) -> bytes:
 
 
 def read_utf8(path: str | os.PathLike, argument: str = "data") -> str:
-    """The text of a regular file.
+    """The text of a regular file, without the mark (BOM) that Windows' editors begin it with.
 
     Args:
         path: The file.
@@ -69,13 +69,24 @@ def read_utf8(path: str | os.PathLike, argument: str = "data") -> str:
         ValueError: It cannot be read, or is not UTF-8.
     """
     try:
-        with io.TextIOWrapper(open_regular(path), encoding="utf-8") as file:
+        with io.TextIOWrapper(open_regular(path), encoding="utf-8-sig") as file:
             return file.read()
     except OSError as error:
         raise invalid(argument, os.fspath(path), f"a file to read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         rule = f"a text file in UTF-8 ({error.reason} at byte {error.start})"
         raise invalid(argument, os.fspath(path), rule) from None
+
+
+def read_lines(path: str | os.PathLike, argument: str = "data") -> list[tuple[int, str]]:
+    """The lines of a text file that are not empty, each with its number and without spaces around.
+
+    Raises:
+        ValueError: As `read_utf8`, whose arguments these are.
+    """
+    # Not `splitlines`, which also ends a line at what may be part of a name (U+2028, U+0085, …).
+    lines = enumerate(read_utf8(path, argument).split("\n"), 1)
+    return [(number, line.strip()) for number, line in lines if line.strip()]
 
 
 def read_json(path: Path) -> dict[str, Any]:

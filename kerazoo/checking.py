@@ -12,8 +12,11 @@ from typing import Any
 import numpy as np
 
 from kerazoo._checks import checked
-from kerazoo.data.boxes.folders import boxed_splits
+from kerazoo._errors import invalid
+from kerazoo.data.boxes.folders import COCO, boxed_splits
 from kerazoo.data.corrupt import find_corrupt
+from kerazoo.data.masks.layouts import find_masks
+from kerazoo.data.masks.source import TASK as OF_MASKS
 from kerazoo.data.open import open_source, split_names
 from kerazoo.data.source import Source
 from kerazoo.pictures import PictureError, picture_header
@@ -21,6 +24,7 @@ from kerazoo.tasks import get_task
 from kerazoo.tasks.description import Table
 
 SHOWN = 3  # files that a line names
+ROWS = 16  # of a table on a terminal; the page has all
 
 
 @dataclass
@@ -49,10 +53,11 @@ class Report:
         return int(bool(self.attention))
 
     def text(self) -> str:
-        """For a terminal."""
+        """For a terminal: of long tables the rows that tell most."""
         lines = [f"{self.data}: {self.format}, for {self.task}"]
         for table in self.tables:
-            lines += ["", table.title, *_aligned(table)]
+            short = table.shortened(ROWS)
+            lines += ["", short.title, *_aligned(short)]
         for title, found in (("In order:", self.remarks), ("To look at:", self.attention)):
             lines += ["", title, *(f"- {line}" for line in found)] if found else []
         return "\n".join(lines if self.attention else [*lines, "", "Nothing to look at."])
@@ -76,11 +81,12 @@ class Report:
         return _PAGE.format(title=_safe(self.data), body="\n".join(parts))
 
 
-@checked("data", "data_dir", "progress")
+@checked("data", "data_dir", "task", "progress")
 def check_data(
     data: str | os.PathLike,
     *,
     data_dir: str | os.PathLike | None = None,
+    task: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Report:
     """Looks at every picture and target of all splits of a data set.
@@ -88,20 +94,22 @@ def check_data(
     Args:
         data: A TFDS name with `data_dir`, or a path, as `kerazoo.data.open.open_source` takes them.
         data_dir: The TFDS folder.
+        task: What the data are for, where they hold targets of more than one kind.
         progress: Called with (splits done, splits in all).
 
     Raises:
-        ValueError: No such data, or annotations that cannot be read at all.
+        ValueError: No such data, none for this task, or annotations that cannot be read at all.
     """
-    names = split_names(data, data_dir=data_dir) or ("all",)
-    boxed = boxed_splits(data) if data_dir is None else None
-    options = {"strict": False} if boxed else {}
+    names = split_names(data, data_dir=data_dir, task=task) or ("all",)
+    form, lenient = _format(data, data_dir, task)
+    options: dict[str, Any] = {"strict": False} if lenient else {}
     sources = {
-        name: open_source(data, name, data_dir=data_dir, **options)  # type: ignore[arg-type]
-        for name in names
+        name: open_source(data, name, data_dir=data_dir, task=task, **options) for name in names
     }
     first = next(iter(sources.values()))
-    kind = boxed[0] if boxed else "files" if first.files else "TFDS"
+    if task not in (None, first.task):
+        raise invalid("task", task, f"{first.task!r}, which {os.fspath(data)} is for")
+    kind = form or ("files" if first.files else "TFDS")
     report = Report(os.fspath(data), first.task, kind)
     rows = []
     for done, (name, source) in enumerate(sources.items(), 1):
@@ -115,6 +123,19 @@ def check_data(
     report.tables += survey.tables
     report.attention += survey.attention
     return report
+
+
+def _format(data: Any, data_dir: Any, task: str | None) -> tuple[str | None, bool]:
+    """Name of the format, where it has one, and whether what does not fit can be left out."""
+    if data_dir is not None:
+        return None, False
+    boxed = boxed_splits(data)
+    if task == OF_MASKS:
+        found = find_masks(Path(data))
+        if found is not None:
+            return found.layout, False
+        return (boxed[0], True) if boxed and boxed[0] == COCO else (None, False)
+    return (boxed[0], True) if boxed else (None, False)
 
 
 def _pictures(name: str, source: Source, report: Report) -> tuple[str, ...]:

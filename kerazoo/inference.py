@@ -3,11 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import keras
 import numpy as np
 
 from kerazoo._errors import invalid
-from kerazoo._keras_graph import as_inputs
 from kerazoo.preprocessing import Preprocessing
 
 
@@ -21,6 +19,10 @@ def inference_function(model: Any, batch: int | None = None) -> Callable[[Any], 
         model: A Keras model with one input of pictures.
         batch: Pictures in every batch; by default any number.
     """
+    import keras
+
+    from kerazoo._keras_graph import as_inputs
+
     if keras.backend.backend() != "tensorflow":
         return lambda batch: keras.tree.map_structure(
             np.asarray, model.predict_on_batch(np.asarray(batch))

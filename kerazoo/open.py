@@ -23,12 +23,13 @@ from typing import Any
 from kerazoo._checks import check_int, checked
 from kerazoo._errors import invalid, unknown
 from kerazoo.checkpoints.hub_config import HUB
+from kerazoo.checkpoints.lineage import UNKNOWN
 from kerazoo.checkpoints.local import is_stored_model, stored_info
 from kerazoo.checkpoints.read.tensors import is_weights_file
 from kerazoo.checkpoints.records import all_checkpoints, get_checkpoint, usual_dataset
 from kerazoo.checkpoints.resolve import resolve
 from kerazoo.checkpoints.shipped import default_model, reachable
-from kerazoo.checkpoints.weights import UNKNOWN, Weights, tell
+from kerazoo.checkpoints.weights import Weights, tell
 from kerazoo.preprocessing import Preprocessing
 from kerazoo.registry import catalogue, create_model, get_entry, list_models
 from kerazoo.tasks import TASKS

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from kerazoo._errors import invalid
+from kerazoo._errors import counted, invalid
 from kerazoo.pictures import PictureError
 
 _log = logging.getLogger("kerazoo")
@@ -54,9 +54,15 @@ def _expand(argument: str) -> list[Path]:
     if path.is_dir():
         paths = _walk(path)
     else:
-        paths = []
+        paths, left_out = [], Counter()
         for match in map(Path, glob.glob(argument, recursive=True)):
-            paths += _walk(match) if match.is_dir() else [match] * _is_picture(match)
+            if match.is_dir():
+                paths += _walk(match)
+            elif _is_picture(match):
+                paths.append(match)
+            else:
+                left_out[match.suffix.lower() or "no suffix"] += 1
+        say_left_out(argument, left_out)
     if not paths:
         accepted = ", ".join(PICTURE_SUFFIXES)
         raise PictureError(f"No pictures in {argument!r}. Accepted suffixes: {accepted}.")
@@ -89,12 +95,19 @@ def pictures_under(folder: Path) -> tuple[list[Path], Counter[str]]:
     return sorted(paths), +left_out
 
 
+def pictures_in(folder: Path) -> list[Path]:
+    """Pictures that lie in a folder itself, by their suffix; hidden ones are none."""
+    return [path for path in folder.iterdir() if path.name[0] != "." and _is_picture(path)]
+
+
 def say_left_out(folder: str | os.PathLike, left_out: Mapping[str, int]) -> None:
     """A warning, the first time, of files in a folder that `pictures_under` does not take."""
     if not left_out:
         return
     kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(left_out.items()))
-    text = f"{os.fspath(folder)!r}: {sum(left_out.values())} files are left out ({kinds}); "
+    total = sum(left_out.values())
+    files = f"{counted(total, 'file')} {'is' if total == 1 else 'are'}"
+    text = f"{os.fspath(folder)!r}: {files} left out ({kinds}); "
     text += f"pictures end in {', '.join(PICTURE_SUFFIXES)}."
     if text not in _said:
         _said.add(text)

@@ -5,6 +5,7 @@ For `make faults`: each is tried at moments and places that a seed chooses.
 
 import contextlib
 import io
+import json
 import os
 import random
 import re
@@ -217,19 +218,61 @@ except OSError as error:
         assert not list(tmp_path.iterdir())
 
 
+# The command, so often: with room for files of so many bytes alone, from the start of an epoch on.
+ON_FULL_DISKS = """
+import contextlib, io, json, resource, signal
+from kerazoo.cli import main
+from kerazoo.training.callbacks import Bookkeeping
+
+_, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+begin = Bookkeeping.on_epoch_begin
+
+def full(most):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+
+def ended(most, at):
+    def begun(self, epoch, logs=None):
+        if epoch == at:
+            full(most)
+        begin(self, epoch, logs)
+
+    Bookkeeping.on_epoch_begin = begun
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
+        full(hard if at is not None else most)
+        status = main(["train", sys.argv[1], "--output", sys.argv[2], "--backup-every", "1"])
+    full(hard)  # it would hold for what is printed too
+    return status, said.getvalue()
+
+print(json.dumps([ended(*each) for each in json.loads(sys.argv[3])]))
+"""
+
+
 def test_training_on_a_full_disk_goes_on_when_there_is_room(colours, tmp_path):
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(RECIPE.format(data=colours))
     timed(TRAIN, recipe, tmp_path / "whole")
-    for most in (0, 5_000, 50_000):
-        done = run(FULL + TRAIN, recipe, tmp_path / "full", most)
-        assert done.returncode in (0, 1), done.stderr  # no signal
-        if done.returncode:
-            assert "OSError" in done.stderr.strip().splitlines()[-1], done.stderr
+    # The last two are the log, of which a line is half there, and the backup.
+    times = [(0, None), (700, None), (3000, None), (10_000, None), (50_000, None), (60, 0), (99, 1)]
+    done = run(ON_FULL_DISKS, recipe, tmp_path / "full", json.dumps(times))
+    assert done.returncode == 0, done.stderr  # no signal
+    written = set()
+    for status, said in json.loads(done.stdout.splitlines()[-1]):
+        last = said.strip().splitlines()[-1]
+        assert status == 2, said
+        assert "Traceback" not in said
+        assert last.startswith("kerazoo: error: OSError: "), said
+        written.add(re.search(r"File too large: '.*/full/(.*)'$", last)[1])
+    assert written >= {"recipe.json", "run.json", "log.csv"}, written
+    assert written & {"best.weights.h5", "backup/state.npz"}
     timed(TRAIN, recipe, tmp_path / "full")
     ours, theirs = (weights(tmp_path / each / "model.weights.h5") for each in ("full", "whole"))
     for name in theirs:
         np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-4, atol=1e-5, err_msg=name)
+    logs = [(tmp_path / each / "log.csv").read_text().splitlines() for each in ("full", "whole")]
+    assert [line.partition(",")[0] for line in logs[0]] == ["epoch", "0", "1", "2"]
+    assert len(logs[0]) == len(logs[1])
 
 
 NOBODY = """

@@ -77,9 +77,9 @@ def test_the_reference_names_what_is_public(laid_out):
     import kerazoo.deploy
 
     assert set(api_pages.public("kerazoo.deploy")) == set(kerazoo.deploy._PUBLIC)
-    assert api_pages.public("kerazoo.deploy")["export"] == "kerazoo.deploy.exporting.export"
+    assert api_pages.public("kerazoo.deploy")["export"] == "kerazoo.deploy.exporting.writing"
     page = (laid_out / "api/deploy.md").read_text("utf-8")
-    assert "::: kerazoo.deploy.exporting.export.export\n" in page
+    assert "::: kerazoo.deploy.exporting.writing.export\n" in page
     assert "heading: kerazoo.deploy.Runner\n" in page
 
 

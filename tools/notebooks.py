@@ -17,7 +17,7 @@ from kerazoo._files import write_text
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 LIMIT = 1_000_000  # bytes of a notebook, outputs included
-SECONDS = 1200  # of a cell
+SECONDS = 3600  # of a cell
 
 
 def main(names: list[str]) -> None:

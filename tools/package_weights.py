@@ -76,7 +76,8 @@ def main() -> None:
     register(record)
     monitor = get_task(trained.info.task).monitor
     draw_curves(sorted(folder.glob("run*/log.csv")), folder / "curves.png", monitor)
-    half.info = dataclasses.replace(half.info, preprocessing=CIFAR, labels=dataset, checkpoint=base)
+    facts = {"checkpoint": base, "lineage": trained.info.lineage[1:]}  # without the run itself
+    half.info = dataclasses.replace(half.info, preprocessing=CIFAR, labels=dataset, **facts)
     card = {"metrics": {"accuracy": record["metrics"]["top1"] / 100}, "dataset": dataset}
     texts = hub_files(half, **files, **card)
     for name in (CARD, CONFIG):

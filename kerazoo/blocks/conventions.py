@@ -6,14 +6,18 @@ from typing import Any
 
 import keras
 
+from kerazoo._checks import check_choice, check_number, checked_fields
+from kerazoo._errors import invalid
 from kerazoo.layers import (
     BatchNormalization,
     DilatedAveragePooling2D,
     GroupedConv2D,
     MixConv2D,
+    StridedDilatedDepthwiseConv2D,
 )
 
 
+@checked_fields
 @dataclass(frozen=True)
 class Conventions:
     """Padding and batch-norm constants: a checkpoint fixes them, the architecture does not.
@@ -44,6 +48,11 @@ class Conventions:
     dilate_strided: bool = False
     reached: int = 1
 
+    def __post_init__(self) -> None:
+        check_choice("padding", self.padding, ("same", "symmetric"))
+        check_number("batch_norm_epsilon", self.batch_norm_epsilon, least=0)
+        check_number("batch_norm_momentum", self.batch_norm_momentum, least=0, most=1)
+
     @property
     def stride(self) -> int:
         """Real stride of where the next layer reads."""
@@ -67,6 +76,12 @@ class Conventions:
             return 1 if lost else stride, dilation
         reached = after.reached if lost and self.dilate_strided else self.reached
         return 1 if lost else stride, dilation * max(1, reached // limit)
+
+
+def check_kernels(kernels: Sequence[int]) -> None:
+    """Raises a `ValueError` unless these are kernel sizes of a depthwise layer."""
+    if not kernels or min(kernels) < 1:
+        raise invalid("kernels", kernels, "positive integers, one at least")
 
 
 def kernel_initializer():
@@ -171,6 +186,16 @@ def depthwise_bn(
             depthwise_initializer=kernel_initializer(),
             name=f"{name}_conv",
         )(x)
+    elif _larger_than(kernel_sizes[0], x):
+        x = StridedDilatedDepthwiseConv2D(  # which leaves out what meets nothing but padding
+            kernel_sizes[0],
+            strides,
+            dilation,
+            conventions.padding,
+            use_bias=use_bias,
+            depthwise_initializer=kernel_initializer(),
+            name=f"{name}_conv",
+        )(x)
     else:
         x, padding = pad(x, kernel_sizes[0], strides, conventions, f"{name}_pad")
         x = keras.layers.DepthwiseConv2D(
@@ -184,6 +209,12 @@ def depthwise_bn(
         )(x)
     x = batch_norm(x, conventions, f"{name}_bn")
     return activate(x, activation, f"{name}_act")
+
+
+def _larger_than(kernel_size: int, x) -> bool:
+    """Whether many of a kernel's taps lie outside of the map wherever it is put."""
+    side = max(size or kernel_size for size in x.shape[1:3])
+    return kernel_size > max(7, 2 * side - 1)
 
 
 def average_pool(x, conventions: Conventions, name: str):

@@ -7,7 +7,7 @@ registered checkpoints of the same model.
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -138,8 +138,16 @@ def _of_run(path: Path) -> Weights | None:
         "labels": names,
         "confidence": run.get("confidence"),
         "checkpoint": (run.get("weights") or {}).get("id"),
+        "dataset": _learned(run),
+        "lineage": run.get("lineage"),
     }
     return described(str(path), functools.partial(read_tensors, path), facts)
+
+
+def _learned(run: Mapping[str, Any]) -> str | None:
+    """Name of the data set of a run, without the folders of the machine."""
+    name = run.get("data", {}).get("train", {}).get("name")
+    return name and Path(name).name
 
 
 def _bare(path: Path) -> Weights:

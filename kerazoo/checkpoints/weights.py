@@ -10,6 +10,7 @@ import numpy as np
 from kerazoo._bounds import CLASSES
 from kerazoo._rules import is_int
 from kerazoo.checkpoints.fetch.checkpoint import fetch, fetched_digests
+from kerazoo.checkpoints.lineage import UNKNOWN, Origin
 from kerazoo.checkpoints.read.tensors import read_tensors
 from kerazoo.checkpoints.records import Checkpoint, all_checkpoints
 from kerazoo.confidence import Confidence
@@ -27,7 +28,6 @@ OF_THE_TASK = (
     "pooling",
 )
 SHOWN = 80  # characters of a wrong value that a complaint gives
-UNKNOWN = "unknown"  # the Hub's id of a licence that nobody stated
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,9 @@ class Weights:
             `kerazoo.checkpoints.records.Checkpoint`.
         arguments: Further constructor arguments of the trunk that they need.
         task_arguments: Those of what was learned (`OF_THE_TASK`), where a whole network is stored.
-        licence: `"unknown"` where nobody states it.
+        licence: Their own, else that of what they started from; `"unknown"` where nobody states it.
+        dataset: What they learned, where they say so.
+        lineage: What they started from, and what that did: nearest first.
         doubt: A sentence on what was taken for granted of a file that does not say it; else empty.
         confidence: What held-out pictures say of the scores.
     """
@@ -60,6 +62,8 @@ class Weights:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     task_arguments: Mapping[str, Any] = field(default_factory=dict)
     licence: str = UNKNOWN
+    dataset: str | None = None
+    lineage: tuple[Origin, ...] = ()
     doubt: str = ""
     confidence: Confidence | None = None
 
@@ -83,6 +87,7 @@ def registered(checkpoint: Checkpoint) -> Weights:
         batch_norm_epsilon=checkpoint.batch_norm_epsilon,
         arguments=checkpoint.arguments,
         licence=checkpoint.licence,
+        dataset=checkpoint.dataset,
     )
 
 
@@ -150,6 +155,8 @@ _FACTS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "labels": ("a list of names, the name of a set or null", _are_names),
     "confidence": ("an object or null", lambda value: isinstance(value, Mapping | None)),
     "licence": _TEXT,
+    "dataset": _TEXT,
+    "lineage": ("a list or null", lambda value: isinstance(value, list | tuple | None)),
     "checkpoint": _TEXT,
 }
 
@@ -160,8 +167,8 @@ def described(id: str, tensors: Callable[[], dict], facts: Mapping[str, Any]) ->
     Args:
         id, tensors: As in `Weights`.
         facts: `architecture`, `arguments` and, where known, `preprocessing`, `classes`, `labels`,
-            `confidence`, `licence` and `checkpoint`: a `config.json` of ours, or a `ModelInfo` as a
-            dict.
+            `confidence`, `licence`, `dataset`, `lineage` and `checkpoint`: a `config.json` of ours,
+            or a `ModelInfo` as a dict.
 
     Raises:
         ValueError: One of them is of another kind, or asks for more than `kerazoo._bounds` grants.
@@ -171,7 +178,7 @@ def described(id: str, tensors: Callable[[], dict], facts: Mapping[str, Any]) ->
     task = {name: arguments.pop(name) for name in OF_THE_TASK if name in arguments}
     record = facts.get("preprocessing")
     headless = task.get("include_top") is False or task.get("features_only")
-    started = next((c for c in all_checkpoints() if c.id == facts.get("checkpoint")), None)
+    lineage = _lineage(id, facts)
     return Weights(
         id,
         tensors,
@@ -183,9 +190,26 @@ def described(id: str, tensors: Callable[[], dict], facts: Mapping[str, Any]) ->
         batch_norm_epsilon=arguments.pop("batch_norm_epsilon", None),
         arguments=arguments,
         task_arguments=task,
-        licence=facts.get("licence") or (started.licence if started else UNKNOWN),
+        licence=facts.get("licence") or _inherited(lineage, facts.get("checkpoint")),
+        dataset=facts.get("dataset"),
+        lineage=lineage,
         confidence=_confidence(id, facts),
     )
+
+
+def _lineage(source: str, facts: Mapping[str, Any]) -> tuple[Origin, ...]:
+    try:
+        return tuple(Origin.from_dict(each) for each in facts.get("lineage") or ())
+    except (TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"What `{source}` says of its lineage is wrong: {error}") from error
+
+
+def _inherited(lineage: tuple[Origin, ...], checkpoint: str | None) -> str:
+    """The licence of what weights started from, which do not say one themselves."""
+    if lineage:
+        return lineage[0].licence
+    started = next((c for c in all_checkpoints() if c.id == checkpoint), None)
+    return started.licence if started else UNKNOWN
 
 
 def _confidence(source: str, facts: Mapping[str, Any]) -> Confidence | None:

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from kerazoo._errors import did_you_mean
 from kerazoo.cli._output import complain, prepare_output
 
 # One module each, in the order of --help. A module is light to import; what it does is not.
@@ -104,7 +105,19 @@ def _warnings_told() -> Iterator[None]:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Takes no empty text and no number that is not finite, whatever the option."""
+    """Takes no empty text and no number that is not finite, whatever the option.
+
+    What it does not know, it says itself: argparse leaves that to the command above, which would
+    show the usage of all of `kerazoo`.
+    """
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            wrong = str(unknown[0]).partition("=")[0]
+            hint = did_you_mean(wrong, self._option_string_actions) if wrong[0] == "-" else ""
+            self.error(f"unrecognized arguments: {shlex.join(unknown)}.{hint}")
+        return found, unknown
 
     def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
         if isinstance(action, argparse._SubParsersAction):  # whose parser looks for itself

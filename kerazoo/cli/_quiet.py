@@ -6,6 +6,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from typing import Any
 
 
 def import_keras(*others: str, first: Callable[[], None] | None = None) -> None:
@@ -17,6 +18,9 @@ def import_keras(*others: str, first: Callable[[], None] | None = None) -> None:
     initialised, in several lines that bury our own messages.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # By itself TensorFlow uses oneDNN only where the processor has instructions for networks
+    # (VNNI, AMX, ...); benchmarks/onednn.py measures what that costs on the others.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     with _held_back():
         import keras
     if first is not None:
@@ -25,6 +29,30 @@ def import_keras(*others: str, first: Callable[[], None] | None = None) -> None:
         keras.ops.zeros(1)  # the backend looks for devices at its first tensor, and logs again
         for name in others:
             importlib.import_module(name)
+
+
+@contextlib.contextmanager
+def native_held_back() -> Iterator[None]:
+    """As `_held_back`, but what Python writes to stderr, our own words and bars, passes."""
+    before = sys.stderr
+    with contextlib.ExitStack() as stack:
+        if _is_stderr(before):
+            passing = os.fdopen(os.dup(2), "w", encoding=before.encoding, errors=before.errors)
+            sys.stderr = stack.enter_context(passing)
+            sys.stderr.reconfigure(line_buffering=True)
+        try:
+            with _held_back():
+                yield
+        finally:
+            sys.stderr = before
+
+
+def _is_stderr(stream: Any) -> bool:
+    """Whether a text stream writes to the process's own stderr; a test may have put in another."""
+    try:
+        return stream.fileno() == 2
+    except (AttributeError, OSError, ValueError):
+        return False
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 import argparse
 from typing import Any
 
+from kerazoo._errors import counted
 from kerazoo.cli._model import given, positive
 from kerazoo.cli._output import complain
 from kerazoo.cli._quiet import import_keras
@@ -79,6 +80,7 @@ def tell_of(scored: Any) -> None:
         complain(line)
     resumed = f", {scored.resumed} of them there before" if scored.resumed else ""
     complain(
-        f"{scored.pictures} pictures, {scored.unreadable} unreadable, in {scored.parts} files"
+        f"{counted(scored.pictures, 'picture')}, {scored.unreadable} unreadable, "
+        f"in {counted(scored.parts, 'file')}"
         f"{resumed}: {scored.folder}"
     )

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kerazoo.cli._model import given, positive
-from kerazoo.cli._quiet import import_keras
+from kerazoo.cli._quiet import import_keras, native_held_back
 from kerazoo.tasks import TASKS, get_task
 from kerazoo.tasks.description import Option
 
@@ -49,18 +49,28 @@ def task_options(args: argparse.Namespace) -> dict[str, Any]:
 
 def load_predictor(args: argparse.Namespace) -> Any:
     """The `kerazoo.predictor.Predictor` of MODEL under the options of the command."""
-    import_keras("tensorflow")
+    if needs_keras(args.model, args.runtime):
+        import_keras("tensorflow")
     from kerazoo.prediction import open_predictor
 
-    return open_predictor(
-        args.model,
-        weights=args.weights,
-        size=args.size,
-        runtime=args.runtime,
-        batch_size=args.batch_size,
-        like=args.like,
-        **dict(args.settings),
-    )
+    with native_held_back():  # runtimes say which of their parts they use
+        return open_predictor(
+            args.model,
+            weights=args.weights,
+            size=args.size,
+            runtime=args.runtime,
+            batch_size=args.batch_size,
+            like=args.like,
+            **dict(args.settings),
+        )
+
+
+def needs_keras(model: str, runtime: str | None) -> bool:
+    """Whether running MODEL takes Keras: of what was exported the file's own runtime is enough."""
+    from kerazoo.open import EXPORTED, find_exported
+
+    exported = find_exported(model)
+    return exported is None or exported.format not in EXPORTED.values() or runtime == "tensorflow"
 
 
 def add_runtime(parser: argparse.ArgumentParser) -> None:
@@ -79,5 +89,5 @@ def add_tiles(parser: argparse.ArgumentParser) -> None:
         metavar="SIDE",
         type=positive,
         help="look at each picture in overlapping tiles too, their longer side so many pixels of "
-        "it: for things that are small in large pictures (detectors)",
+        "it: for things that are small in large pictures (detectors, segmenters)",
     )

@@ -3,11 +3,13 @@
 import argparse
 from pathlib import Path
 
+from kerazoo._errors import counted
 from kerazoo._files import write_text
 from kerazoo._progress import Progress
 from kerazoo.cli._output import say
 from kerazoo.cli._quiet import import_keras
 from kerazoo.cli._run import DATA, add_data_dir
+from kerazoo.tasks import TASKS
 
 SUMMARY = "report on a data set before training"
 EPILOG = """\
@@ -18,6 +20,7 @@ pictures (with file and line), their sizes, and how many of them anchors can rea
 examples:
   kerazoo check pets/
   kerazoo check bccd/ --html report.html
+  kerazoo check coco/ --task segmentation
   kerazoo check cifar10 --data-dir ~/tensorflow_datasets
   kerazoo check bccd/ --recipe my_recipe.toml
 
@@ -29,7 +32,10 @@ exit status:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("data", metavar="DATA", help=DATA)
     add_data_dir(parser)
-    parser.add_argument("--html", metavar="FILE", help="also write a page")
+    parser.add_argument(
+        "--task", choices=TASKS, help="what the data are for, where they hold boxes and masks"
+    )
+    parser.add_argument("--html", metavar="FILE", help="also write a page, with whole tables")
     parser.add_argument(
         "--recipe", help="a recipe, by name or path: minutes to expect of it on this machine"
     )
@@ -40,14 +46,16 @@ def run(args: argparse.Namespace) -> int:
     from kerazoo.checking import check_data
 
     with Progress(0, "split", "checking") as progress:
-        report = check_data(args.data, data_dir=args.data_dir, progress=progress.at)
+        options = {"data_dir": args.data_dir, "task": args.task}
+        report = check_data(args.data, **options, progress=progress.at)
     if args.recipe:
         from kerazoo.training.estimate import expected_minutes
         from kerazoo.training.recipe import load_recipe
 
         recipe = load_recipe(args.recipe, {"data.name": args.data})
         minutes = expected_minutes(recipe, args.data_dir)
-        report.remarks.append(f"{args.recipe}: about {minutes:.0f} minutes on this machine")
+        about = counted(max(1, round(minutes)), "minute")
+        report.remarks.append(f"{args.recipe}: about {about} on this machine")
     say(*report.text().split("\n"))
     if args.html:
         write_text(Path(args.html), report.html())

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from kerazoo._errors import counted
 from kerazoo.cli._model import given, positive
 from kerazoo.cli._output import complain, print_json, print_table, say
 from kerazoo.cli._quiet import import_keras
@@ -13,7 +14,7 @@ from kerazoo.tasks import TASKS
 SUMMARY = "time networks here and pick the most accurate one within a budget"
 EPILOG = """\
 Published weights that few others beat by multiply-adds are candidates. Those whose times tell which
-of them fit are built and timed, one picture at a time: ten at most. Reading the
+of them fit are built and timed, one picture at a time: ten at most, with DATA twelve. Reading the
 picture comes on top. Published figures decide or, with DATA, a linear probe on held-out pictures of
 it (classification), which takes minutes.
 
@@ -117,8 +118,8 @@ def _print(choice: Any) -> None:
         complain(f"left out {name}: {reason}")
     if choice.not_timed:
         complain(
-            f"{len(choice.not_timed)} others were not timed: they are less accurate than the pick, "
-            "or too far from the budget by their multiply-adds"
+            f"not timed: {counted(len(choice.not_timed), 'other')}, less accurate than the pick or "
+            "too far from the budget by multiply-adds"
         )
     pick = choice.pick
     say(

@@ -10,7 +10,7 @@ from kerazoo._machine import is_installed
 from kerazoo._progress import Progress
 from kerazoo.cli._model import add_model_options, load_network, named_preprocessing, positive
 from kerazoo.cli._output import say
-from kerazoo.cli._quiet import import_keras
+from kerazoo.cli._quiet import import_keras, native_held_back
 from kerazoo.cli._run import DATA, add_data_dir
 from kerazoo.cli._task import add_task_options, task_options
 
@@ -52,7 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="fuse for tensorflow, openvino, onnx, litert or litert_int8 (default: the format's)",
     )
     parser.add_argument("--no-fuse", action="store_true", help="keep the network as it was built")
-    parser.add_argument("--labels", help="imagenet, cifar10, or a text file with a name a line")
+    parser.add_argument(
+        "--labels", help="imagenet, cifar10, coco, voc, …, or a text file with a name a line"
+    )
     add_task_options(parser, "of answers: ")
     parser.add_argument("--version", type=positive, default=1, help="savedmodel: its number (1)")
     parser.add_argument("--opset", type=positive, default=17, help="onnx: operations (17)")
@@ -79,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     representative = _representative(args)
     import_keras()
     from kerazoo.deploy.exporting import FORMATS
-    from kerazoo.deploy.exporting.export import check_arguments
+    from kerazoo.deploy.exporting.writing import check_arguments
 
     check_arguments(args.format, args.precision, args.target, not args.no_fuse, args.opset)
     pictures = representative() if representative else None  # a typo should not cost a model
@@ -90,9 +92,10 @@ def run(args: argparse.Namespace) -> int:
             if not path.is_file():
                 raise FileNotFoundError(f"There is no picture `{path}`.")
     model = load_network(args)
-    with Progress(0, "picture", "calibrating", show=None if pictures else False) as progress:
-        path = _export(args, model, pictures, progress.at)
-    compared = "" if args.no_compare else f"; {_compared(args, model, path, pictures)}"
+    with native_held_back():  # converters and runtimes chatter
+        with Progress(0, "picture", "calibrating", show=None if pictures else False) as progress:
+            path = _export(args, model, pictures, progress.at)
+        compared = "" if args.no_compare else f"; {_compared(args, model, path, pictures)}"
     say(path, f"{_size(path, FORMATS[args.format]) / 1e6:.2f} MB{compared}")
     return 0
 

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from kerazoo._errors import counted
 from kerazoo.cli._model import MODEL, add_weights_options, given, positive
 from kerazoo.cli._output import say
 from kerazoo.cli._quiet import import_keras
@@ -15,20 +16,26 @@ from kerazoo.cli._run import (
     session_options,
 )
 
-SUMMARY = "fine-tune a trained network on pictures of your own"
+SUMMARY = "fine-tune a trained classifier, detector or segmenter on pictures of your own"
 EPILOG = """\
-First a new classifier is fitted to what the frozen network makes of the pictures (a linear probe),
-which takes one look at each; then all layers go on learning at a low rate, as long as held-out
-pictures gain from it. The better of the two is kept. How long, at what rate and with which pictures
-follows from how many there are; batch-norm statistics stay as they are. The same command with the
-same --output goes on with a run that was stopped or killed.
+Classifiers, detectors and segmenters learn what DATA holds: a class for each picture, boxes, or a
+class for each pixel.
 
-DATA is a TFDS name (with --data-dir), a folder with a sub-folder for each class, or a CSV file
-with the columns path and label. Without a validation split a tenth of the training pictures (of
-classes with few a fifth) is held out, the same each time.
+Of a classifier first a new head is fitted to what the frozen network makes of the pictures (a
+linear probe), which takes one look at each; then all layers go on learning at a low rate, as long
+as held-out pictures gain from it; batch-norm statistics stay as they are. The better of the two is
+kept. Detectors and segmenters learn with all layers from the start, and begin with what they know
+of classes of the same name. How long, at what rate and with which pictures follows from how many
+there are. The same command with the same --output goes on with a run that was stopped or killed.
+
+DATA is a TFDS name (with --data-dir); a folder with a sub-folder for each class, or a CSV file with
+the columns path and label; boxes as COCO, Pascal VOC or YOLO have them; or masks: folders side by
+side, list files, Pascal VOC's folders, COCO's outlines. Without a validation split a tenth of the
+training pictures (of classes with few a fifth) is held out, the same each time.
 
 In OUTPUT: model.keras, model.safetensors with config.json and README.md (for `kerazoo push`),
-curves.png, confusion.png, mistakes.png, run.json, and a folder for each phase.
+curves.png, the task's figures (confusion.png, mistakes.png, precision.png), run.json, and a folder
+for each phase.
 
 examples:
   kerazoo finetune mixnet_s --data pets/ --output runs/pets
@@ -36,6 +43,8 @@ examples:
   kerazoo finetune timm/mixnet_m.ft_in1k --data flowers.csv --output runs/flowers --size 192
   kerazoo finetune mobilenet_v2 --data cifar10 --data-dir ~/tensorflow_datasets \\
       --train 'train[:5000]' --size 96 --output runs/cifar10
+  kerazoo finetune ssdlite_mobilenet_v2 --data bccd/ --output runs/cells
+  kerazoo finetune segmentation --data camvid/ --output runs/streets
   kerazoo predict runs/pets/model.keras cat.jpg
   kerazoo push runs/pets user/pets --dry-run
 """
@@ -115,7 +124,7 @@ def run(args: argparse.Namespace) -> int:
         say(
             f"{Path(args.model).name} on {Path(args.data).name}: {figure.label} "
             f"{figure.shown(result[figure.name])}{_within(result['interval'])} of "
-            f"{result['pictures']} pictures of {result['split']}; see {args.output}"
+            f"{counted(result['pictures'], 'picture')} of {result['split']}; see {args.output}"
         )
     return int(result.get("skipped_pictures", 0) > 0)
 

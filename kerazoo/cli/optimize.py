@@ -4,12 +4,13 @@ import argparse
 import shlex
 from pathlib import Path
 
+from kerazoo._errors import counted
 from kerazoo.cli._model import add_model_options, given, load_network, named_preprocessing, positive
 from kerazoo.cli._output import say
 from kerazoo.cli._quiet import import_keras
 from kerazoo.cli._run import DATA, add_data_dir
 
-SUMMARY = "make a trained network smaller while it learns a little more"
+SUMMARY = "make a trained classifier smaller while it learns a little more"
 EPILOG = """\
 qat      int8 for LiteRT, after training with the rounding of int8
 prune    a share of the weights is zero: files get small when they are compressed
@@ -75,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     unit = " %" if monitor.percent else ""
     say(
         f"{Path(args.model).name}: {monitor.label} {before:.2f}{unit} in float, "
-        f"{after:.2f}{unit} after {args.method}, {result['pictures']} pictures; "
+        f"{after:.2f}{unit} after {args.method}, {counted(result['pictures'], 'picture')}; "
         f"{result['file_size'] / 1e6:.2f} MB, compressed {result['gzip_size'] / 1e6:.2f} MB; "
         f"see {args.output}"
     )

@@ -5,18 +5,20 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from kerazoo._errors import counted
 from kerazoo._files import read_utf8
 from kerazoo.cli._model import positive
 from kerazoo.cli._output import complain, say
 from kerazoo.cli._quiet import import_keras
 from kerazoo.cli._run import DATA, add_data_dir
+from kerazoo.tasks import TASKS
 
 SUMMARY = "draw a contact sheet of augmented training pictures"
 EPILOG = """\
 DATA is a TFDS name (with --data-dir), a folder with a sub-folder for each class, or a CSV file
-with the columns path and label; or pictures with boxes, as COCO, Pascal VOC or YOLO have them.
-Pictures are those of the first batches of training with the same seed; under each are its classes,
-and their shares where MixUp or CutMix are on, in it its boxes.
+with the columns path and label; or pictures with boxes, as COCO, Pascal VOC or YOLO have them, or
+with masks. Pictures are those of the first batches of training with the same seed; under each are
+its classes, and their shares where MixUp or CutMix are on, in it its boxes or its mask.
 
 examples:
   kerazoo show-data pets/
@@ -24,6 +26,7 @@ examples:
   kerazoo show-data pets.csv --set rand_augment=2 --set mixup=0.2 --set 'area=[0.2, 1]'
   kerazoo show-data pets/ --augmentation my_recipe.toml --output sheet.png
   kerazoo show-data bccd/ --augmentation objects --size 320
+  kerazoo show-data coco/ --task segmentation
   kerazoo show-data ~/imagenet/train --augmentation mixnet_s_imagenet
 
 exit status:
@@ -37,6 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("data", metavar="DATA", help=DATA)
     add_data_dir(parser)
     parser.add_argument("--split", help="with or without a slice (default: train, or all)")
+    parser.add_argument(
+        "--task", choices=TASKS, help="what the data are for, where they hold boxes and masks"
+    )
     parser.add_argument(
         "--augmentation",
         default="imagenet",
@@ -61,11 +67,13 @@ def run(args: argparse.Namespace) -> int:
     from kerazoo.report.contact_sheet import contact_sheet, save_sheet
 
     augmentation = _augmentation(args.augmentation, args.set)
-    source = open_source(args.data, args.split, data_dir=args.data_dir, shards=4)
+    options = {"data_dir": args.data_dir, "task": args.task}
+    source = open_source(args.data, args.split, shards=4, **options)
     pictures, captions, corrupt = _pictures(args, source, augmentation)
     if not pictures:
         raise picture_error(corrupt)
-    title = f"{source.name} {source.split}: {source.count} pictures, {len(source.classes)} classes"
+    classes = counted(len(source.classes), "class", "classes")
+    title = f"{source.name} {source.split}: {counted(source.count, 'picture')}, {classes}"
     heading = f"What training sees of {title}"
     save_sheet(contact_sheet(heading, pictures, captions), args.output)
     say(title, f"Contact sheet: {args.output}")

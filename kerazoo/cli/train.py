@@ -4,6 +4,7 @@ import argparse
 import os
 from typing import Any
 
+from kerazoo._errors import counted
 from kerazoo.cli._output import say
 from kerazoo.cli._quiet import import_keras
 from kerazoo.cli._run import (
@@ -21,12 +22,13 @@ A recipe is a small TOML file; those that come with kerazoo are known by name. T
 with the same --output goes on with a run that was stopped or killed. Options and --set replace
 what the recipe says.
 
-In OUTPUT: model.weights.h5 (the last weights), best.weights.h5, result.json, log.csv, curves.png,
-and run.json with everything that is needed to run it again.
+In OUTPUT: model.weights.h5 (the last weights), best.weights.h5, result.json, log.csv, curves.png
+(extra "plot"), and run.json with everything that is needed to run it again.
 
 examples:
   kerazoo train mixnet_s_cifar10 --data-dir data --output runs/mixnet_s
   kerazoo train my_recipe.toml --data pets/ --output runs/mine --epochs 40
+  kerazoo train ssdlite_mobilenet_v2_bccd --data bccd/ --output runs/bccd
   kerazoo train mixnet_s_cifar10 --data-dir data --output runs/adamw \\
       --set optimizer.name=adamw --set optimizer.learning_rate=0.002 --set augmentation.mixup=0.2
   kerazoo train mixnet_s_cifar10_second --data-dir data --output runs/second \\
@@ -67,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--freeze",
         action="append",
         metavar="LAYERS",
-        help="backbone (all but the classifier), or a pattern of layer names; repeatable",
+        help="backbone (all but the head), or a pattern of layer names; repeatable",
     )
     keys.add_argument(
         "--freeze-until", metavar="LAYERS", help="freeze these layers and all before: stage3"
@@ -89,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
     figure = recipe_task(recipe).monitor
     say(
         f"{recipe.model}: {figure.label} {figure.shown(result[f'test_{figure.name}'])} on "
-        f"{result['test_pictures']} test pictures; see {args.output}"
+        f"{counted(result['test_pictures'], 'test picture')}; see {args.output}"
     )
     return int(result.get("skipped_pictures", 0) > 0)
 

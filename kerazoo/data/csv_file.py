@@ -60,6 +60,7 @@ def csv_source(
         first = f"{len(missing)} do not, the first is {quoted(missing[0])}"
         rule = f"a list of files that exist; {first}"
         raise invalid("path", str(path), rule)
+    _check_one_label(path, files, texts)
     name, within = split_name(split), np.arange(len(rows))
     parts = {row["split"] for row in rows} - {None}
     if parts and (short := [row["path"] for row in rows if row["split"] is None]):
@@ -89,14 +90,15 @@ def _read_rows(path: Path, columns: Mapping[str, str] | None) -> list[dict[str, 
     if not path.is_file():
         raise invalid("path", str(path), "an existing CSV file")
     wanted = COLUMNS | dict(columns or {})
-    text = read_utf8(path, "path").removeprefix("\ufeff")
-    reader = csv.DictReader(io.StringIO(text, newline=""))
+    reader = csv.DictReader(io.StringIO(read_utf8(path, "path"), newline=""))
     try:
         header = reader.fieldnames or []
         for key in ("path", "label", *(columns or {})):
             if wanted[key] not in header:
                 raise unknown("columns", wanted[key], header)
-        rows = [{key: row.get(name) for key, name in wanted.items()} for row in reader]
+        if twice := [name for name in wanted.values() if header.count(name) > 1]:
+            raise invalid("path", str(path), f"a CSV file with one column {quoted(twice[0])}")
+        rows = [_row(path, reader.line_num, row, wanted) for row in reader]
     except csv.Error as error:
         rule = f"a CSV file ({error}, line {reader.line_num})"
         raise invalid("path", str(path), rule) from None
@@ -106,6 +108,27 @@ def _read_rows(path: Path, columns: Mapping[str, str] | None) -> list[dict[str, 
         if not row["path"] or row["label"] in (None, ""):
             raise invalid("path", str(path), f"a CSV file with path and label; see row {line}")
     return rows
+
+
+def _row(
+    path: Path, line: int, row: Mapping[Any, Any], wanted: Mapping[str, str]
+) -> dict[str, Any]:
+    if any(row.get(None) or ()):  # a comma within a name, which would be cut short
+        rule = f"a CSV file with no more values in a line than its header has (line {line})"
+        raise invalid("path", str(path), f"{rule}; commas within a value need quotation marks")
+    cells = {key: row.get(name) for key, name in wanted.items()}
+    return {key: cell and (cell if key == "path" else cell.strip()) for key, cell in cells.items()}
+
+
+def _check_one_label(path: Any, files: Sequence[str], labels: Sequence[str]) -> None:
+    """A picture may be listed again, to be seen more often, but not as something else."""
+    known: dict[str, tuple[int, str]] = {}
+    for line, (file, label) in enumerate(zip(files, labels, strict=True), start=2):
+        first, before = known.setdefault(os.path.normpath(file), (line, label))
+        if label != before:
+            twice = f"{quoted(file)} has {quoted(before)} in row {first} and {quoted(label)}"
+            rule = f"a list with one label for each picture; {twice} in row {line}"
+            raise invalid("path", str(path), rule)
 
 
 def _distinct(path: Any, texts: Sequence[str]) -> tuple[str, ...]:

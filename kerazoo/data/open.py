@@ -37,26 +37,23 @@ def open_source(
     Args:
         data: A path that ends in `.csv`, `.json` (COCO) or `.yaml` (YOLO); the path of a folder
             (with a `/` in it, or one that exists, where no `data_dir` is given), by what it holds:
-            boxes as COCO, Pascal VOC or YOLO have them, masks (`masks_source`), else a
-            sub-folder for each class; otherwise a TFDS name.
+            boxes as COCO, Pascal VOC or YOLO have them, masks or outlines (`masks_source`), else
+            a sub-folder for each class; otherwise a TFDS name.
         split: By default `"all"` where a folder or CSV file has no splits, else what `purpose`
             says.
         data_dir: For TFDS sets: the folder that holds `<name>/<version>`.
         purpose: Which split is the default one: `"train"`, or `"evaluate"` for a split that is
             held out (`"validation"`, else `"test"`).
         shards: For TFDS sets, see `tfds_source`.
-        task: What the data are for, where a folder holds boxes as well as masks, as Pascal VOC's
-            does; by default its boxes count.
-        **options: For `folder_source`, `csv_source`, `boxes_source` and `masks_source`, such as
-            `fractions`.
+        task: What the data are for, where they hold boxes as well as masks, as Pascal VOC's and
+            COCO's do; by default the boxes count, and of a TFDS set a label for each picture.
+        **options: For `folder_source`, `csv_source`, `boxes_source`, `masks_source` and
+            `tfds_source`, such as `fractions`.
 
     Raises:
         ValueError: No such data.
     """
     text, kind = os.fspath(data), _kind(data, data_dir, task)
-    if options and kind == "tfds":
-        rule = "left out for a TFDS set, which has its own splits and classes"
-        raise invalid(next(iter(options)), options, rule)
     if split is None:
         names = options.get("fractions") or split_names(data, data_dir=data_dir, task=task)
         split = default_split(tuple(names), purpose)
@@ -69,7 +66,7 @@ def open_source(
     if kind == "folder":
         return folder_source(text, split, **options)
     assert data_dir is not None  # else `_kind` finds no TFDS set
-    return tfds_source(text, split, data_dir=data_dir, shards=shards)
+    return tfds_source(text, split, data_dir=data_dir, shards=shards, task=task, **options)
 
 
 def split_names(

@@ -6,15 +6,24 @@ from typing import Any
 
 from kerazoo._checks import check_int, checked
 from kerazoo._errors import invalid, unknown
+from kerazoo.data.boxes.annotated import TASK as OF_BOXES
 from kerazoo.data.boxes.prepared import has_boxes, prepared_source
 from kerazoo.data.labelled import TASK
+from kerazoo.data.masks.prepared import mask_feature, prepared_masks
+from kerazoo.data.masks.source import TASK as OF_MASKS
 from kerazoo.data.source import Source
 from kerazoo.data.splits import default_split
 
 
 @checked("name", "split", "data_dir")
 def tfds_source(
-    name: str, split: str | None = None, *, data_dir: str | os.PathLike, shards: int = 1
+    name: str,
+    split: str | None = None,
+    *,
+    data_dir: str | os.PathLike,
+    shards: int = 1,
+    task: str | None = None,
+    **options: Any,
 ) -> Source:
     """Opens a split that TFDS has prepared under `data_dir`; nothing is ever downloaded.
 
@@ -28,10 +37,14 @@ def tfds_source(
         data_dir: The TFDS folder that holds `<name>/<version>`.
         shards: Files read at once, their pictures interleaved. With 1 the first pictures are the
             same however many are asked for; training reads several, to mix them better.
+        task: What the data are for, where a set has more than one kind of target; by default a
+            label for each picture counts, else boxes, else masks.
+        **options: Of masks: `classes` and `ignore`, what their values mean (see
+            `kerazoo.data.masks.prepared`).
 
     Raises:
         ValueError: No such folder, data set or split, or neither pictures with one label each nor
-            with boxes.
+            with boxes or masks.
     """
     check_int("shards", shards)
     builder = _builder(name, Path(data_dir))
@@ -40,21 +53,22 @@ def tfds_source(
     import tensorflow_datasets as tfds
 
     features = dict(builder.info.features)
-    labelled = isinstance(features.get("label"), tfds.features.ClassLabel)
-    if not isinstance(features.get("image"), tfds.features.Image) or not (
-        labelled or has_boxes(features)
-    ):
-        rule = "a data set with the features `image` and `label`, or `image` and `objects`"
-        raise invalid("name", name, rule)
+    kind = _kind(name, features, task)
+    if wrong := set(options) - ({"classes", "ignore"} if kind == OF_MASKS else set()):
+        rule = "left out for a TFDS set, which has its own splits and classes"
+        raise invalid(min(wrong), options, rule)
+    pixels = mask_feature(features) if kind == OF_MASKS else None
     rows = builder.as_dataset(
         split=_checked_split(builder, split),
         shuffle_files=False,
         read_config=tfds.ReadConfig(interleave_cycle_length=shards, try_autocache=False),
-        decoders={"image": tfds.decode.SkipDecoding()},
+        decoders=dict.fromkeys(filter(None, ("image", pixels)), tfds.decode.SkipDecoding()),
     )
     count = builder.info.splits[split].num_examples
-    if not labelled:
+    if kind == OF_BOXES:
         return prepared_source(name, split, features, rows, count)
+    if pixels is not None:
+        return prepared_masks(name, split, features[pixels], pixels, rows, count, **options)
     pictures = rows.map(lambda row: (row["image"], row["label"]))
     shape = features["image"].shape
     shape = shape if all(shape) else None
@@ -65,6 +79,22 @@ def tfds_source(
 def tfds_splits(name: str, data_dir: str | os.PathLike) -> list[str]:
     """Names of the splits of a set that TFDS has prepared under `data_dir`; raises as above."""
     return list(_builder(name, Path(data_dir)).info.splits)
+
+
+def _kind(name: str, features: dict[str, Any], task: str | None) -> str:
+    """The task that a set is opened for."""
+    import tensorflow_datasets as tfds
+
+    there = {
+        TASK: isinstance(features.get("label"), tfds.features.ClassLabel),
+        OF_BOXES: has_boxes(features),
+        OF_MASKS: mask_feature(features) is not None,
+    }
+    kinds = [kind for kind, found in there.items() if found]
+    if not isinstance(features.get("image"), tfds.features.Image) or not kinds:
+        rule = "a data set with the feature `image` and a `label`, `objects` or a mask"
+        raise invalid("name", name, rule)
+    return task if task in kinds else kinds[0]
 
 
 def _builder(name: str, data_dir: Path) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from kerazoo._checks import checked
+from kerazoo._errors import counted
 from kerazoo.deploy.exporting import read_record
 from kerazoo.deploy.exporting.calibration import representative_pictures
 from kerazoo.deploy.exporting.record import ExportRecord
@@ -34,7 +35,7 @@ class Comparison:
     same: int | None
 
     def __str__(self) -> str:
-        pictures = "1 picture" if self.pictures == 1 else f"{self.pictures} pictures"
+        pictures = counted(self.pictures, "picture")
         found = f"outputs within {self.difference:.1g} of the original's on {pictures}"
         if self.same is None:
             return found

@@ -10,9 +10,9 @@ from typing import Any
 from kerazoo._checks import check_choice, check_int, checked
 from kerazoo._errors import invalid
 from kerazoo._machine import is_installed, require
-from kerazoo.deploy.exporting import FORMATS, export, read_record
 from kerazoo.deploy.exporting._format import Format
-from kerazoo.deploy.exporting.record import record_path
+from kerazoo.deploy.exporting.formats import FORMATS
+from kerazoo.deploy.exporting.record import read_record, record_path
 from kerazoo.deploy.runtimes import OPENERS, open_runtime
 from kerazoo.inference import named_outputs
 from kerazoo.open import Exported, open_model
@@ -124,6 +124,8 @@ class Runner(Predictor):
         kind = FORMATS[_FORMATS[runtime]]
         require(OPENERS[kind.name].needs, f"Runtime {runtime!r}")
         with tempfile.TemporaryDirectory() as folder:
+            from kerazoo.deploy.exporting.writing import export  # what runs a file needs no Keras
+
             path = Path(folder) / f"network{kind.suffix}"
             export(model, path, kind.name, preprocessing=preprocessing)
             return self._open(Exported(path, kind.name), runtime, threads, options)

@@ -10,11 +10,13 @@ from typing import Any
 import keras
 
 from kerazoo._bounds import check_parameters
+from kerazoo._checks import checked
 from kerazoo._errors import did_you_mean, invalid, unknown
 from kerazoo._initial_values import late_values
 from kerazoo._keras_graph import layers_of
 from kerazoo.blocks._trunk import Trunk
 from kerazoo.blocks.conventions import Conventions
+from kerazoo.checkpoints.lineage import origins
 from kerazoo.checkpoints.load import load_fitting
 from kerazoo.checkpoints.local import default_preprocessing
 from kerazoo.checkpoints.resolve import resolve
@@ -73,6 +75,7 @@ class Family:
         return found
 
 
+@checked("leading")
 def constructor(
     *, leading: tuple[str, ...] = (), **facts
 ) -> Callable[[Callable[..., Trunk]], Callable[..., ZooModel]]:
@@ -194,6 +197,7 @@ def _create(build, family: Family, arguments: Arguments) -> ZooModel:
         preprocessing=preprocessing,
         labels=_labels(checkpoint, arguments),
         checkpoint=checkpoint and checkpoint.id,
+        lineage=origins(checkpoint) if checkpoint else (),
         features=_table(trunk, outputs) if arguments.features_only else {},
         available=_table(trunk, trunk.maps()),
         omitted=_omitted(model, source, trunk, arguments, family),

@@ -9,6 +9,7 @@ from kerazoo._fields import Record, field, record
 from kerazoo._initial_values import late_values
 from kerazoo._keras_graph import cloned_from, layers_of, remember_original
 from kerazoo._rules import either, integer, optional, row, table, text
+from kerazoo.checkpoints.lineage import Origin
 from kerazoo.confidence import Confidence
 from kerazoo.layers._runtime import prepare
 from kerazoo.models._running import Steps
@@ -37,6 +38,8 @@ class ModelInfo(Record, keys="info key"):
         confidence: What held-out pictures say of its scores; None where nobody measured it.
         task_facts: What the task has to know to read the outputs, JSON values: of a detector where
             its anchors lie. Empty where the outputs say all.
+        lineage: What these weights are and what they come from, nearest first
+            (`kerazoo.checkpoints.lineage`); empty for random ones.
     """
 
     architecture: str = field(text())
@@ -53,6 +56,7 @@ class ModelInfo(Record, keys="info key"):
     available: dict[str, tuple[int, int]] = field(table(_MAP), {})
     confidence: Confidence | None = field(optional(record(Confidence)), None)
     task_facts: dict[str, Any] = field(table(), {})
+    lineage: tuple[Origin, ...] = field(row(record(Origin), "a list of origins"), ())
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")

@@ -1,8 +1,9 @@
 """The README.md that is published beside the weights."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kerazoo.checkpoints.lineage import UNKNOWN
 from kerazoo.registry import get_entry
 from kerazoo.tasks import task_of
 
@@ -58,7 +59,7 @@ architecture, its arguments, the preprocessing, the classes and the results.
 ## Licence
 
 {licence}
-"""
+{lineage}"""
 
 
 def model_card(repo: str, config: Mapping[str, Any], parameters: int) -> str:
@@ -111,8 +112,36 @@ def model_card(repo: str, config: Mapping[str, Any], parameters: int) -> str:
         dtype=config["dtype"],
         parameters=parameters,
         licence=config["licence"],
+        lineage=_lineage(config.get("lineage") or ()),
     )
     return f"---\n{header.to_yaml()}\n---\n{body}"
+
+
+def _lineage(origins: Sequence[Mapping[str, Any]]) -> str:
+    """A section on what the network started from, and what nobody says of that."""
+    if not origins:
+        return ""
+    rows = [f"| {' | '.join(_origin(each))} |" for each in origins]
+    text = [
+        "\n## Where it comes from\n",
+        "What it started from, and what that had started from:\n",
+        "| weights | learned | licence | sha256 |\n|---|---|---|---|",
+        *rows,
+    ]
+    unknown = [f"`{each['weights']}`" for each in origins if each["licence"] == UNKNOWN]
+    if unknown:
+        text.append(
+            f"\nUnder which licence {' and '.join(unknown)} may be passed on was not recorded. "
+            "Find it out before you publish what was made of it."
+        )
+    return "\n".join([*text, ""])
+
+
+def _origin(origin: Mapping[str, Any]) -> tuple[str, ...]:
+    part = ", the trunk alone" if origin["part"] == "trunk" else ""
+    licence = "not recorded" if origin["licence"] == UNKNOWN else origin["licence"]
+    digest = f"`{origin['sha256']}`" if origin["sha256"] else "–"
+    return f"`{origin['weights']}`{part}", origin["dataset"] or "–", licence, digest
 
 
 def _hub_dataset(name: str | None) -> str | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from kerazoo._errors import invalid
 from kerazoo.checkpoints.hub_config import CARD, CONFIG, WEIGHTS, check_config
-from kerazoo.checkpoints.weights import UNKNOWN
+from kerazoo.checkpoints.lineage import UNKNOWN
 from kerazoo.publish.commit import check_repo, commit_files
 from kerazoo.publish.hub import check_licence
 from kerazoo.publish.local_paths import published_text, without_folders

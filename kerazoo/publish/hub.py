@@ -14,8 +14,8 @@ from kerazoo import __version__
 from kerazoo._checks import check_choice, checked
 from kerazoo._errors import invalid
 from kerazoo.checkpoints.hub_config import CARD, CONFIG, WEIGHTS
+from kerazoo.checkpoints.lineage import public_origin, stated_licence
 from kerazoo.checkpoints.load import variables_by_path
-from kerazoo.checkpoints.records import all_checkpoints
 from kerazoo.publish.card import model_card
 from kerazoo.publish.commit import check_repo, commit_files
 from kerazoo.publish.local_paths import without_folders
@@ -48,8 +48,8 @@ def push_to_hub(
         repo_id: `"user/name"`; it is created where it does not exist.
         private: Whether a new repository is private.
         token: Access token that may write; None for the stored one or `HF_TOKEN`.
-        licence: Id of the licence, such as `"apache-2.0"`. Default: that of the registered
-            checkpoint the network started from.
+        licence: Id of the licence, such as `"apache-2.0"`. Default: that of the weights that the
+            network started from.
         metrics: Results to publish, name -> number.
         dataset: What the results were measured on, such as `"cifar10"`.
         labels: Names of the classes; default: those that the network carries.
@@ -127,11 +127,12 @@ def _config(model, licence, metrics, dataset, labels, dtype) -> dict[str, Any]:
         "classes": classes,
         "labels": labels,
         "confidence": record["confidence"] if top else None,
-        "checkpoint": record["checkpoint"],
+        "checkpoint": public_origin(info.lineage) or record["checkpoint"],
+        "lineage": record["lineage"],
         "dtype": dtype,
         "dataset": dataset,
         "metrics": _metrics(metrics),
-        "licence": _licence(licence, record["checkpoint"]),
+        "licence": check_licence(stated_licence(info) if licence is None else licence),
     }
     return without_folders(config)
 
@@ -142,12 +143,6 @@ def _metrics(metrics: Mapping[str, float] | None) -> dict[str, float]:
         if not isinstance(name, str) or not number or not np.isfinite(value):
             raise invalid("metrics", {name: value}, "a dict of names and finite numbers")
     return {name: round(float(value), 6) for name, value in (metrics or {}).items()}
-
-
-def _licence(licence: str | None, checkpoint: str | None) -> str:
-    if licence is None:
-        licence = next((c.licence for c in all_checkpoints() if c.id == checkpoint), None)
-    return check_licence(licence)
 
 
 def check_licence(licence: Any) -> str:

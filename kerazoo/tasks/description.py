@@ -82,11 +82,34 @@ class Option:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows for people: `header` and each of `rows` have the same number of cells."""
+    """Rows for people: `header` and each of `rows` have the same number of cells.
+
+    `telling` has a number for each row, the lower the more it tells: where there is not room for
+    all rows, those with the lowest are shown. Empty where the first rows tell most.
+    """
 
     title: str
     header: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
+    telling: Sequence[float] = ()
+
+    def shortened(self, most: int) -> "Table":
+        """The same with at most so many rows, in their order."""
+        if len(self.rows) <= most:
+            return self
+        telling = self.telling or range(len(self.rows))
+        kept = sorted(sorted(range(len(self.rows)), key=lambda i: telling[i])[:most])
+        title = f"{self.title}; {most} of {len(self.rows)} rows"
+        return Table(title, self.header, [self.rows[i] for i in kept])
+
+
+def extremes(values: Sequence[float]) -> list[float]:
+    """For `Table.telling`: the smallest and the largest values tell most, in turns."""
+    order = sorted(range(len(values)), key=lambda i: values[i])
+    ranks = [0.0] * len(values)
+    for place, i in enumerate(order):
+        ranks[i] = min(2 * place, 2 * (len(values) - 1 - place) + 1)
+    return ranks
 
 
 @dataclass

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from kerazoo._errors import counted
 from kerazoo._progress import Progress, clock
 from kerazoo.tasks.description import Figure
 from kerazoo.training.callbacks import CHECK_EVERY, Bookkeeping
@@ -119,8 +120,8 @@ class Expect(keras.callbacks.Callback):
                 fewer = "; fewer where it ends early" if self._recipe.patience else ""
                 epochs = self._recipe.epochs - self._start.epoch
                 print(
-                    f"{self._phase}about {minutes:.0f} minutes to expect for {epochs} epochs of "
-                    f"{self._inputs.steps} steps{fewer}",
+                    f"{self._phase}about {counted(round(minutes), 'minute')} to expect for "
+                    f"{counted(epochs, 'epoch')} of {counted(self._inputs.steps, 'step')}{fewer}",
                     flush=True,
                 )
 

@@ -1,12 +1,11 @@
 """Run a recipe: Keras `fit` with callbacks, resumable, ending in weights and a record."""
 
-import contextlib
 import importlib.util
 import json
 import logging
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,15 +13,13 @@ from typing import Any
 import keras
 
 from kerazoo._checks import check_int, checked
-from kerazoo._errors import invalid
+from kerazoo._errors import counted
 from kerazoo._files import write_json
-from kerazoo.checkpoints.load import load_trunk
+from kerazoo.checkpoints.lineage import Origin, origins
 from kerazoo.data.source import Source
 from kerazoo.evaluation import evaluate
-from kerazoo.labels import label_names
 from kerazoo.models import ZooModel
 from kerazoo.prediction import open_predictor
-from kerazoo.registry import create_model
 from kerazoo.report.curves import can_draw, draw_curves
 from kerazoo.tasks.learning import Result
 from kerazoo.training import distribution
@@ -33,6 +30,7 @@ from kerazoo.training.figures import collect_answers
 from kerazoo.training.fit import Fitting, Session
 from kerazoo.training.folder import RunRecord, network_facts, weights_facts
 from kerazoo.training.inputs import Inputs, load_inputs, open_inputs, start_weights
+from kerazoo.training.network import build_network, made_as
 from kerazoo.training.optim.optimizers import add_l2, make_optimizer, use_jit, warn_of_bfloat16
 from kerazoo.training.recipe import Recipe
 from kerazoo.training.recipe_sections import STEPS
@@ -41,9 +39,6 @@ from kerazoo.training.transfer.statistics import restore_statistics, settle_stat
 from kerazoo.training.transfer.stored import StoredFit
 
 log = logging.getLogger("kerazoo")
-
-# Arguments of the constructor that a run decides itself, beside those of the task.
-_DECIDED = ("weights", "classes", "input_shape", "include_top")
 
 
 @checked("recipe", "output", "data_dir", "sources", "force", "command")
@@ -75,8 +70,8 @@ def train(
     - `result.json`: the task's figure on the whole test split; `log.csv`: one line an epoch;
       `curves.png`;
     - `recipe.json`: the recipe; `run.json`: that and everything else to run it again: command,
-      versions, data, classes, preprocessing, start weights and teacher with their sha256, machine,
-      sessions;
+      versions, data, classes, preprocessing, start weights and teacher with their sha256, the
+      lineage of the start (`kerazoo.checkpoints.lineage`), machine, sessions;
     - `backup/`: the state to go on from, until the run has ended.
 
     What happens, in this order, and where other modules take part:
@@ -163,6 +158,7 @@ class Run:
         model: The network, once it is built; its outputs are those that the loss works on.
     """
 
+    @checked("recipe", "output", "data_dir", "sources", "command")
     def __init__(
         self,
         recipe: Recipe,
@@ -180,6 +176,7 @@ class Run:
         self.model: ZooModel
         self.ended, self.writer = False, distribution.is_chief()
 
+    @checked("force")
     def open(self, force: bool = False) -> None:
         """Finds start weights, teacher and data, and compares the folder with them.
 
@@ -212,7 +209,18 @@ class Run:
             "teacher": _network_facts(self._teacher),
             "trunk": _network_facts(self._trunk),
         }
+        facts["lineage"] = [each.to_dict() for each in self._lineage(facts)]
         return json.loads(json.dumps(facts))
+
+    def _lineage(self, facts: Mapping[str, Any]) -> tuple[Origin, ...]:
+        """Start weights, trunk, and what they came from."""
+        trunk = self._trunk[1] if self._trunk else None
+        parts = {"network": ("weights", self._weights), "trunk": ("trunk", trunk)}
+        found: list[Origin] = []
+        for part, (name, weights) in parts.items():
+            if weights is not None:
+                found += origins(weights, facts[name].get("sha256"), part)
+        return tuple(found)
 
     def load(self) -> None:
         """Reads into memory what fits, and makes the teacher.
@@ -234,65 +242,12 @@ class Run:
         Raises:
             ValueError, TypeError: A model, argument or weights that do not exist or fit.
         """
-        recipe, inputs = self.recipe, self.inputs
-        for name in (*_DECIDED, *inputs.task.learning):
-            if name in recipe.arguments:
-                rule = "left out: the run decides it (start weights are the recipe's `weights`)"
-                raise invalid(f"arguments.{name}", recipe.arguments[name], rule)
-        with _scope(recipe):
-            given = self._conventions() | recipe.arguments
-            given = inputs.task.arguments(given, inputs.train, inputs.preprocessing, self._made)
-            self.model = self._made(given, self._weights)
-            if self._trunk is not None:
-                load_trunk(self.model, self._trunk[1])
-            self._adopt(given)
-        self.model.info = replace(
-            self.model.info,
-            preprocessing=inputs.preprocessing,
-            labels=tuple(inputs.classes),
-            confidence=None,  # that of the start weights is of what they had learned
-        )
-
-    def _adopt(self, given: Mapping[str, Any]) -> None:
-        """Hands the head what the start weights know of classes of the same name."""
-        weights, classes, task = self._weights, self.inputs.classes, self.inputs.task
-        labels = weights and (self.recipe.transfer.labels or weights.labels)
-        if weights is None or labels is None:
-            return
-        names = label_names(labels) if isinstance(labels, str) else labels
-        had = weights.classes or len(names)
-        if tuple(names) == tuple(classes):
-            return
-
-        def build() -> ZooModel:
-            return self._made(given, weights, classes=had)
-
-        if found := task.adopt(self.model, names, classes, build):
-            log.info("%d of %d classes start as those of the same name.", found, len(classes))
-
-    def _conventions(self) -> dict[str, Any]:
-        """Those of the trunk to start from: without them its weights mean something else."""
-        return {} if self._trunk is None else dict(self._trunk[0].arguments)
-
-    def _made(
-        self, arguments: Mapping[str, Any], weights: Any = None, classes: int | None = None
-    ) -> ZooModel:
-        """A network as the recipe says, with these arguments of the constructor."""
-        size = (None, None) if self.recipe.resolution else self.inputs.preprocessing.size
-        keras.utils.set_random_seed(self.recipe.seed)
-        return create_model(
-            self.recipe.model,
-            weights=weights,
-            input_shape=(*size, 3),
-            classes=classes or len(self.inputs.classes),
-            **self.inputs.task.learning,
-            **arguments,
-        )
+        self.model = build_network(self.recipe, self.inputs, self._weights, self._trunk)
 
     def compile(self) -> None:
         """Freezes layers, and compiles with the recipe's optimizer and the task's loss."""
         recipe, task, model = self.recipe, self.inputs.task, self.model
-        with _scope(recipe):
+        with made_as(recipe):
             optimizer = make_optimizer(recipe, self.inputs.steps)
             prepare(model, recipe.transfer)
             optimizer = scale_rates(optimizer, model, recipe.transfer)
@@ -355,7 +310,8 @@ class Run:
                 self.record.note(confidence=known.to_dict())
             self._write(model, result, found)
         value = monitor.shown(found.headline)
-        log.info("test %s %s on %d pictures: %s", monitor.name, value, found.count, found)
+        pictures_of = counted(found.count, "picture")
+        log.info("test %s %s on %s: %s", monitor.name, value, pictures_of, found)
         return result
 
     def _write(self, model: ZooModel, result: Mapping[str, Any], found: Result) -> None:
@@ -386,15 +342,3 @@ def check_session(
 def _network_facts(found: tuple[Any, Any] | None) -> dict[str, Any] | None:
     """Of a network that was found beside the start weights."""
     return None if found is None else {"model": found[0].model, **weights_facts(found[1])}
-
-
-@contextlib.contextmanager
-def _scope(recipe: Recipe) -> Iterator[None]:
-    """Within it, layers are made with the recipe's dtype policy and on its devices."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(recipe.dtype)
-    try:
-        with distribution.scope(recipe.strategy):
-            yield
-    finally:
-        keras.config.set_dtype_policy(before)

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from kerazoo.cli._output import complain, print_json, print_table, say, shown
+from kerazoo.cli._quiet import import_keras
 from tests import ROOT
 
 ESC = "\x1b[31m"
@@ -112,3 +113,12 @@ def test_the_command_itself(encoding):
     assert done.returncode == 0, done.stderr
     assert b"mobilenet_v1_100" in done.stdout
     assert b"----" in done.stdout
+
+
+@pytest.mark.parametrize(("given", "used"), [(None, "1"), ("0", "0")])
+def test_tensorflow_uses_onednn_unless_told_otherwise(monkeypatch, given, used):
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", given or "")
+    if given is None:
+        monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS")
+    import_keras()
+    assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == used

@@ -3,6 +3,7 @@
 import json
 import math
 import random
+import re
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ import tensorflow as tf
 import yaml
 from PIL import Image
 
-from kerazoo.data import boxes_source, csv_source, masks_source
+from kerazoo.data import boxes_source, csv_source, folder_source, masks_source
+from kerazoo.picture_lists import find_pictures
 from tests import picture_files
 from tests.damage import changed, mistakes
 
@@ -22,8 +24,11 @@ COCO = {
     ],
     "categories": [{"id": 1, "name": "cat"}, {"id": 3, "name": "dog"}],
 }
-VOC = """<annotation><filename>0.png</filename><size><width>32</width><height>24</height></size>
-<object><name>cat</name><difficult>0</difficult>
+VOC = """<annotation><folder>pets</folder><filename>0.png</filename>
+<source><database>Pets at home</database><annotation>by hand</annotation></source>
+<owner><name>nobody in particular</name></owner>
+<size><width>32</width><height>24</height><depth>3</depth></size><segmented>0</segmented>
+<object><name>cat</name><pose>Unspecified</pose><truncated>0</truncated><difficult>0</difficult>
 <bndbox><xmin>2</xmin><ymin>3</ymin><xmax>9</xmax><ymax>12</ymax></bndbox></object></annotation>
 """
 YAML = {"path": ".", "train": "images", "val": "images", "names": {0: "cat", 1: "dog"}}
@@ -174,10 +179,14 @@ def test_aliases_of_yaml_are_not_unfolded(folder):
     written(folder, "yolo/data.yaml", YAML)
 
 
+VALUE = re.compile(rb"(?:^|[>:,\s])\s*([\w.-]+)(?=[<,\s}\]]|$)")
+OTHERS = (b"", b"0", b"-1", b"7", b"0.25", b"1e9", b"nan", b"cat", b"\xc3\xa9", b"a b", b"None")
+
+
 def damage(whole, draw):
     data = bytearray(whole)
     for _ in range(draw.choice((1, 1, 2, 4))):
-        at, kind = draw.randrange(len(data)), draw.randrange(6 if len(data) > 9 else 3)
+        at, kind = draw.randrange(len(data)), draw.randrange(7 if len(data) > 9 else 3)
         if kind == 0:
             data[at] ^= 1 << draw.randrange(8)
         elif kind == 1:
@@ -188,8 +197,12 @@ def damage(whole, draw):
             del data[max(at, 9) :]
         elif kind == 4:
             del data[at : at + draw.randrange(1, 9)]
-        else:
+        elif kind == 5:
             data[at:at] = data[draw.randrange(len(data)) :][: draw.randrange(1, 30)]
+        else:  # a value becomes another one, and what is around it stays as it is
+            values = [match.span(1) for match in VALUE.finditer(data)]
+            start, end = draw.choice(values) if values else (at, at + 1)
+            data[start:end] = draw.choice(OTHERS)
     return bytes(data)
 
 
@@ -224,9 +237,108 @@ def test_many_damaged_files(name, folder):
     assert min(counts.values()) > 10, counts
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        # A name given twice would make one of the two classes another, or one that never occurs.
+        ("voc/classes.txt", "cat\n\ndog\ncat\n", "'cat' is in line 1 too|classes.txt, line 4"),
+        ("voc/classes.txt", "\n", "a file that lists classes"),
+        ("masks/classes.txt", "sky\nland\nsky\n", "'sky' is in line 1 too|classes.txt, line 3"),
+        ("masks/classes.txt", "0 sky\n1 land\n0 tree\n", "; 0 is in line 1 too|line 3"),
+        ("masks/classes.txt", "0 sky\n1 land\ntree\n", "a value and a name|line 3"),
+        ("masks/classes.txt", "0 sky\n", "a list of two to 255 classes|classes.txt"),
+        ("masks/classes.txt", "0 sky\n99999 land\n", "values below 65,536|classes.txt"),
+        ("yolo/data.yaml", "{train: images, names: [cat, dog, cat]}", "'cat'|data.yaml: names"),
+        ("yolo/data.yaml", "train: images\nnames:\n 0: a\n 0: b\n", "'0' is in line 3|line 4"),
+        ("yolo/data.yaml", "train: a\nnames: [cat]\ntrain: b\n", "'train' is in line 1|line 3"),
+        ("voc/0.xml", VOC.replace("<name>cat</name>", ""), "an object with a name|0.xml, line 5"),
+        ("voc/0.xml", VOC.replace("32", "wide"), "whose width is a whole number, not 'wide'|0.xml"),
+        # A comma in a name cuts it short: two classes became one.
+        ("csv/list.csv", "path,label\n0.png,cat, wild\n1.png,cat, tame\n", "no more values|line 2"),
+        ("csv/list.csv", "path,label,label\n0.png,a,b\n1.png,b,a\n", "one column 'label'"),
+        ("csv/list.csv", "path,label\n0.png,a\n1.png,b\n./0.png,b\n", "'a' in row 2|'b' in row 4"),
+    ],
+)
+def test_lists_that_say_two_things(name, text, words, folder):
+    file = folder / name
+    whole = file.read_bytes()
+    file.write_text(text)
+    try:
+        with pytest.raises(ValueError) as refused:
+            OPEN[name](folder)
+    finally:
+        file.write_bytes(whole)
+    assert all(each in str(refused.value) for each in words.split("|")), refused.value
+
+
+@pytest.mark.parametrize("name", ["voc/classes.txt", "masks/classes.txt", "yolo/data.yaml"])
+def test_the_mark_of_windows_editors_is_no_part_of_a_name(name, folder):
+    file = folder / name
+    whole = file.read_bytes()
+    right = OPEN[name](folder).classes
+    file.write_bytes(b"\xef\xbb\xbf" + whole.replace(b"\n", b"\r\n"))
+    found = OPEN[name](folder).classes
+    file.write_bytes(whole)
+    assert found == right
+
+
+def test_spaces_in_a_csv_are_no_part_of_a_class_or_split(folder):
+    file = folder / "csv/list.csv"
+    whole = file.read_bytes()
+    file.write_text("path,label,split\n0.png, a ,train\n1.png,b,train \n")
+    source = OPEN["csv/list.csv"](folder)
+    file.write_bytes(whole)
+    assert (source.classes, source.count) == (("a", "b"), 2)
+
+
+def test_poses_of_yolo_are_no_polygons(folder):
+    """Two points behind a box are eight numbers, as a polygon of four corners has."""
+    yaml_file, labels = folder / "yolo/data.yaml", folder / "yolo/labels/0.txt"
+    whole = labels.read_bytes()
+    written(folder, "yolo/data.yaml", {**YAML, "kpt_shape": [2, 2]})
+    labels.write_text("0 0.5 0.5 0.25 0.5 0.9 0.9 0.1 0.1\n")
+    source = OPEN["yolo/data.yaml"](folder)
+    boxes = [source.fetch(tf.constant(i))[1]["boxes"].numpy() for i in range(2)]
+    assert [12.0, 6.0, 20.0, 18.0] in np.concatenate(boxes).tolist()
+    labels.write_text("0 0.5 0.5 0.2 0.2\n")
+    with pytest.raises(ValueError, match="four numbers and the 4 that `kpt_shape` says"):
+        OPEN["yolo/data.yaml"](folder)
+    labels.write_bytes(whole)
+    for shape in (3, [0, 3], [17, 4], [True, 2], ["2", 2]):
+        written(folder, "yolo/data.yaml", {**YAML, "kpt_shape": shape})
+        with pytest.raises(ValueError, match="kpt_shape"):
+            OPEN["yolo/data.yaml"](folder)
+    written(folder, "yolo/data.yaml", YAML)
+    assert yaml_file.is_file()
+
+
+def test_masks_that_were_written_as_jpeg_are_refused(tmp_path):
+    """Around edges it has numbers of its own, each of which was taken for a class."""
+    for name in ("images", "masks"):
+        picture(tmp_path / name / "0.png")
+    Image.fromarray(np.eye(24, 32, dtype="uint8") * 255).save(tmp_path / "masks/0.jpg")
+    (tmp_path / "masks/0.jpg").rename(tmp_path / "masks/0.png")
+    with pytest.raises(ValueError, match=r"JPEG does not keep numbers as they were; PNG does"):
+        masks_source(tmp_path)
+
+
 def test_a_line_of_a_csv_without_its_split(tmp_path):
     for name in ("0.png", "1.png"):
         Image.new("RGB", (8, 8)).save(tmp_path / name)
     (tmp_path / "list.csv").write_text("path,label,split\n0.png,a,train\n1.png,b\n")
     with pytest.raises(ValueError, match=r"all have a split; that of '1\.png' has none"):
         csv_source(tmp_path / "list.csv", "train")
+
+
+def test_pictures_beside_the_folders_of_classes_are_counted(tmp_path, caplog):
+    for name in ("a/0.png", "b/0.png", "0.png", ".hidden.png", "readme.txt"):
+        picture(tmp_path / name) if name.endswith("png") else (tmp_path / name).write_text("")
+    assert folder_source(tmp_path).count == 2
+    assert "(pictures beside the classes' folders 1)" in caplog.text
+
+
+def test_what_a_pattern_leaves_out_is_counted(tmp_path, caplog):
+    picture(tmp_path / "0.png")
+    (tmp_path / "notes.txt").write_text("")
+    assert find_pictures([f"{tmp_path}/*"]) == [tmp_path / "0.png"]
+    assert "1 files are left out (.txt 1)" in caplog.text

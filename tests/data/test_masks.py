@@ -259,7 +259,7 @@ def test_wrong_arguments(folder, arguments, message):
 
 def test_a_folder_without_masks(tmp_path):
     assert masks_splits(tmp_path) is None
-    with pytest.raises(ValueError, match="a folder with list files, or of pictures and masks"):
+    with pytest.raises(ValueError, match="a folder with list files, of pictures and masks"):
         masks_source(tmp_path)
 
 

@@ -4,7 +4,9 @@ import keras
 import numpy as np
 import pytest
 
+from kerazoo.blocks.conventions import Conventions, depthwise_bn
 from kerazoo.layers import MixConv2D
+from kerazoo.layers._convolution import _useful_taps
 from kerazoo.layers._partition import split_channels
 
 RNG = np.random.default_rng(0)
@@ -44,6 +46,37 @@ def test_equals_separate_convolutions(implementation, padding, strides, size, ke
     y = np.asarray(layer(x))
     np.testing.assert_allclose(y, by_hand(layer, x), atol=1e-5)
     assert y.shape == layer.compute_output_shape(x.shape)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "taps"),
+    [
+        ((4, 13, 1, 1), slice(3, 10)),
+        ((1, 3, 1, 1), slice(1, 2)),
+        ((4, 13, 2, 1), slice(3, 9)),  # the first output is on the second row
+        ((4, 7, 1, 1), slice(0, 7)),
+        ((8, 3, 2, 1), slice(0, 3)),
+        ((4, 5, 1, 6), slice(2, 3)),
+        ((None, 13, 1, 1), slice(None)),
+    ],
+)
+def test_taps_beyond_the_map_are_left_out(arguments, taps):
+    assert _useful_taps(*arguments) == taps
+
+
+@pytest.mark.parametrize("strides", [1, 2])
+@pytest.mark.parametrize("padding", ["same", "symmetric"])
+def test_a_kernel_larger_than_the_map_equals_that_of_keras(padding, strides):
+    """Of a network's block, where Keras' layer would run taps that meet nothing."""
+    small, large = keras.Input((4, 5, 3)), keras.Input((None, None, 3))
+    conventions = Conventions(padding=padding)
+    ours, theirs = (
+        keras.Model(x, depthwise_bn(x, (13,), conventions, "a", strides)) for x in (small, large)
+    )
+    assert type(ours.get_layer("a_conv")) is not type(theirs.get_layer("a_conv"))
+    theirs.set_weights(ours.get_weights())
+    x = RNG.normal(size=(2, 4, 5, 3)).astype("float32")
+    np.testing.assert_allclose(ours(x), theirs(x), atol=1e-5)
 
 
 def test_dilated_equals_separate_convolutions():

@@ -161,7 +161,7 @@ class TestRun:
         def too_early(*_, **__):
             raise AssertionError("made before the folder was checked")
 
-        for name in ("build_teacher", "load_inputs", "create_model"):
+        for name in ("build_teacher", "load_inputs", "build_network"):
             monkeypatch.setattr(running, name, too_early)
         teacher = {"distillation.teacher": str(ROOT / "weights/mobilenet_v2_cifar10")}
         with pytest.raises(ValueError, match=r"another recipe: distillation\.teacher = null"):

@@ -20,6 +20,8 @@ _KEYS = {"images", "annotations", "categories"}
 _SINGULAR = {"images": "image", "annotations": "annotation", "categories": "category"}
 _ROBOFLOW = "_annotations.coco.json"
 
+Rows = list[tuple[str, dict[str, Any]]]  # each with its place, for messages
+
 
 def coco_splits(path: Path) -> dict[str, Path]:
     """The JSON file of each split; empty where there is no data set in COCO's format.
@@ -51,11 +53,24 @@ def read_coco(file: Path) -> Annotated:
         ValueError: It is not in COCO's format, categories share a name or number, or an annotation
             has none of them.
     """
+    findings = Findings()
+    ids, names, images, annotations = read_tables(file)
+    boxes = _boxes(annotations, {number: i for i, number in enumerate(ids)}, findings)
+    pictures = listed_pictures(file, images, boxes, findings)
+    plain = ids == tuple(range(len(ids)))
+    return Annotated(pictures, names, None if plain else ids, findings)
+
+
+def read_tables(file: Path) -> tuple[tuple[int, ...], tuple[str, ...], Rows, Rows]:
+    """Numbers and names of the categories; the rows of pictures and annotations.
+
+    Raises:
+        ValueError: It is not in COCO's format, or categories share a name or number.
+    """
     content = _load(file)
     if not content.keys() >= _KEYS:
         missing = ", ".join(sorted(_KEYS - content.keys()))
         raise invalid("data", str(file), f"in COCO's format; it has no {missing}")
-    findings = Findings()
     categories = [
         (_whole(row.get("id"), place, "id"), _text(row.get("name"), place, "name"))
         for place, row in _rows(file, content, "categories")
@@ -65,19 +80,11 @@ def read_coco(file: Path) -> Annotated:
     for key, values in (("id", ids), ("name", names)):
         if twice := [v for v, times in Counter(values).items() if times > 1]:
             raise invalid("data", str(file), f"one whose categories differ in {key}; {twice[0]!r}")
-    labels = {number: i for i, number in enumerate(ids)}
-    boxes = _boxes(_rows(file, content, "annotations"), labels, findings)
-    pictures = _pictures(file, _rows(file, content, "images"), boxes, findings)
-    for number, rows in boxes.items():
-        if number not in pictures:
-            for row in rows:
-                findings.add("boxes of a picture that is not listed", row.place)
-    plain = ids == tuple(range(len(ids)))
-    return Annotated([*pictures.values()], names, None if plain else ids, findings)
+    return ids, names, _rows(file, content, "images"), _rows(file, content, "annotations")
 
 
-def _rows(file: Path, content: Mapping[str, Any], key: str) -> list[tuple[str, dict[str, Any]]]:
-    """The rows of a list, each with its place for messages."""
+def _rows(file: Path, content: Mapping[str, Any], key: str) -> Rows:
+    """The rows of a list."""
     rows, kind = content[key], _SINGULAR[key]
     if not isinstance(rows, list):
         raise invalid("data", str(file), f"in COCO's format; its {key} are no list")
@@ -109,13 +116,17 @@ def _id(value: Any, place: str, key: str) -> Any:
     return value if isinstance(value, str) else _whole(value, place, key)
 
 
-def _pictures(
-    file: Path,
-    images: list[tuple[str, dict[str, Any]]],
-    boxes: Mapping[Any, list[RawBox]],
-    findings: Findings,
-) -> dict[Any, RawPicture]:
-    """By id."""
+def listed_pictures(
+    file: Path, images: Rows, objects: Mapping[Any, list[Any]], findings: Findings
+) -> list[RawPicture]:
+    """The pictures of a file, each with its objects.
+
+    Args:
+        file: Of the annotations, beside which the pictures are.
+        images: Its rows of pictures.
+        objects: By id of the picture; each has a `place`.
+        findings: What is odd is counted here.
+    """
     found: dict[Any, RawPicture] = {}
     names: dict[Any, str] = {}
     seen: set[str] = set()
@@ -137,33 +148,26 @@ def _pictures(
         sides = [_whole(image.get(key) or 0, place, key) for key in ("height", "width")]
         size = (sides[0], sides[1]) if all(sides) else None
         path = next((f / name for f in folders if os.path.isfile(f / name)), folders[0] / name)
-        found[number] = RawPicture(path, size, boxes.get(number, ()), place)
-    return found
+        found[number] = RawPicture(path, size, objects.get(number, ()), place)
+    for number, rows in objects.items():
+        if number not in found:
+            for row in rows:
+                findings.add("boxes of a picture that is not listed", row.place)
+    return [*found.values()]
 
 
 def _boxes(
-    annotations: list[tuple[str, dict[str, Any]]], labels: Mapping[int, int], findings: Findings
+    annotations: Rows, labels: Mapping[int, int], findings: Findings
 ) -> dict[Any, list[RawBox]]:
     """By id of the picture."""
     found: dict[Any, list[RawBox]] = {}
-    corners = [_corners(row.get("bbox"), place) for place, row in annotations]
+    corners = [corners_of(row.get("bbox"), place) for place, row in annotations]
     # Where no box of a file reaches beyond 1, they are shares of the picture's sides.
     relative = bool(corners) and all(max(c) <= 1 for c in corners)
     relative = relative and max(max(c[2:]) for c in corners) > 0
-    seen = set()
+    seen: set[Any] = set()
     for (place, row), (x, y, width, height) in zip(annotations, corners, strict=True):
-        category: Any = row.get("category_id")
-        if not is_number(category) or category not in labels:
-            rule = f"of a category that is listed; {quoted(category)} is not"
-            raise invalid("data", place, rule)
-        if "id" in row:
-            id = _id(row["id"], place, "id")
-            if id in seen:
-                findings.add("annotation ids given twice", place)
-            seen.add(id)
-        crowd = row.get("iscrowd", 0)
-        if crowd not in (0, 1):
-            raise invalid("data", place, f"one whose `iscrowd` is 0 or 1, not {quoted(crowd)}")
+        picture, label, crowd = belonging(place, row, labels, seen, findings)
         area = row.get("area")
         if area is not None and not (is_number(area) and 0 <= area < 2**63):
             rule = f"one whose `area` is a number, 0 or more, not {quoted(area)}"
@@ -171,14 +175,44 @@ def _boxes(
         # Of a relative file `area` is a share as well, or anything.
         area = None if relative or area is None else float(area)
         ends = (x, y, x + width, y + height)
-        box = RawBox(ends, labels[int(category)], place, bool(crowd), area, relative)
-        found.setdefault(_id(row.get("image_id"), place, "image_id"), []).append(box)
+        box = RawBox(ends, label, place, crowd, area, relative)
+        found.setdefault(picture, []).append(box)
         if relative:
             findings.add("boxes in shares of the picture", place)
     return found
 
 
-def _corners(bbox: Any, place: str) -> list[float]:
+def belonging(
+    place: str,
+    row: Mapping[str, Any],
+    labels: Mapping[int, int],
+    seen: set[Any],
+    findings: Findings,
+) -> tuple[Any, int, bool]:
+    """Id of an annotation's picture, number of its class, and whether it is a crowd.
+
+    Args:
+        place, row: As `read_tables` gives them.
+        labels: Category -> number of the class.
+        seen: Ids of earlier annotations; its own is added.
+        findings: What is odd is counted here.
+    """
+    category: Any = row.get("category_id")
+    if not is_number(category) or category not in labels:
+        rule = f"of a category that is listed; {quoted(category)} is not"
+        raise invalid("data", place, rule)
+    if "id" in row:
+        id = _id(row["id"], place, "id")
+        if id in seen:
+            findings.add("annotation ids given twice", place)
+        seen.add(id)
+    crowd = row.get("iscrowd", 0)
+    if crowd not in (0, 1):
+        raise invalid("data", place, f"one whose `iscrowd` is 0 or 1, not {quoted(crowd)}")
+    return _id(row.get("image_id"), place, "image_id"), labels[int(category)], bool(crowd)
+
+
+def corners_of(bbox: Any, place: str) -> list[float]:
     """The four numbers; NaN and infinity are counted later, and left out."""
     numbers = isinstance(bbox, list) and len(bbox) == 4
     if numbers and all(isinstance(v, int | float) and not isinstance(v, bool) for v in bbox):

@@ -27,6 +27,8 @@ MENDED = {
     "boxes of a picture that is not listed": "left out",
     "boxes drawn on the picture as it is stored": "turned upright, as EXIF says",
     "turned pictures whose size does not tell how they were annotated": "taken as upright",
+    "objects without an outline": "what is in their boxes does not count",
+    "parts of outlines with fewer than three points": "left out",
     "pictures listed twice": "taken once",
     "pictures that are missing": "left out",
     "pictures that cannot be read": "left out",

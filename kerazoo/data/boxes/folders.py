@@ -13,6 +13,7 @@ from kerazoo.data.boxes.voc import read_voc, voc_splits
 from kerazoo.data.boxes.yolo import read_yolo, yolo_set
 from kerazoo.data.source import Source
 
+COCO = "COCO"
 Splits = dict[str, Callable[[], Annotated]]  # name -> what reads it
 
 
@@ -70,7 +71,7 @@ def _name(path: Path) -> str:
 
 def _find(path: Path) -> tuple[str, Splits] | None:
     if coco := coco_splits(path):
-        return "COCO", {name: _reader(read_coco, file) for name, file in coco.items()}
+        return COCO, {name: _reader(read_coco, file) for name, file in coco.items()}
     if voc := voc_splits(path):
         return "Pascal VOC", {name: _reader(read_voc, path, where) for name, where in voc.items()}
     if yolo := yolo_set(path):

@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from kerazoo.data.boxes.findings import BEYOND, Findings
 from kerazoo.pictures import PictureError, picture_header
@@ -36,11 +37,14 @@ class RawBox:
 
 @dataclass(frozen=True)
 class RawPicture:
-    """A picture as a file has it: its path, its height and width (None if unsaid), its boxes."""
+    """A picture as a file has it: its path, its height and width (None if unsaid), its objects.
+
+    These are `RawBox`, or what another reader makes of a row; all have a `place`.
+    """
 
     path: Path
     size: Size | None
-    boxes: Sequence[RawBox]
+    boxes: Sequence[Any]
     place: str
 
 
@@ -56,11 +60,15 @@ class BoxedPicture:
     areas: list[float] = field(default_factory=list)
 
 
-def settle(raw: RawPicture, findings: Findings) -> BoxedPicture | None:
-    """The picture as it can be learned from; None where it is not there.
+def placed(raw: RawPicture, findings: Findings) -> tuple[Size, Size, int] | None:
+    """A picture's size upright, that on which its annotations were drawn, and the turn between.
 
-    Which way round boxes were drawn follows from the annotated size: that of the picture as it is
+    Which way round they were drawn follows from the annotated size: that of the picture as it is
     stored, or as EXIF turns it. Half of all tools do the one, half the other.
+
+    Returns:
+        The turn is an orientation of EXIF, 1 for none. None of a picture that is not there or is
+        of another size, which is counted.
     """
     if not os.path.isfile(raw.path):
         findings.add("pictures that are missing", f"{raw.place}: {raw.path}")
@@ -83,6 +91,14 @@ def settle(raw: RawPicture, findings: Findings) -> BoxedPicture | None:
         sizes = f"{raw.size[1]} x {raw.size[0]}, the file {upright[1]} x {upright[0]}"
         findings.add("pictures of another size than annotated", f"{raw.place} says {sizes}")
         return None
+    return upright, drawn, turn
+
+
+def settle(raw: RawPicture, findings: Findings) -> BoxedPicture | None:
+    """The picture as it can be learned from; None where it is not there, or of another size."""
+    if (place := placed(raw, findings)) is None:
+        return None
+    upright, drawn, turn = place
     found, seen = BoxedPicture(raw.path, upright), set()
     for box in raw.boxes:
         corners = _settled(box, drawn, findings)

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 from xml.parsers import expat
 
-from kerazoo._errors import invalid
-from kerazoo._files import open_regular, read_utf8
+from kerazoo._errors import invalid, quoted
+from kerazoo._files import open_regular, read_lines, read_utf8
 from kerazoo.data.boxes.annotated import Annotated
 from kerazoo.data.boxes.findings import Findings
 from kerazoo.data.boxes.geometry import RawBox, RawPicture
+from kerazoo.data.class_lists import listed_classes
 from kerazoo.picture_lists import PICTURE_SUFFIXES
 
 _PICTURES = ("JPEGImages", "images", "")
@@ -65,9 +66,7 @@ def _members(root: Path, split: Path, findings: Findings) -> list[Path]:
     if split.is_dir():
         return sorted(split.glob("*.xml"))
     found: dict[Path, None] = {}
-    for number, line in enumerate(read_utf8(split).splitlines(), 1):
-        if not (name := line.strip()):
-            continue
+    for number, name in read_lines(split):
         file = root / "Annotations" / f"{name}.xml"
         if file in found:
             findings.add("pictures listed twice", f"{split.name}, line {number}")
@@ -83,8 +82,7 @@ def _is_plain(file: Path) -> bool:
 def _classes(root: Path, parsed: Iterable[dict[str, Any]]) -> tuple[str, ...]:
     for name in _LISTED:
         if (root / name).is_file():
-            lines = read_utf8(root / name).splitlines()
-            return tuple(line.strip() for line in lines if line.strip())
+            return tuple(listed_classes(root / name))
     return tuple(sorted({row["name"] for content in parsed for row in content["objects"]}))
 
 
@@ -100,6 +98,8 @@ def _picture(root: Path, file: Path, content: dict[str, Any]) -> Path:
 
 def _box(row: dict[str, Any], labels: dict[str, int], file: Path, content: dict) -> RawBox:
     place = f"{file.name}, line {row['line']}"
+    if not row["name"]:
+        raise invalid("data", place, "an object with a name")
     if row["name"] not in labels:
         raise invalid("data", place, f"of a class that is listed; {row['name']!r} is not")
     try:
@@ -150,8 +150,20 @@ def _parse(file: Path) -> dict[str, Any]:
     try:
         with open_regular(file) as opened:
             parser.ParseFile(opened)
-        sides = [int(float(size.get(key, 0) or 0)) for key in ("height", "width")]
-    except (expat.ExpatError, ValueError, OverflowError, OSError) as error:
+    except (expat.ExpatError, ValueError, OSError) as error:
         raise invalid("data", str(file), f"an XML file as Pascal VOC has them: {error}") from None
+    sides = [_side(file, size.get(key, ""), key) for key in ("height", "width")]
     found["size"] = tuple(sides) if all(sides) else None  # some tools write 0 for unknown
     return found
+
+
+def _side(file: Path, text: str, key: str) -> int:
+    """Height or width of the picture; 0 where it is not said."""
+    try:
+        number = float(text or 0)
+        if number == int(number):
+            return int(number)
+    except (ValueError, OverflowError):
+        pass
+    rule = f"an XML file as Pascal VOC has them, whose {key} is a whole number, not {quoted(text)}"
+    raise invalid("data", str(file), rule)

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,15 @@ from typing import Any
 from kerazoo._bounds import CLASSES
 from kerazoo._errors import invalid, quoted
 from kerazoo._files import read_utf8
+from kerazoo._rules import is_int
 from kerazoo.data.boxes.annotated import Annotated
 from kerazoo.data.boxes.findings import Findings
-from kerazoo.data.boxes.geometry import RawBox, RawPicture
+from kerazoo.data.boxes.geometry import Corners, RawBox, RawPicture
+from kerazoo.data.class_lists import listed_classes
 from kerazoo.picture_lists import PICTURE_SUFFIXES
 
 _SPLITS = ("train", "val", "valid", "validation", "test")
+_MOST_POINTS = 10_000
 _NAMES = ("classes.txt", "labels.txt", "obj.names")
 
 
@@ -25,10 +29,12 @@ class YoloSet:
     Attributes:
         splits: Pictures of each split: folders, or text files that list paths.
         names: Of the classes by number; None where nothing says them.
+        points: Numbers behind each box, which are points of a pose; None where there are none.
     """
 
     splits: dict[str, tuple[Path, ...]]
     names: dict[int, str] | None
+    points: int | None = None
 
 
 def yolo_set(path: Path) -> YoloSet | None:
@@ -67,7 +73,7 @@ def read_yolo(found: YoloSet, split: str) -> Annotated:
     for place in found.splits[split]:
         for picture in _members(place):
             file = _label_file(picture)
-            rows = _rows(file) if os.path.isfile(file) else []
+            rows = _rows(file, found.points) if os.path.isfile(file) else []
             numbers |= {number for number, _, _ in rows}
             pictures.append((picture, file, rows))
     names = found.names or {n: str(n) for n in range(max(numbers, default=-1) + 1)}
@@ -83,39 +89,46 @@ def read_yolo(found: YoloSet, split: str) -> Annotated:
             boxes.append(RawBox(corners, labels[number], where, relative=True))
         raw.append(RawPicture(picture, None, boxes, picture.name))
     plain = ids == tuple(range(len(ids)))
-    classes = tuple(names[n] for n in ids)
-    if len(set(classes)) < len(classes):
-        raise invalid("names", classes, "names that differ from each other")
-    return Annotated(raw, classes, None if plain else ids, findings)
+    return Annotated(raw, tuple(names[n] for n in ids), None if plain else ids, findings)
 
 
-def _rows(file: Path) -> list[tuple[int, tuple[float, float, float, float], int]]:
+def _rows(file: Path, points: int | None) -> list[tuple[int, Corners, int]]:
     """Class, corners as shares, and line number of each box."""
+    rule = "a class and four numbers, or a class and the corners of a polygon"
+    if points is not None:
+        rule = f"a class, four numbers and the {points} that `kpt_shape` says"
     found = []
     for line, text in enumerate(read_utf8(file).splitlines(), 1):
         words = text.split()
         if not words:
             continue
+        place = f"{file}, line {line}: {text[:60]}"
         try:
             number, values = int(float(words[0])), [float(word) for word in words[1:]]
             if number != float(words[0]) or not 0 <= number < CLASSES.value:
                 values = []
         except (ValueError, OverflowError):
             values = []
-        if len(values) == 4:
-            x, y, width, height = values
-            corners = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
-        elif len(values) >= 6 and len(values) % 2 == 0:  # a polygon
-            xs, ys = values[::2], values[1::2]
-            corners = (min(xs), min(ys), max(xs), max(ys))
-        else:
-            rule = "a class and four numbers, or a class and the corners of a polygon"
-            raise invalid("data", f"{file}, line {line}: {text[:60]}", rule)
+        if points is not None:
+            values = values[:4] if len(values) == 4 + points else []
+        corners = _corners(values)
+        if corners is None:
+            raise invalid("data", place, rule)
         if max(map(abs, values)) > 2:
-            rule = "in shares of the picture's sides, 0 to 1, not in pixels"
-            raise invalid("data", f"{file}, line {line}: {text[:60]}", rule)
+            raise invalid("data", place, "in shares of the picture's sides, 0 to 1, not in pixels")
         found.append((number, corners, line))
     return found
+
+
+def _corners(values: list[float]) -> Corners | None:
+    """Of a box or a polygon; None where it is neither."""
+    if len(values) == 4:
+        x, y, width, height = values
+        return x - width / 2, y - height / 2, x + width / 2, y + height / 2
+    if len(values) >= 6 and len(values) % 2 == 0:
+        xs, ys = values[::2], values[1::2]
+        return min(xs), min(ys), max(xs), max(ys)
+    return None
 
 
 def _label_file(picture: Path) -> Path:
@@ -139,11 +152,13 @@ def _of_yaml(file: Path) -> YoloSet | None:
     import yaml
 
     try:
-        content = yaml.safe_load(read_utf8(file))
+        text = read_utf8(file)
+        content = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError):
         return None
     if not isinstance(content, dict) or "names" not in content or "train" not in content:
         return None
+    _check_keys(file, yaml.compose(text, Loader=yaml.SafeLoader))
     root = file.parent / _text(file, "path", content.get("path") or ".")
     splits = {}
     for name in _SPLITS:
@@ -152,7 +167,29 @@ def _of_yaml(file: Path) -> YoloSet | None:
             splits[name] = tuple(_place(file, root, _text(file, name, each)) for each in places)
     if not splits:
         raise invalid("data", str(file), f"one that names a folder of pictures as `{_SPLITS[0]}`")
-    return YoloSet(splits, _named(file, content["names"]))
+    return YoloSet(splits, _named(file, content["names"]), _points(file, content.get("kpt_shape")))
+
+
+def _check_keys(file: Path, node: Any) -> None:
+    """Refuses a key that is there twice, of which YAML takes the last."""
+    first: dict[str, int] = {}
+    for key, value in node.value:
+        line = key.start_mark.line + 1
+        if key.value in first:
+            rule = f"one that has each key once; {quoted(key.value)} is in line {first[key.value]}"
+            raise invalid("data", f"{file}, line {line}", f"{rule} too")
+        first[key.value] = line
+        if key.value == "names" and value.id == "mapping":
+            _check_keys(file, value)
+
+
+def _points(file: Path, shape: Any) -> int | None:
+    if shape is None:
+        return None
+    whole = isinstance(shape, list) and len(shape) == 2 and all(map(is_int, shape))
+    if not whole or not (1 <= shape[0] <= _MOST_POINTS and shape[1] in (2, 3)):
+        raise invalid("data", f"{file}: kpt_shape", "a list of points and numbers of each, 2 or 3")
+    return shape[0] * shape[1]
 
 
 def _text(file: Path, key: str, value: Any) -> str:
@@ -178,8 +215,7 @@ def _place(file: Path, root: Path, text: str) -> Path:
 def _listed_names(root: Path) -> dict[int, str] | None:
     for name in _NAMES:
         if (root / name).is_file():
-            lines = read_utf8(root / name).splitlines()
-            return _named(root / name, [line.strip() for line in lines if line.strip()])
+            return _named(root / name, listed_classes(root / name))
     if (file := root / "notes.json").is_file():  # Label Studio's export
         try:
             rows = json.loads(read_utf8(file))["categories"]
@@ -204,4 +240,7 @@ def _named(file: Path, names: Any) -> dict[int, str]:
         if len(text) > 9 or int(text) >= CLASSES.value:
             raise invalid("data", f"{file}: names", f"of fewer classes: {CLASSES}")
         found[int(text)] = _text(file, "names", name)
+    if twice := [name for name, times in Counter(found.values()).items() if times > 1]:
+        rule = f"names that differ from each other; {quoted(twice[0])} is there twice"
+        raise invalid("data", f"{file}: names", rule)
     return found

@@ -31,10 +31,14 @@ class MaskedSet:
 
 
 def find_masks(folder: Path) -> MaskedSet | None:
-    """How a folder holds pictures with masks; None where it does not."""
+    """How a folder holds pictures with masks; None where it does not.
+
+    Folders of pictures and masks side by side without splits are left to `find_side_by_side`:
+    `images` and `annotations` may also be COCO's.
+    """
     if not folder.is_dir():
         return None
-    for find in (_lists, _voc, _split_folders, _folders):
+    for find in (_lists, _voc, _split_folders):
         if found := find(folder):
             return found
     return None
@@ -107,7 +111,7 @@ def _split_folders(folder: Path) -> MaskedSet | None:
     return MaskedSet("folders of masks", splits) if splits else None
 
 
-def _folders(folder: Path) -> MaskedSet | None:
+def find_side_by_side(folder: Path) -> MaskedSet | None:
     """`images` and `masks`, without splits."""
     pictures, masks = _first(folder, PICTURES), _first(folder, MASKS)
     if pictures is None or masks is None:

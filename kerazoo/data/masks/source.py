@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +14,18 @@ import tensorflow as tf
 from kerazoo._checks import checked
 from kerazoo._errors import invalid, unknown
 from kerazoo._machine import cores
+from kerazoo.data.boxes.coco import coco_splits
+from kerazoo.data.boxes.findings import tell
 from kerazoo.data.labelled import choose
-from kerazoo.data.masks.layouts import ALL, CLASSES, Pairs, find_masks
+from kerazoo.data.masks.instances import BACKGROUND, draw, read_instances
+from kerazoo.data.masks.layouts import (
+    ALL,
+    CLASSES,
+    MaskedSet,
+    Pairs,
+    find_masks,
+    find_side_by_side,
+)
 from kerazoo.data.masks.values import (
     IGNORED,
     Values,
@@ -25,7 +35,7 @@ from kerazoo.data.masks.values import (
     read_classes,
     read_values,
 )
-from kerazoo.data.source import Source
+from kerazoo.data.source import Finding, Source
 from kerazoo.data.splits import split_name, split_of
 from kerazoo.labels import label_names
 from kerazoo.pictures import picture_header
@@ -61,11 +71,13 @@ class Census:
 
 def masks_splits(path: str | os.PathLike) -> tuple[str, ...] | None:
     """Splits of pictures with masks at a path; None where there are none."""
-    found = find_masks(Path(path))
-    return found and tuple(found.splits)
+    found = find_masks(Path(path)) or coco_splits(Path(path)) or find_side_by_side(Path(path))
+    if isinstance(found, MaskedSet):
+        return tuple(found.splits)
+    return tuple(found) if found else None
 
 
-@checked("path", "split", "fractions", "seed", "ignore")
+@checked("path", "split", "fractions", "seed", "ignore", "strict")
 def masks_source(
     path: str | os.PathLike,
     split: str = ALL,
@@ -74,6 +86,7 @@ def masks_source(
     ignore: Sequence[int] = (),
     fractions: Mapping[str, float] | None = None,
     seed: int = 0,
+    strict: bool = True,
 ) -> Source:
     """Pictures with a class for every pixel.
 
@@ -85,15 +98,21 @@ def masks_source(
 
     All masks are read once, and a table of their values is logged.
 
+    A JSON file in COCO's format, or a folder with such files, has the outlines of objects: they are
+    drawn when a picture is read (`kerazoo.data.masks.instances` says what lies on top).
+
     Args:
-        path: The folder.
+        path: The folder, or COCO's file.
         split: With or without a slice or a pattern of names: `"train"`, `"all[:90%]"`,
             `"train[!0006R0*]"` (all but the pictures of that drive).
         classes: What the values of masks mean: value -> name, or names of 0, 1, 2, …. By default
             what `classes.txt` in the folder says (a name a line, or a value and a name; `ignore`
             is what does not count), else Pascal VOC's for its layout, else each value is a class.
+            COCO's files name theirs.
         ignore: Values that do not count; 255 is one, unless it is a class.
         fractions, seed: As for `folder_source`.
+        strict: Whether pictures of another size than COCO's file says are an error; otherwise they
+            are left out.
 
     Raises:
         ValueError: No such data or split; a mask that is missing, cannot be read, has another size
@@ -106,13 +125,16 @@ def masks_source(
         raise invalid("classes", classes, "names, or a table of values with their names")
     folder = Path(path)
     found = find_masks(folder)
+    if found is None and (files := coco_splits(folder)):
+        for name, value in (("classes", classes), ("ignore", ignore)):
+            if value:
+                raise invalid(name, value, "left out: COCO's files name their classes")
+        return _of_outlines(folder, split, files, fractions, seed, strict)
+    found = found or find_side_by_side(folder)
     if found is None:
-        raise invalid("path", str(folder), "a folder with list files, or of pictures and masks")
-    wanted = split_name(split)
-    own = () if tuple(found.splits) == (ALL,) else tuple(found.splits)
-    inside, parts = split_of(wanted, own, fractions) if own else (ALL, fractions)
-    if inside not in found.splits or (not own and not fractions and wanted != ALL):
-        raise unknown("split", split, own or (ALL,))
+        rule = "a folder with list files, of pictures and masks, or with COCO's annotations"
+        raise invalid("path", str(folder), rule)
+    inside, parts = _inside(split, tuple(found.splits), fractions)
     pairs = found.splits[inside]()
     if not pairs:
         raise invalid("data", f"{folder.name} {split}", "a split with pictures")
@@ -121,7 +143,51 @@ def masks_source(
     _check(folder.name, inside, pairs, meaning, census)
     names = [Path(os.path.relpath(picture, folder)).as_posix() for picture, _ in pairs]
     keep = choose(split, np.zeros(len(pairs), int), names, parts, seed)
-    return _source(folder.name or str(folder), split, [pairs[i] for i in keep], meaning)
+    pairs = [pairs[i] for i in keep]
+
+    def mask_of(index: int) -> np.ndarray:
+        mask = pairs[index][1]
+        return meaning.encode(read_values(mask), str(mask))
+
+    paths = [picture for picture, _ in pairs]
+    return _source(folder.name or str(folder), split, paths, mask_of, meaning.classes)
+
+
+def _inside(
+    split: str, splits: tuple[str, ...], fractions: Mapping[str, float] | None
+) -> tuple[str, Mapping[str, float] | None]:
+    """The split of the folder that holds `split`, and the shares that are cut out of it."""
+    wanted = split_name(split)
+    own = () if splits == (ALL,) else splits
+    inside, parts = split_of(wanted, own, fractions) if own else (ALL, fractions)
+    if inside not in splits or (not own and not fractions and wanted != ALL):
+        raise unknown("split", split, own or (ALL,))
+    return inside, parts
+
+
+def _of_outlines(
+    folder: Path, split: str, files: Mapping[str, Path], fractions: Any, seed: int, strict: bool
+) -> Source:
+    """A split of a data set in COCO's format."""
+    inside, parts = _inside(split, tuple(files), fractions)
+    found = read_instances(files[inside])
+    if strict and (refused := found.findings.refusals()):
+        raise invalid("data", folder.name, f"one that fits its annotations. {refused[0]}")
+    findings, classes = found.findings.all(), found.classes
+    if not found.pictures:
+        reasons = "; ".join(map(str, findings)) or "it lists none"
+        raise invalid("data", f"{folder.name} {split}", f"a split with pictures: {reasons}")
+    tell(f"{folder.name} {inside}", findings)
+    names = [str(each.path) for each in found.pictures]
+    keep = choose(split, np.zeros(len(names), int), names, parts, seed)
+    pictures, background = [found.pictures[i] for i in keep], classes.index(BACKGROUND)
+
+    def mask_of(index: int) -> np.ndarray:
+        return draw(pictures[index], background)
+
+    name = (folder if folder.is_dir() else folder.absolute().parent).name
+    paths = [each.path for each in pictures]
+    return _source(name or str(folder), split, paths, mask_of, classes, findings)
 
 
 def look_at(pairs: Pairs) -> Census:
@@ -184,18 +250,27 @@ def _check(name: str, split: str, pairs: Pairs, meaning: Values, census: Census)
         _log.warning("%s %s has no pixel of %s.", name, split, ", ".join(absent))
 
 
-def _source(name: str, split: str, pairs: Pairs, meaning: Values) -> Source:
-    paths = tf.constant([str(picture) for picture, _ in pairs])
-    masks = [mask for _, mask in pairs]
+def _source(
+    name: str,
+    split: str,
+    pictures: Sequence[Path],
+    mask_of: Callable[[int], np.ndarray],
+    classes: tuple[str, ...],
+    findings: tuple[Finding, ...] = (),
+) -> Source:
+    paths = tf.constant([str(picture) for picture in pictures])
 
     def encoded(index: Any) -> bytes:
-        mask = masks[int(index)]
-        return as_png(meaning.encode(read_values(mask), str(mask)))
+        return as_png(mask_of(int(index)))
 
     def fetch(index: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         mask = tf.numpy_function(encoded, [index], tf.string)
         return tf.io.read_file(tf.gather(paths, index)), {"mask": tf.ensure_shape(mask, ())}
 
-    dataset = tf.data.Dataset.range(len(pairs)).map(fetch, num_parallel_calls=tf.data.AUTOTUNE)
-    files = tuple(str(picture) for picture, _ in pairs)
-    return Source(name, split, TASK, meaning.classes, len(pairs), dataset, fetch=fetch, files=files)
+    rows = tf.data.Dataset.range(len(pictures)).map(fetch, num_parallel_calls=tf.data.AUTOTUNE)
+    more = {
+        "fetch": fetch,
+        "files": tuple(str(picture) for picture in pictures),
+        "findings": findings,
+    }
+    return Source(name, split, TASK, classes, len(pictures), rows, **more)

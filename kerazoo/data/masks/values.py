@@ -9,11 +9,14 @@ import numpy as np
 
 from kerazoo._bounds import PICTURE_BYTES, PICTURE_PIXELS
 from kerazoo._errors import invalid
-from kerazoo._files import read_regular, read_utf8
+from kerazoo._files import read_lines, read_regular
+from kerazoo.data.class_lists import check_once
 from kerazoo.pictures import opened_lazily, upright
 
 IGNORED = 255  # of pixels that do not count, in every mask as the tasks have it
 MOST = 255  # classes
+IGNORE = "ignore"  # the name in a list of what does not count
+_LOSSY = ("JPEG", "MPO")
 _VALUES = 1 << 16
 _UNKNOWN = 256
 
@@ -52,28 +55,35 @@ class Values:
         return found.astype("uint8")
 
 
-def read_values(path: str | Path) -> np.ndarray:
+def read_values(path: str | Path | bytes, name: str | None = None) -> np.ndarray:
     """The numbers in a mask, `(height, width)`, 0 to 65,535.
 
     A palette's numbers are taken, not its colours; a mask of one bit has 0 and 1; one of 16 bits
     its own numbers. Colours are taken where red, green and blue are equal everywhere. A mask is
     turned as its own EXIF says, as pictures are.
 
+    Args:
+        path: Of the file, or its bytes.
+        name: What messages call it; by default the path.
+
     Raises:
         ValueError: Not a picture, too large, or one whose colours are no numbers.
     """
+    name = name or str(path)
     try:
-        data = read_regular(path, PICTURE_BYTES.value)
+        data = path if isinstance(path, bytes) else read_regular(path, PICTURE_BYTES.value)
         if len(data) > PICTURE_BYTES.value:
-            raise OverflowError(f"too large in bytes; {PICTURE_BYTES}")
+            raise ValueError(f"too large in bytes; {PICTURE_BYTES}")
         with opened_lazily(data, PICTURE_PIXELS.value) as picture:
             if picture.width * picture.height > PICTURE_PIXELS.value:
                 size = f"{picture.width:,} x {picture.height:,}"
-                raise OverflowError(f"{size} pixels; {PICTURE_PIXELS}")
+                raise ValueError(f"{size} pixels; {PICTURE_PIXELS}")
+            if picture.format in _LOSSY:
+                raise ValueError(f"{picture.format} does not keep numbers as they were; PNG does")
             values = np.asarray(upright(picture))
             mode = picture.mode
     except Exception as error:  # Pillow fails in many ways
-        raise invalid("mask", str(path), f"a picture that can be read ({error})") from error
+        raise invalid("mask", name, f"a picture that can be read ({error})") from error
     if mode in ("RGB", "RGBA", "LA"):
         colours = values[..., : 3 if mode != "LA" else 1]
         if not (colours == colours[..., :1]).all():
@@ -81,13 +91,20 @@ def read_values(path: str | Path) -> np.ndarray:
                 "of class numbers (a grey or palette PNG); it has colours, which nothing says the "
                 "classes of"
             )
-            raise invalid("mask", f"{path} ({mode})", rule)
+            raise invalid("mask", f"{name} ({mode})", rule)
         values = colours[..., 0]
     if values.ndim != 2 or (values.dtype.kind not in "ub" and (values < 0).any()):
-        raise invalid("mask", f"{path} ({mode})", "of whole numbers from 0")
+        raise invalid("mask", f"{name} ({mode})", "of whole numbers from 0")
     if values.dtype.kind == "f" or int(values.max(initial=0)) >= _VALUES:
-        raise invalid("mask", f"{path} ({mode})", f"of whole numbers below {_VALUES:,}")
+        raise invalid("mask", f"{name} ({mode})", f"of whole numbers below {_VALUES:,}")
     return values.astype("uint16")
+
+
+def turned(mask: np.ndarray, orientation: int) -> np.ndarray:
+    """A mask of a picture as it is stored, turned as EXIF turns that (`kerazoo._orientation`)."""
+    mask = mask.T if orientation > 4 else mask
+    mask = mask[:, ::-1] if orientation in (2, 3, 6, 7) else mask
+    return np.ascontiguousarray(mask[::-1] if orientation in (3, 4, 7, 8) else mask)
 
 
 def as_png(mask: np.ndarray) -> bytes:
@@ -140,13 +157,30 @@ def found_values(seen: Sequence[int]) -> Values:
 def read_classes(file: Path) -> Values:
     """`classes.txt`: a name a line, in the order of the values, or a value and a name.
 
-    `ignore` is the name of what does not count.
+    `ignore` is the name of what does not count. Values that have one name are one class.
+
+    Raises:
+        ValueError: No two classes, or too many; some lines have a value and others none; a value
+            or, in a list of names, a name comes twice. It names the file, and the line.
     """
-    lines = [line.strip() for line in read_utf8(file, "classes").splitlines() if line.strip()]
-    parts = [line.split(maxsplit=1) for line in lines]
-    if all(len(part) == 2 and part[0].isdecimal() and len(part[0]) < 10 for part in parts):
-        named = {int(value): name for value, name in parts}
+    lines = read_lines(file)
+    numbers, texts = [number for number, _ in lines], [text for _, text in lines]
+    parts = [text.split(maxsplit=1) for text in texts]
+    valued = [len(p) == 2 and p[0].isdecimal() and len(p[0]) < 10 for p in parts]
+    if all(valued):
+        values = [int(value) for value, _ in parts]
+        check_once(file, numbers, values)
+        named = dict(zip(values, [name for _, name in parts], strict=True))
     else:
-        named = dict(enumerate(lines))
-    ignored = [value for value, name in named.items() if name.lower() == "ignore"]
-    return given_values({v: n for v, n in named.items() if v not in ignored}, ignored)
+        if valued[0]:  # otherwise the numbers may belong to the names
+            place = f"{file}, line {numbers[valued.index(False)]}"
+            raise invalid("data", place, "a value and a name, as the lines before it")
+        counted = [(n, t) for n, t in lines if t.lower() != IGNORE]
+        check_once(file, [n for n, _ in counted], [t for _, t in counted])
+        named = dict(enumerate(texts))
+    ignored = [value for value, name in named.items() if name.lower() == IGNORE]
+    classes = {v: n for v, n in named.items() if v not in ignored}
+    if not 2 <= len(set(classes.values())) <= MOST or max(named) >= _VALUES:
+        rule = f"a list of two to {MOST} classes, of values below {_VALUES:,}"
+        raise invalid("data", str(file), rule)
+    return given_values(classes, ignored)

@@ -10,8 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from kerazoo._keras_graph import layers_of
-from kerazoo.deploy.exporting.graph import frozen_graph
 from kerazoo.deploy.exporting.record import ExportRecord
 
 
@@ -49,11 +47,15 @@ class Job:
     @cached_property
     def graph(self) -> Any:
         """The network as a TensorFlow graph of constants."""
+        from kerazoo.deploy.exporting.graph import frozen_graph
+
         return frozen_graph(self.model, tuple(self.record.outputs))
 
     @property
     def layers(self) -> list[str]:
         """Names of the network's layers."""
+        from kerazoo._keras_graph import layers_of
+
         return [layer.name for layer in layers_of(self.model)]
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo._errors import invalid
-from kerazoo._keras_graph import as_inputs
 from kerazoo.inference import forget_gradients, named_outputs
 
 INPUT = "image"
@@ -32,6 +31,8 @@ def frozen_graph(
     from tensorflow.python.framework.convert_to_constants import (
         convert_variables_to_constants_v2,
     )
+
+    from kerazoo._keras_graph import as_inputs
 
     def run(image):
         return model(as_inputs(model, image), training=False)

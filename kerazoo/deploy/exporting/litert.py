@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo.deploy.exporting._format import Format, Job, quiet
-from kerazoo.deploy.exporting.calibration import without_outliers
 from kerazoo.deploy.exporting.float_layers import of_layers
 from kerazoo.deploy.exporting.graph import cannot_lower, saved_finish, saved_graph
 from kerazoo.deploy.exporting.litert_signatures import with_signatures
@@ -17,6 +16,8 @@ from kerazoo.tasks import task_of
 
 def _write(job: Job, folder: Path) -> None:
     import tensorflow as tf
+
+    from kerazoo.deploy.exporting.calibration import without_outliers
 
     def prepare(converter: Any) -> None:
         if job.record.precision != "float32":

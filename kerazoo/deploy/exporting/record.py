@@ -11,7 +11,7 @@ from kerazoo._errors import invalid
 from kerazoo._fields import Record, field, record
 from kerazoo._files import public_name
 from kerazoo._rules import integer, optional, row, table, text
-from kerazoo.checkpoints.records import all_checkpoints
+from kerazoo.checkpoints.lineage import stated_licence
 from kerazoo.confidence import Confidence
 from kerazoo.inference import picture_preprocessing
 from kerazoo.preprocessing import Preprocessing
@@ -42,7 +42,7 @@ class ExportRecord(Record, keys="record key"):
         float_layers: Beginnings of the names of layers that are in float all the same.
         confidence: What held-out pictures say of the scores; None where nobody measured it.
         task_facts: What the task has to know to read the outputs (`ModelInfo.task_facts`).
-        licence: Of the weights, where they are registered ones.
+        licence: Of the weights, or of what they started from; None where nobody states it.
         kerazoo: Version that wrote this.
     """
 
@@ -138,7 +138,7 @@ def describe(model: Any, preprocessing: Preprocessing | None, labels: Any, **fac
         task=task.name,
         preprocessing=known and picture_preprocessing(model, known),
         confidence=getattr(info, "confidence", None),
-        licence=next((c.licence for c in all_checkpoints() if c.id == checkpoint), None),
+        licence=stated_licence(info),
         task_facts=getattr(info, "task_facts", {}),
         **task.facts(model, getattr(info, "labels", None) if labels is None else labels),
         **facts,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from kerazoo._checks import check_int, checked
-from kerazoo._errors import invalid
+from kerazoo._errors import counted, invalid
 from kerazoo.data.samples import pictures_at
 from kerazoo.report import contact_sheet as sheets
 from kerazoo.report.figure import new_figure, save_figure
@@ -73,7 +73,7 @@ def draw_confusion(
     cells.set(xlabel="predicted", ylabel="true")
     total, right = matrix.sum(), np.trace(matrix)
     share = f"{100 * right / total:.1f} %" if total else "none"
-    figure.suptitle(f"{share} of {total} pictures right", color=_INK)
+    figure.suptitle(f"{share} of {counted(total, 'picture')} right", color=_INK)
     if path is not None:
         save_figure(figure, path)
     return figure
@@ -108,7 +108,7 @@ def draw_mistakes(
         )
     ]
     pictures = map(sheets.framed, pictures_at(answers.source, answers.indices[rows]))
-    title = f"{len(wrong)} of {len(answers.labels)} pictures wrong"
+    title = f"{len(wrong)} of {counted(len(answers.labels), 'picture')} wrong"
     title += ", the most confident first" if len(wrong) > 1 else ""
     sheet = sheets.contact_sheet(title, list(pictures), captions)
     if path is not None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kerazoo._errors import invalid
+from kerazoo._errors import counted, invalid
 
 _NORMAL = 1.959964  # standard deviations to either side that hold 95 % of a normal distribution
 
@@ -50,7 +50,7 @@ class Accuracy:
         low, high = self.interval
         return (
             f"top-1 {self.top1:.2f} %, top-5 {self.top5:.2f} %, "
-            f"{self.count} pictures in {self.seconds:.1f} s; "
+            f"{counted(self.count, 'picture')} in {self.seconds:.1f} s; "
             f"95 % interval of top-1: {low:.1f} to {high:.1f} %"
         )
 

@@ -5,10 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from kerazoo.tasks.description import Survey, Table
+from kerazoo.tasks.description import Survey, Table, extremes
 
 FEW = 10  # pictures of a class below which all layers learn them by heart
-MOST = 40  # classes that have a line each
 
 
 def survey(sources: Mapping[str, Any]) -> Survey:
@@ -26,12 +25,13 @@ def survey(sources: Mapping[str, Any]) -> Survey:
             if which and name in ("train", "all"):
                 shown = ", ".join(which[:5]) + (", …" if len(which) > 5 else "")
                 found.attention.append(f"{name}: classes with {title} pictures: {shown}")
-    order = np.argsort(-next(iter(counts.values())), kind="stable")[:MOST]
+    largest = next(iter(counts.values()))
+    order = np.argsort(-largest, kind="stable")
     rows = tuple(
         (classes[n], *(_cell(sources[s], counts[s], classes[n]) for s in sources)) for n in order
     )
-    more = f", the {MOST} largest of {len(classes)}" if len(classes) > MOST else ""
-    found.tables.append(Table(f"Pictures of each class{more}", ("class", *sources), rows))
+    telling = extremes([float(largest[n]) for n in order])
+    found.tables.append(Table("Pictures of each class", ("class", *sources), rows, telling))
     return found
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from kerazoo._errors import counted
 from kerazoo.tasks.detection.average_precision import ClassMatches, match_class
 
 # In COCO's order. Areas are in pixels of the picture: small under 32², large over 96².
@@ -95,7 +96,7 @@ class DetectionFigures:
             f"{'–' if c.threshold is None else f'{c.threshold:.3f}':>9}"
             for c in self.classes
         ]
-        return "\n".join([f"{self.count} pictures, %: {twelve}", head, *rows])
+        return "\n".join([f"{counted(self.count, 'picture')}, %: {twelve}", head, *rows])
 
 
 def _percent(value: float | None) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from kerazoo._checks import check_int, checked
+from kerazoo._errors import counted
 from kerazoo.data.samples import pictures_at
 from kerazoo.report import contact_sheet as sheets
 from kerazoo.report.figure import new_figure, save_figure
@@ -92,7 +93,8 @@ def draw_worst(answers: Answers, path: str | os.PathLike | None = None, *, count
         wrong = int((~right).sum())
         captions.append([(f"{int(missed.sum())} missed, {wrong} wrong, {right.sum()} right", None)])
     total = int((mistakes > 0).sum())
-    title = f"{total} of {answers.count} pictures with a box missed (yellow) or wrong (red)"
+    looked_at = counted(answers.count, "picture")
+    title = f"{total} of {looked_at} with a box missed (yellow) or wrong (red)"
     sheet = sheets.contact_sheet(title, pictures, captions)
     if path is not None:
         sheets.save_sheet(sheet, Path(path))
@@ -157,6 +159,6 @@ def show(
     ignored, rest = sum(crowd for _, _, crowd in there), len(counts) - LISTED
     # The classes with most boxes; where there are more of them, how many.
     words = [f"{count} {classes[n]}" for n, count in counts.most_common(LISTED)]
-    words += [f"and {rest} classes"] if rest > 0 else []
+    words += [f"and {counted(rest, 'class', 'classes')}"] if rest > 0 else []
     words += [f"({ignored} ignored)"] if ignored else []
     return draw_boxes(picture, frames), [("; ".join(words) or "no boxes", None)]

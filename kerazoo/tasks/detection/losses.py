@@ -5,13 +5,17 @@ with 0 for background and -1 for anchors that count for nothing, box codes `(bat
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
-from keras import ops
-
+from kerazoo._face import Late
 from kerazoo._fields import Record, field
 from kerazoo._rules import choice, integer, number
+
+if TYPE_CHECKING:
+    import keras
+    from keras import ops
+else:
+    keras, ops = Late("keras"), Late("keras.ops")
 
 
 def smooth_l1(targets: Any, codes: Any) -> Any:

@@ -4,14 +4,18 @@ Written with `keras.ops`: for the loss on every backend, and for tf.data graphs 
 """
 
 from dataclasses import dataclass
-from typing import Any
-
-from keras import ops
+from typing import TYPE_CHECKING, Any
 
 from kerazoo._errors import invalid
+from kerazoo._face import Late
 from kerazoo._fields import Record, field
 from kerazoo._rules import choice, flag, number, optional
 from kerazoo.tasks.detection.boxes import BoxCoder, iou
+
+if TYPE_CHECKING:
+    from keras import ops
+else:
+    ops = Late("keras.ops")
 
 NEGATIVE, IGNORED = -1, -2
 BACKGROUND = 0  # class of a target; -1 is an anchor that counts for nothing

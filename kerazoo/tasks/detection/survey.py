@@ -1,12 +1,12 @@
 """What there is to know of boxes before training: their classes, sizes, and who can find them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from kerazoo.preprocessing import Preprocessing
-from kerazoo.tasks.description import Survey, Table
+from kerazoo.tasks.description import Survey, Table, extremes
 from kerazoo.tasks.detection import anchors
 from kerazoo.tasks.detection.auto import boxes_of
 from kerazoo.tasks.detection.fitting import best_recall, fit_anchors
@@ -16,6 +16,16 @@ SIDE = 320  # of the network's input that boxes are looked at for
 SMALL, LARGE = 32, 96  # COCO's, in pixels of the picture
 STRIDES = (16, 32, 64, 128, 256, 512)
 REACHED = 0.9  # share of a class's boxes below which somebody should look
+GAIN = 0.05  # of that share, for which a way is worth naming
+FEW = 10  # boxes of a class, of which a share means something
+SHOWN = 5  # classes that a line names
+_POINTS = f"{100 * GAIN:.0f} points"
+WAYS = {
+    1: f'anchors="auto" gains {_POINTS} or more',
+    2: f"finest=8 gains {_POINTS} or more",
+    3: f'anchors="auto" with finest=8 gains {_POINTS} or more',
+    None: f"neither fitted anchors nor finest=8 gain {_POINTS}, larger pictures might",
+}
 
 
 def survey(sources: Mapping[str, Any]) -> Survey:
@@ -54,7 +64,8 @@ def _classes(name: str, source: Any, found: Survey, learned: bool) -> Table:
         shown = ", ".join(without[:5]) + (", …" if len(without) > 5 else "")
         found.attention.append(f"{name}: classes without a box to learn: {len(without)} ({shown})")
     header = ("class", "boxes", "share", "pictures", "ignored", "median side", "small", "medium")
-    return Table(f"Boxes of {name} (sides in pixels)", (*header, "large"), tuple(rows))
+    title, telling = f"Boxes of {name} (sides in pixels)", extremes(boxes.tolist())
+    return Table(title, (*header, "large"), rows, telling)
 
 
 def _recall(source: Any, found: Survey) -> None:
@@ -75,17 +86,46 @@ def _recall(source: Any, found: Survey) -> None:
         columns.append(best_recall(made, boxes, classes, count))
         fit = fit_anchors(boxes, classes, source.classes, grids, size, rule)
         columns.append(fit.fitted)
+    reached = np.array(columns)  # of the four ways, for each class
     rows = [
-        (label, *(("–" if np.isnan(c[n]) else f"{100 * c[n]:.1f} %") for c in columns))
+        (label, *(("–" if np.isnan(share) else f"{100 * share:.1f} %") for share in reached[:, n]))
         for n, label in enumerate(source.classes)
     ]
     header = ("class", "stock", "fitted", "stock, stride 8", "fitted, stride 8")
     title = f"Boxes of {source.split} that an anchor overlaps by half, at {SIDE} x {SIDE}"
-    found.tables.append(Table(title, header, tuple(rows)))
-    for n, label in enumerate(source.classes):
-        if columns[0][n] < REACHED:
-            better = max(columns[1][n], columns[3][n])
-            found.attention.append(
-                f"stock anchors reach {100 * columns[0][n]:.0f} % of {label}, fitted ones "
-                f'{100 * better:.0f} %: use anchors="auto", maybe finest=8 or larger pictures'
-            )
+    counts = np.bincount(classes, minlength=count)
+    # Of a few boxes a share tells little, however low it is.
+    telling = (np.nan_to_num(reached[0]) + 2.0 * (counts < FEW)).tolist()
+    found.tables.append(Table(title, header, rows, telling))
+    found.attention += advice(reached, counts, source.classes)
+
+
+def advice(reached: np.ndarray, boxes: np.ndarray, names: Sequence[str]) -> list[str]:
+    """Lines on how more boxes could be reached: a way is named where it gains `GAIN` or more.
+
+    Args:
+        reached: `(4, classes)`: shares of stock and fitted anchors, and of both with stride 8.
+        boxes: Of each class; of fewer than `FEW` a share says nothing.
+        names: Of the classes.
+    """
+    ways: dict[str, list[tuple[float, str]]] = {}
+    for n, name in enumerate(names):
+        stock = reached[0, n]
+        if boxes[n] < FEW or stock >= REACHED:
+            continue
+        # The first that gains: fitted anchors cost nothing, a finer map costs time.
+        way = next((i for i in (1, 2, 3) if reached[i, n] - stock >= GAIN), None)
+        # A cheap way is not enough where a dearer one reaches far more.
+        best = int(np.argmax(reached[:, n]))
+        if way is not None and reached[best, n] - reached[way, n] >= GAIN:
+            way = best
+        shares = (
+            f"{100 * stock:.0f} to {100 * reached[way, n]:.0f} %" if way else f"{100 * stock:.0f} %"
+        )
+        ways.setdefault(WAYS[way], []).append((stock, f"{name} {shares}"))
+    lines = []
+    for way, found in ways.items():
+        listed = [each for _, each in sorted(found)]
+        more = f", and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
+        lines.append(f"boxes that anchors can reach: {way}: {', '.join(listed[:SHOWN])}{more}")
+    return lines

@@ -1,5 +1,6 @@
 """Classes in colours: the palette, label pictures, and overlays with a legend."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -28,12 +29,23 @@ def palette() -> np.ndarray:
     return colours
 
 
-def label_picture(mask: np.ndarray) -> Any:
+def colours_of(names: Sequence[str]) -> np.ndarray:
+    """Those of the classes, uint8 `(256, 3)`: Pascal VOC's, whose first, black, is `background`'s.
+
+    Where the first class is something else, each takes the colour of the next number.
+    """
+    colours = palette()
+    if names and names[0] not in UNCOLOURED:
+        colours[:-1] = colours[1:].copy()
+    return colours
+
+
+def label_picture(mask: np.ndarray, names: Sequence[str] = ()) -> Any:
     """A mask as a PIL picture of mode P, whose values are the class numbers."""
     from PIL import Image
 
     picture = Image.fromarray(mask).convert("L")
-    picture.putpalette(palette().tobytes())
+    picture.putpalette(colours_of(names).tobytes())
     return picture
 
 
@@ -53,7 +65,7 @@ def overlay(picture: Any, segments: Any) -> Any:
     if (picture.height, picture.width) != mask.shape:
         rule = f"{mask.shape[1]} x {mask.shape[0]} pixels, as the mask is"
         raise invalid("picture", f"one of {picture.width} x {picture.height}", rule)
-    pixels, colours = np.array(picture.convert("RGB")), palette()
+    pixels, colours = np.array(picture.convert("RGB")), colours_of(segments.names)
     plain = [i for i, name in enumerate(segments.names) if name in UNCOLOURED]
     for top in range(0, len(mask), 256):  # a copy in floats of all of it would be large
         part, strip = mask[top : top + 256], pixels[top : top + 256]

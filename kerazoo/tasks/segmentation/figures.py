@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kerazoo._errors import counted
 from kerazoo.report.figure import new_figure, save_figure
 from kerazoo.tasks.segmentation.confusion import Confusion
 
@@ -36,6 +37,6 @@ def draw_confusion(confusion: Confusion, count: int, folder: Path) -> None:
             colour = "white" if shares[y, x] > 0.5 else _INK
             text = f"{100 * shares[y, x]:.0f}"
             axes.text(x, y, text, ha="center", va="center", color=colour, fontsize=8)
-    title = f"mIoU {100 * confusion.mean_iou:.1f} %, {count} pictures"
+    title = f"mIoU {100 * confusion.mean_iou:.1f} %, {counted(count, 'picture')}"
     figure.suptitle(f"{title}; % of the true class's pixels", color=_INK)
     save_figure(figure, folder / "confusion.png")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kerazoo._errors import invalid
+from kerazoo._errors import counted, invalid
 from kerazoo.tasks.segmentation.confusion import Confusion
 from kerazoo.tasks.segmentation.masks import class_map
 from kerazoo.tasks.segmentation.targets import decoded
@@ -62,7 +62,7 @@ class Overlap:
         return (
             f"mIoU {self.miou:.2f} % (one class everywhere: {self.constant:.2f} %), "
             f"pixel accuracy {self.pixel_accuracy:.2f} %, "
-            f"{self.count} pictures in {self.seconds:.1f} s"
+            f"{counted(self.count, 'picture')} in {self.seconds:.1f} s"
         )
 
 

@@ -82,6 +82,8 @@ class Segments:
     def save_mask(self, path: str | os.PathLike) -> None:
         """Writes the mask as a PNG of class numbers with a palette, as Pascal VOC's are.
 
+        Colours are those of `draw`.
+
         Raises:
             ValueError: The name does not end in `.png`: other formats would change the numbers.
         """
@@ -89,7 +91,7 @@ class Segments:
 
         if Path(path).suffix.lower() != ".png":
             raise invalid("path", str(path), "a file name in .png, which keeps every number")
-        picture = label_picture(self.mask)
+        picture = label_picture(self.mask, self.names)
         write_file(Path(path), lambda partial: picture.save(partial, "PNG"))
 
 

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo import __version__
-from kerazoo._errors import invalid
+from kerazoo._errors import counted, invalid
 from kerazoo._files import read_json, write_bytes, write_file, write_json
 from kerazoo.checkpoints.hub_config import CARD, CONFIG, WEIGHTS
+from kerazoo.checkpoints.lineage import UNKNOWN, Origin, stated_licence
 from kerazoo.checkpoints.run_record import read_run
 from kerazoo.data.source import Source
 from kerazoo.open import Start
@@ -128,9 +129,12 @@ class FinetuneFolder:
         if confidence is None or (best and inputs.task.ships_thresholds):  # those of the last epoch
             watched = collect_answers(predictor, inputs.validation, **pictures)
             confidence = inputs.task.calibrate(model, watched)
-        # Where it came from, but for the folders of this machine.
+        # Where it came from, but for the folders of this machine and the phases between.
         model.info = dataclasses.replace(
-            model.info, checkpoint=self._start.name, confidence=confidence
+            model.info,
+            checkpoint=self._start.name,
+            lineage=tuple(map(Origin.from_dict, self._lineage())),
+            confidence=confidence,
         )
         answers = self._answers(predictor, inputs.test, pictures)
         logs = [self._at(each) / names.LOG for each in self._recipes]
@@ -186,6 +190,7 @@ class FinetuneFolder:
         wanted = ("data", "classes", "preprocessing", "model", "versions", "machine")
         begun = {"kerazoo": __version__, "command": self._command, "finetune": self._facts()}
         known = {key: run[key] for key in wanted if key in run}
+        known["lineage"] = self._lineage()
         write_json(self._at(names.RUN), {**begun, **known, "result": result})
         return result
 
@@ -197,7 +202,7 @@ class FinetuneFolder:
         files = hub_files(
             model,
             f"user/{title}",
-            licence=self._settings["licence"] or self._start.licence,
+            licence=self._settings["licence"] or stated_licence(model.info) or UNKNOWN,
             metrics={self._task.monitor.name: answers.headline},
             dataset=Path(recipe.data.name).name,
         )
@@ -210,7 +215,7 @@ class FinetuneFolder:
         lines += [
             "",
             f"Learned from `{data.train}` of {source.name}, watched on `{data.validation}`; the "
-            f"{figure} is that on {answers.count} pictures of `{source.split}`"
+            f"{figure} is that on {counted(answers.count, 'picture')} of `{source.split}`"
             + (", which are the watched ones" if data.validation == data.test else "")
             + _within(answers.interval, self._task.monitor),
             "",
@@ -235,6 +240,10 @@ class FinetuneFolder:
         }
         return json.loads(json.dumps(facts))
 
+    def _lineage(self) -> list[dict[str, Any]]:
+        """That of the first phase's start, as its own record has it."""
+        return (read_run(self._at(next(iter(self._recipes)))) or {}).get("lineage", [])
+
     def _measured(self, phase: str) -> float:
         return self._ended(phase)[f"test_{self._task.monitor.name}"]
 
@@ -254,7 +263,7 @@ class FinetuneFolder:
             return f"- the {self._task.card.head} alone, fitted to stored features."
         alone = recipe.transfer.freeze == "backbone"
         what = f"the {self._task.card.head} alone" if alone else "all layers"
-        epochs = f"{recipe.epochs} epoch{'s' if recipe.epochs > 1 else ''}"
+        epochs = counted(recipe.epochs, "epoch")
         rate = f"rate {recipe.optimizer.learning_rate:g}, batch {recipe.batch_size}"
         return f"- {epochs} of {what}, {recipe.optimizer.name}; {rate}."
 

@@ -80,7 +80,10 @@ def finetune(
     a table of how, by the number of pictures; with fewer than ten a class this is left out. Of the
     two, that is kept which names more of the held-out pictures rightly; of equals, the probe.
 
-    Both are runs of `kerazoo.training.run.train`, in folders of their own, and go on where they
+    Detectors and segmenters have no probe: all their layers learn in one phase, from what they know
+    of classes of the same name (`Task.plan` says how).
+
+    Phases are runs of `kerazoo.training.run.train`, in folders of their own, and go on where they
     were killed when `finetune` is called again. In the end the scores are calibrated on held-out
     pictures: see `kerazoo.confidence`.
 
@@ -92,8 +95,9 @@ def finetune(
     Args:
         model: Model id, registered weights, `hf://user/repo`, a `.keras` file, or the folder of a
             run: see `kerazoo.open.find`.
-        data: A TFDS name with `data_dir`, the path of a folder or CSV file, or sources of your
-            own by split: `"train"`, `"validation"` and, if there is one, `"test"`.
+        data: A TFDS name with `data_dir`, the path of a folder or file as
+            `kerazoo.data.open.open_source` takes them, or sources of your own by split:
+            `"train"`, `"validation"` and, if there is one, `"test"`.
         output: Folder for the results; made if needed.
         data_dir: The TFDS folder that holds `<name>/<version>`.
         weights: Of a model given by its id: `"imagenet"` by default.

@@ -165,7 +165,7 @@ def test_palette_is_vocs():
 
 def test_label_files_keep_every_number(tmp_path):
     mask = np.array([[0, 1, 20], [255, 7, 3]], "uint8")
-    segments = Segments(mask, tuple(map(str, range(21))))
+    segments = Segments(mask, ("background", *map(str, range(1, 21))))
     segments.save_mask(tmp_path / "mask.png")
     with Image.open(tmp_path / "mask.png") as picture:
         assert picture.mode == "P"
@@ -372,4 +372,10 @@ def test_networks_are_checked():
 
 
 def test_label_picture_shows_its_palette():
-    assert label_picture(np.array([[3]], "uint8")).convert("RGB").getpixel((0, 0)) == (128, 128, 0)
+    three = np.array([[3]], "uint8")
+    assert label_picture(three).convert("RGB").getpixel((0, 0)) == (128, 128, 0)
+    # Black is for the background: where the first class is another, colours move up by one.
+    first = np.array([[0]], "uint8")
+    assert label_picture(first, ("background", "cat")).convert("RGB").getpixel((0, 0)) == (0, 0, 0)
+    assert label_picture(first, ("road", "sky")).convert("RGB").getpixel((0, 0)) == (128, 0, 0)
+    assert label_picture(three, ("road", "sky")).convert("RGB").getpixel((0, 0)) == (0, 0, 128)

@@ -14,11 +14,12 @@ from kerazoo._files import check_output, publish, staging
 from kerazoo._keras_graph import layers_of
 from kerazoo._machine import require
 from kerazoo._rules import is_int
-from kerazoo.deploy.exporting import keras_file, litert, onnx, openvino, savedmodel
+from kerazoo.deploy.exporting import onnx
 from kerazoo.deploy.exporting._float32 import in_float32
 from kerazoo.deploy.exporting._format import Format, Job
 from kerazoo.deploy.exporting.calibration import representative_pictures, tell_few
 from kerazoo.deploy.exporting.float_layers import chosen_layers
+from kerazoo.deploy.exporting.formats import FORMATS
 from kerazoo.deploy.exporting.record import SIDECAR, describe
 from kerazoo.deploy.fusion import fuse
 from kerazoo.deploy.fusion.forms import TARGETS
@@ -26,9 +27,6 @@ from kerazoo.preprocessing import Preprocessing
 from kerazoo.tasks import task_of_model
 from kerazoo.tasks.task import Task, check_options
 
-FORMATS = {
-    module.FORMAT.name: module.FORMAT for module in (savedmodel, litert, onnx, openvino, keras_file)
-}
 _log = logging.getLogger("kerazoo")
 
 
