@@ -227,6 +227,32 @@ def FLGCMobileNetV2(
 ) -> ZooModel:
     """MobileNetV2 with learned groups in the projecting 1x1 convolution of every block."""
 
+def FLGCResNet14(
+    input_shape: tuple | None = None,
+    groups: int = 8,
+    duplicate_top: int = 0,
+    include_top: bool = True,
+    weights: Any = "imagenet",
+    input_tensor: Any = None,
+    pooling: str | None = None,
+    classes: int | None = None,
+    classifier_activation: Any = "softmax",
+    name: str | None = None,
+    include_preprocessing: bool = False,
+    dropout_rate: float | None = None,
+    padding: str | None = None,
+    batch_norm_epsilon: float | None = None,
+    stem_strides: int | None = None,
+    features_only: bool = False,
+    out_features: Any = None,
+    output_stride: int | None = None,
+    like: str | None = None,
+    width: float = 1.0,
+    learned: bool = True,
+    stem: str = "imagenet",
+) -> ZooModel:
+    """ResNet-14, one bottleneck a stage, with groups in every convolution but the first."""
+
 def FLGCResNet50(
     input_shape: tuple | None = None,
     groups: int = 8,

@@ -12,6 +12,8 @@ from typing import Any
 
 from kerazoo._errors import invalid, unknown
 
+_BEYOND = 2**63  # integers of 64 bits
+
 
 def _as_it_is(value: Any) -> Any:
     return value
@@ -47,7 +49,8 @@ class Rule:
             return
         if self.choices:
             raise unknown(name, value, self.choices)
-        raise invalid(name, value, self.wants)
+        large = is_int(value) and abs(value) >= _BEYOND
+        raise invalid(name, value, f"{self.wants}, of 64 bits" if large else self.wants)
 
 
 def is_int(value: Any) -> bool:
@@ -63,7 +66,10 @@ def is_number(value: Any) -> bool:
 
 
 def integer(least: int | None = 1, most: int | None = None) -> Rule:
-    """A whole number within both ends; None leaves an end open."""
+    """A whole number within both ends; None leaves an end open, to 64 bits.
+
+    Libraries that it is handed to fail beyond these, each in its way.
+    """
     if most is not None:
         wants = f"an integer from {least} to {most}"
     elif least is None:
@@ -73,7 +79,7 @@ def integer(least: int | None = 1, most: int | None = None) -> Rule:
 
     def accepts(value: Any) -> bool:
         low, high = least is None or value >= least, most is None or value <= most
-        return low and high
+        return low and high and abs(value) < _BEYOND
 
     schema = _bounds({"type": "integer"}, minimum=least, maximum=most)
     return Rule(wants, lambda value: is_int(value) and accepts(value), schema)

@@ -54,9 +54,15 @@ def _expand(argument: str) -> list[Path]:
     if path.is_dir():
         paths = _walk(path)
     else:
-        paths = []
+        paths, left_out = [], Counter()
         for match in map(Path, glob.glob(argument, recursive=True)):
-            paths += _walk(match) if match.is_dir() else [match] * _is_picture(match)
+            if match.is_dir():
+                paths += _walk(match)
+            elif _is_picture(match):
+                paths.append(match)
+            else:
+                left_out[match.suffix.lower() or "no suffix"] += 1
+        say_left_out(argument, left_out)
     if not paths:
         accepted = ", ".join(PICTURE_SUFFIXES)
         raise PictureError(f"No pictures in {argument!r}. Accepted suffixes: {accepted}.")
@@ -87,6 +93,11 @@ def pictures_under(folder: Path) -> tuple[list[Path], Counter[str]]:
         else:
             left_out[path.suffix.lower() or "no suffix"] += 1
     return sorted(paths), +left_out
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """Pictures that lie in a folder itself, by their suffix; hidden ones are none."""
+    return [path for path in folder.iterdir() if path.name[0] != "." and _is_picture(path)]
 
 
 def say_left_out(folder: str | os.PathLike, left_out: Mapping[str, int]) -> None:

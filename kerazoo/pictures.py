@@ -4,14 +4,14 @@ import io
 import logging
 import os
 import threading
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from kerazoo._bounds import PICTURE_BYTES, PICTURE_PIXELS
 from kerazoo._checks import check_int, checked
 from kerazoo._errors import invalid
-from kerazoo._files import read_regular
+from kerazoo._files import open_regular, read_regular
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Parts of a PNG that say nothing of its pixels as we read them, and that Pillow bounds.
@@ -113,8 +113,11 @@ def picture_header(source: str | os.PathLike | bytes) -> tuple[tuple[int, int], 
     Raises:
         PictureError: The file is missing or not a picture.
     """
+    from PIL import UnidentifiedImageError
+
     try:
-        with opened_lazily(source, PICTURE_PIXELS.value) as image:
+        opened = io.BytesIO(source) if isinstance(source, bytes) else open_regular(source)
+        with opened as file, opened_lazily(file, PICTURE_PIXELS.value) as image:
             size = image.height, image.width
             try:
                 orientation = image.getexif().get(ORIENTATION, 1)
@@ -122,7 +125,10 @@ def picture_header(source: str | os.PathLike | bytes) -> tuple[tuple[int, int], 
                 orientation = 1
     except Exception as error:
         name = "<bytes>" if isinstance(source, bytes) else os.fspath(source)
-        raise PictureError(f"Cannot read picture {name!r}: {error}.") from error
+        reason = getattr(error, "strerror", None) or error
+        if isinstance(error, UnidentifiedImageError):  # its words name a buffer
+            reason = "not a picture in a format Pillow knows"
+        raise PictureError(f"Cannot read picture {name!r}: {reason}.") from error
     return size, orientation if orientation in range(1, 9) else 1
 
 
@@ -139,8 +145,11 @@ def _reduce(image: Any, at_least: tuple[int, int] | None) -> tuple[int, int]:
     return size[::-1] if aside else size
 
 
-def opened_lazily(data: bytes | str | os.PathLike, most: int) -> Any:
-    """A picture of which no more than the header is read yet, whatever its size."""
+def opened_lazily(data: bytes | BinaryIO, most: int) -> Any:
+    """A picture of which no more than the header is read yet, whatever its size.
+
+    Files are opened by the caller: a pipe would be waited for, by whoever else reads pictures too.
+    """
     from PIL import Image
 
     with _pillow:  # Pillow's own bound warns on stderr of pictures that we take, or refuse

@@ -4,12 +4,18 @@ Coordinates are continuous: pixel `i` covers `i` to `i + 1`, so the first pixel'
 and the right edge of a picture is its width. That is how boxes of COCO and VOC (less 1) are meant.
 """
 
+import contextlib
 import dataclasses
+import warnings
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+
+from kerazoo._checks import check_flag
+from kerazoo._errors import invalid
+from kerazoo._rules import is_int
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,8 @@ class Placement:
         Args:
             when: Whether it is: a bool, or a boolean tensor.
         """
+        if not type(when).__module__.startswith("tensorflow"):
+            check_flag("when", bool(when) if isinstance(when, np.bool_) else when)
         sign = 1 - 2 * to_float(when)
         (sx, sy), (ox, oy) = self.scale, self.offset
         # In a width w, x becomes w - x: (1 - sign) / 2 is 1 where that is wanted, else 0.
@@ -70,7 +78,7 @@ class Placement:
 
     def points(self, points: Any) -> Any:
         """Where points went: float `(…, 2)`, x and y in pixels."""
-        return self._moved(points)
+        return self._moved(_checked("points", points, 2))
 
     def boxes(self, boxes: Any, clip: bool = False) -> Any:
         """Where boxes went: float `(…, 4)`, x1, y1, x2, y2 in pixels.
@@ -79,7 +87,8 @@ class Placement:
             boxes: In pixels of the picture.
             clip: Cut them at the borders of the result. A box that lies outside has no area then.
         """
-        moved = self._moved(boxes)
+        check_flag("clip", clip)
+        moved = self._moved(_checked("boxes", boxes, 4))
         library = _library(moved)
         first, second = moved[..., :2], moved[..., 2:]
         corners = [library.minimum(first, second), library.maximum(first, second)]
@@ -97,7 +106,16 @@ class Placement:
 
         Returns:
             `(height, width, …)` of `size`, of the same type.
+
+        Raises:
+            ValueError: It is known to have another size.
         """
+        shape = tuple(mask.shape if hasattr(mask, "shape") else np.shape(mask))
+        pairs = zip(shape[:2], self.picture, strict=True) if len(shape) > 1 else [(0, 1)]
+        if any(is_int(a) and is_int(b) and a != b for a, b in pairs):
+            rule = f"of the picture's size, {tuple(self.picture)}"
+            raise invalid("mask", f"an array of shape {shape}", rule)
+        _check_fill(fill, mask)
         rows, within_rows = self._sources(1)
         columns, within_columns = self._sources(0)
         within = within_rows[:, None] & within_columns[None, :]
@@ -172,3 +190,26 @@ def to_float(value: Any) -> Any:
     import tensorflow as tf
 
     return tf.cast(value, tf.float32)
+
+
+def _checked(name: str, values: Any, last: int) -> Any:
+    """Coordinates, so many in the last axis; tensors are left to TensorFlow."""
+    if not type(values).__module__.startswith("tensorflow"):
+        array = None
+        with contextlib.suppress(ValueError, TypeError):  # lists of unequal lengths
+            array = np.asarray(values)
+        if array is None or array.dtype.kind not in "iuf" or array.shape[-1:] != (last,):
+            raise invalid(name, values, f"numbers, {last} in the last axis")
+    return values
+
+
+def _check_fill(fill: Any, mask: Any) -> None:
+    """Refuses what an array of NumPy cannot hold as it is; tensors are left to TensorFlow."""
+    if type(mask).__module__.startswith("tensorflow") or type(fill).__module__.startswith("tensor"):
+        return
+    kind, value = np.asarray(mask).dtype, np.asarray(fill if np.isscalar(fill) else None)
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        number = value.dtype.kind in "biuf"
+        if not number or not np.array_equal(value.astype(kind), value, equal_nan=True):
+            raise invalid("fill", fill, f"a number that {kind} holds")

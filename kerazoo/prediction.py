@@ -62,7 +62,8 @@ def predict(
             default the error is raised.
         tiles: Look at each picture as a whole and in overlapping tiles, whose longer side is so
             many pixels of the picture, for things that are small in it. Of detectors: a thing that
-            is cut between tiles is told once.
+            is cut between tiles is told once; of segmenters: a pixel has the class that the tile
+            says in which it is farthest from a seam.
         **how: Options of the network's task; of classification `top=5`, how many classes.
 
     Returns:

@@ -130,6 +130,10 @@ class Preprocessing(Record, keys="preprocessing key"):
             x: NumPy array, tensor of the Keras backend, or on every backend one of TensorFlow, such
                 as tf.data has; with channels last. It is not resized.
         """
+        shape, of_numpy = getattr(x, "shape", ()), isinstance(x, np.ndarray | np.generic)
+        rank = shape.rank if hasattr(shape, "rank") else len(shape)
+        if rank == 0 or (of_numpy and x.dtype.kind not in "buif"):
+            raise invalid("x", x, "an array or a tensor of numbers, channels last")
         scale, offset = self._affine(x.shape[-1])
         if isinstance(x, np.ndarray):
             return x.astype("float32") * scale + offset
@@ -153,6 +157,10 @@ class Preprocessing(Record, keys="preprocessing key"):
 
     def crop_pil(self, image: Any) -> np.ndarray:
         """`from_pil` without the normalisation: a uint8 array `(height, width, channels)`."""
+        from PIL import Image
+
+        if not isinstance(image, Image.Image) or not all(image.size):
+            raise invalid("image", image, "a picture of Pillow, of one pixel at least")
         image = upright(image) if image.mode in _MODES else of_pil(image)
         height, width, top, left, window = self._geometry(image.height, image.width, _choose)
         box = (window[1], window[0], window[1] + window[3], window[0] + window[2])
@@ -184,6 +192,8 @@ class Preprocessing(Record, keys="preprocessing key"):
             import tensorflow as tf
 
             where = tf.where
+        else:
+            height, width = _side("height", height), _side("width", width)
         scaled_h, scaled_w, top, left, window = self._geometry(height, width, where)
         shown = Placement.of_window((height, width), window, (scaled_h, scaled_w))
         (ox, oy), (dx, dy) = shown.offset, (to_float(left), to_float(top))
@@ -254,6 +264,11 @@ class Preprocessing(Record, keys="preprocessing key"):
     def _border(self, channels: int) -> np.ndarray:
         """The border's colour in bytes; whole ones, so that all forms have the same."""
         return np.rint(255 * np.asarray(_spread(self.fill or self.mean, channels))).astype("uint8")
+
+
+def _side(name: str, value: Any) -> int:
+    """NumPy's integers are integers too."""
+    return check_int(name, int(value) if isinstance(value, np.integer) else value)
 
 
 def _choose(condition: bool, a: Any, b: Any) -> Any:

@@ -104,9 +104,8 @@ def accepts(kind, value) -> bool:
     if kind is int:
         return isinstance(value, int) and not isinstance(value, bool)
     if kind is float:
-        return (
-            isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        )
+        whole = isinstance(value, int | float) and not isinstance(value, bool)
+        return whole and abs(value) < math.inf
     if kind is str or kind is os.PathLike:
         return isinstance(value, str) and bool(value)
     if isinstance(kind, type):

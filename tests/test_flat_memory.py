@@ -46,7 +46,7 @@ def test_a_network_with_swish_leaves_nothing_behind():
 @pytest.mark.faults
 @pytest.mark.parametrize(
     ("task", "calls", "openings"),
-    [("classification", 50, 50), ("segmentation", 30, 8), ("detection", 15, 5)],
+    [("classification", 50, 50), ("segmentation", 50, 12), ("detection", 50, 12)],
 )
 def test_many_times(task, calls, openings):
     check(task, calls, openings, layers=10)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from kerazoo.picture_lists import find_pictures
-from kerazoo.pictures import PictureError, open_picture, open_reduced
+from kerazoo.pictures import PictureError, open_picture, open_reduced, picture_header
 
 
 def _encode(image, kind, **options):
@@ -226,6 +226,8 @@ def test_only_regular_files_are_read(tmp_path, quadrants):
     ):
         with pytest.raises(PictureError, match=f"Cannot read picture .*{reason}"):
             open_picture(path)
+        with pytest.raises(PictureError, match="Cannot read picture "):
+            picture_header(path)
     quadrants.save(tmp_path / "real.png")
     (tmp_path / "link.png").symlink_to(tmp_path / "real.png")
     _close(open_picture(tmp_path / "link.png"), quadrants, 0)

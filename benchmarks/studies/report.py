@@ -9,7 +9,7 @@ import argparse
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ class Row:
         seeds: How many there are to be.
         parameters, multiply_adds: Of the network; None where no seed has ended.
         minutes: Of CPU, on average.
+        further: What the study measures beside, on average: of what it watched, the last epoch's.
     """
 
     place: Mapping[str, Any]
@@ -41,6 +42,7 @@ class Row:
     parameters: int | None = None
     multiply_adds: int | None = None
     minutes: float | None = None
+    further: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def mean(self) -> float | None:
@@ -68,6 +70,10 @@ def summarise(study: Study) -> list[Row]:
         if entries:
             facts = {name: entries[0][name] for name in ("parameters", "multiply_adds")}
             facts["minutes"] = sum(entry["seconds"] for entry in entries) / len(entries) / 60
+            found = [_further(entry) for entry in entries]
+            facts["further"] = {
+                name: sum(each[name] for each in found) / len(found) for name in found[0]
+            }
         tests = tuple(entry["test"] for entry in entries)
         rows.append(Row(dict(place), tests, count, **facts))
     return sorted(rows, key=lambda row: tuple(row.place.values()))
@@ -76,7 +82,9 @@ def summarise(study: Study) -> list[Row]:
 def table(rows: Sequence[Row]) -> str:
     """The rows as Markdown; a dash where nothing has ended."""
     axes = list(rows[0].place)
-    heads = [*axes, "M parameters", "M multiply-adds", "test, %", "spread", "seeds", "CPU minutes"]
+    further = list(dict.fromkeys(name for row in rows for name in row.further))
+    heads = [*axes, "M parameters", "M multiply-adds", "test, %", "spread", *further, "seeds"]
+    heads.append("CPU minutes")
     lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
     for row in rows:
         figures = [
@@ -84,6 +92,7 @@ def table(rows: Sequence[Row]) -> str:
             _shown(row.multiply_adds, 1e-6, 1),
             _shown(row.mean, 100, 2),
             _shown(row.spread, 100, 2),
+            *(_shown(row.further.get(name), 1, 3) for name in further),
             f"{len(row.tests)} of {row.seeds}",
             _shown(row.minutes, 1, 1),
         ]
@@ -131,6 +140,12 @@ def report(study: Study) -> list[Row]:
     if done:
         draw(rows, study.folder / "accuracy.png")
     return rows
+
+
+def _further(entry: Mapping[str, Any]) -> dict[str, float]:
+    """Numbers of a line that only this study has."""
+    last = (entry.get("watched") or [{}])[-1]
+    return {**last, **{name: entry[name] for name in ("frozen_time",) if name in entry}}
 
 
 def _without_seed(place: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:

@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +67,10 @@ def run_cell(study: Study, cell: Cell, folder: Path, data_dir: str | None) -> di
     from kerazoo.training import load_trained, train
 
     started = Stopwatch(folder / "seconds.json")
+    watched = folder / "watched.json"
+    watching = after_epochs(watched, study.asks("watch"))
     try:
-        result = train(cell.recipe, folder / "run", data_dir)
+        result = train(cell.recipe, folder / "run", data_dir, callbacks=[watching])
     finally:
         seconds = started.stop()
     counted = load_trained(folder / "run")
@@ -84,6 +87,8 @@ def run_cell(study: Study, cell: Cell, folder: Path, data_dir: str | None) -> di
         "loss": [round(float(row["loss"]), 5) for row in epochs],
         "parameters": sizes.params,
         "multiply_adds": sizes.macs,
+        **study.asks("measure")(counted),
+        "watched": read_watched(watched),
         "seconds": round(seconds),
         "machine": cpu_facts(),
         "keras": keras.__version__,
@@ -96,12 +101,34 @@ def run_cell(study: Study, cell: Cell, folder: Path, data_dir: str | None) -> di
     return entry
 
 
+def after_epochs(path: Path, watch: Callable[[Any], dict[str, float]]) -> Any:
+    """A callback that notes what `watch` says of the network, by epoch."""
+    import keras
+
+    def note(epoch: int, logs: Any = None) -> None:
+        if found := watch(callback.model):
+            write_json(path, {**read_json(path, {}), str(epoch): found})
+
+    callback = keras.callbacks.LambdaCallback(on_epoch_end=note)
+    return callback
+
+
+def read_watched(path: Path) -> list[dict[str, float]]:
+    """What was noted, in the order of the epochs."""
+    found = read_json(path, {})
+    return [found[key] for key in sorted(found, key=int)]
+
+
+def read_json(path: Path, default: Any) -> Any:
+    return json.loads(path.read_text()) if path.is_file() else default
+
+
 class Stopwatch:
     """Seconds of CPU that a cell took, over all processes that worked on it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.before = json.loads(path.read_text())["cpu"] if path.is_file() else 0.0
+        self.before = read_json(path, {"cpu": 0.0})["cpu"]
         self.start = time.process_time()
 
     def stop(self) -> float:

@@ -4,7 +4,9 @@ A study is a folder beside this file:
 
 - `recipe.toml`: what all cells have in common;
 - `cells.py`: `CELLS`, a list of dicts. `changes` are put into the recipe; the other keys say where
-  in the grid a cell lies, and name it;
+  in the grid a cell lies, and name it. `watch(model)`, if it is there, gives numbers after every
+  epoch, and `measure(model)` of the trained network, which may replace `parameters` and
+  `multiply_adds`;
 - `log.jsonl`: a line for each cell that has ended. Tables and figures are made of it alone.
 """
 
@@ -12,7 +14,7 @@ import functools
 import hashlib
 import json
 import runpy
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,9 +73,17 @@ class Study:
         """The log of cells that have ended."""
         return self.folder / "log.jsonl"
 
+    @functools.cached_property
+    def _written(self) -> dict[str, Any]:
+        return runpy.run_path(str(self.folder / "cells.py"))
+
+    def asks(self, what: str) -> Callable[[Any], dict[str, float]]:
+        """`watch` or `measure` of `cells.py`; gives nothing where that is not there."""
+        return self._written.get(what, lambda model: {})
+
     def cells(self) -> list[Cell]:
         """All of the grid, in the order in which they should be run."""
-        found = runpy.run_path(str(self.folder / "cells.py"))["CELLS"]
+        found = self._written["CELLS"]
         recipe = str(self.folder / "recipe.toml")
         return [
             Cell(

@@ -1,9 +1,9 @@
 """What is found, as HTML: pictures, bars, tables and times. All text of others is escaped."""
 
 import base64
+import html
 import io
 from collections.abc import Sequence
-from html import escape
 from typing import Any
 
 from kerazoo.app.looking import Look
@@ -29,6 +29,12 @@ def result(title: str, network: Network, found: Look, task: Task, side: int = WI
         f'<figure class="kz-result"><figcaption>{escape(title)}</figcaption>{shown}'
         f"{bars(found.captions)}{times(network, found)}{details}</figure>"
     )
+
+
+def escape(text: str) -> str:
+    """Text of others, in which nothing is HTML, moves the cursor or turns the line round."""
+    seen = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return html.escape("".join(seen))
 
 
 def picture(found: Look, side: int) -> str:
@@ -93,7 +99,7 @@ def frame(page: str, title: str) -> str:
     """A whole HTML page within another; its scripts cannot reach out."""
     return (
         f'<iframe class="kz-frame" sandbox="allow-scripts" title="{escape(title)}" '
-        f'srcdoc="{escape(page)}"></iframe>'
+        f'srcdoc="{html.escape(page)}"></iframe>'
     )
 
 

@@ -93,9 +93,10 @@ def sentence(error: Exception, path: Path | None = None) -> str:
 
     What is no complaint of kerazoo's goes to the log with its traceback.
     """
-    text = " ".join(str(error).split())
-    if path is not None:
-        text = text.replace(str(path), path.name)
+    text = str(error)
+    if path is not None:  # of which messages escape what is odd
+        text = text.replace(f"{path.parent}/", "").replace(repr(f"{path.parent}/")[1:-1], "")
+    text = " ".join(text.split())
     if isinstance(error, ValueError | OSError | ImportError) and text:
         return text
     _log.error("the app could not answer", exc_info=error)

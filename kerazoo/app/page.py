@@ -64,8 +64,10 @@ def _tab(networks: Networks, task: str) -> None:
         second = _choice(networks, task, "Second network", 1)
     with gr.Row():
         button = gr.Button("Look", variant="primary", min_width=130)
-        files = gr.UploadButton("Several pictures", file_count="multiple", min_width=130)
-        folder = gr.UploadButton("A folder", file_count="directory", min_width=130)
+        files, folder = (
+            _of_files(gr.UploadButton(label, file_count=count, min_width=130))
+            for label, count in (("Several pictures", "multiple"), ("A folder", "directory"))
+        )
     compare.change(lambda on: gr.update(visible=on), compare, more, show_progress="hidden")
     names = [option.name for option in options]
 
@@ -96,7 +98,23 @@ def _picture() -> Any:
     # Gradio opens a file before its pixels are counted. (Of a class derived from its own it would
     # write a stub beside this file.)
     picture.preprocess = lambda payload: None if payload is None else payload.path
-    return picture
+    return _of_files(picture)
+
+
+def _of_files(part: Any) -> Any:
+    """A part that takes what was uploaded alone.
+
+    Where a call of the API gives an address, Gradio would fetch whatever is there, of any size.
+    """
+    move = part.async_move_resource_to_block_cache
+
+    async def moved(path: Any) -> Any:
+        if "://" in str(path):
+            raise gr.Error("Send a picture, not its address.")
+        return await move(path)
+
+    part.async_move_resource_to_block_cache = moved
+    return part
 
 
 def _choice(networks: Networks, task: str, label: str, runtime: int = 0) -> tuple[Any, Any]:

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 import keras
 
+from kerazoo._checks import checked_fields
 from kerazoo.blocks._trunk import Trunk
 from kerazoo.blocks.conventions import Conventions, activate, conv_bn
 
 
+@checked_fields
 @dataclass(frozen=True)
 class Residual:
     """One row of a block table: `repeats` blocks, of which only the first has the stride.

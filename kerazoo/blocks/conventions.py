@@ -6,6 +6,8 @@ from typing import Any
 
 import keras
 
+from kerazoo._checks import check_choice, check_number, checked_fields
+from kerazoo._errors import invalid
 from kerazoo.layers import (
     BatchNormalization,
     DilatedAveragePooling2D,
@@ -15,6 +17,7 @@ from kerazoo.layers import (
 )
 
 
+@checked_fields
 @dataclass(frozen=True)
 class Conventions:
     """Padding and batch-norm constants: a checkpoint fixes them, the architecture does not.
@@ -45,6 +48,11 @@ class Conventions:
     dilate_strided: bool = False
     reached: int = 1
 
+    def __post_init__(self) -> None:
+        check_choice("padding", self.padding, ("same", "symmetric"))
+        check_number("batch_norm_epsilon", self.batch_norm_epsilon, least=0)
+        check_number("batch_norm_momentum", self.batch_norm_momentum, least=0, most=1)
+
     @property
     def stride(self) -> int:
         """Real stride of where the next layer reads."""
@@ -68,6 +76,12 @@ class Conventions:
             return 1 if lost else stride, dilation
         reached = after.reached if lost and self.dilate_strided else self.reached
         return 1 if lost else stride, dilation * max(1, reached // limit)
+
+
+def check_kernels(kernels: Sequence[int]) -> None:
+    """Raises a `ValueError` unless these are kernel sizes of a depthwise layer."""
+    if not kernels or min(kernels) < 1:
+        raise invalid("kernels", kernels, "positive integers, one at least")
 
 
 def kernel_initializer():

@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 
-from kerazoo._checks import check_int
+from kerazoo._checks import check_int, checked_fields
 from kerazoo._errors import invalid
 from kerazoo._rules import is_int
 from kerazoo.blocks._trunk import Trunk
@@ -25,6 +25,7 @@ from kerazoo.blocks.conventions import (
 from kerazoo.layers import PReLU, StridedDilatedDepthwiseConv2D
 
 
+@checked_fields
 @dataclass(frozen=True)
 class EESP:
     """One row of a table: `repeats` units, of which only the first reduces.

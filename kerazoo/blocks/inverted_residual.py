@@ -5,11 +5,13 @@ from dataclasses import dataclass, replace
 
 import keras
 
+from kerazoo._checks import check_choice, check_number, checked, checked_fields
 from kerazoo.blocks._trunk import Trunk
 from kerazoo.blocks.conventions import (
     Conventions,
     activate,
     batch_norm,
+    check_kernels,
     conv,
     depthwise_bn,
     kernel_initializer,
@@ -19,6 +21,7 @@ from kerazoo.layers import GroupedPointwiseConv2D, SqueezeExcite
 SHORTCUTS = ("bottleneck", "expansion", "none")
 
 
+@checked_fields
 @dataclass(frozen=True)
 class InvertedResidual:
     """One row of a block table: `repeats` blocks, of which only the first has the stride.
@@ -61,7 +64,15 @@ class InvertedResidual:
     gate_activation: str = "sigmoid"
     expand_always: bool = False
 
+    def __post_init__(self) -> None:
+        check_choice("shortcut", self.shortcut, SHORTCUTS)
+        check_choice("squeeze_from", self.squeeze_from, ("input", "expanded"))
+        check_number("expansion", self.expansion, above=0)
+        check_number("squeeze", self.squeeze, least=0)
+        check_kernels(self.kernels)
 
+
+@checked("filters", "multiplier", "divisor")
 def round_filters(filters: float, multiplier: float = 1.0, divisor: int = 8) -> int:
     """Nearest multiple of `divisor`, never more than 10 % below: the rule of all mobile families.
 
@@ -74,6 +85,7 @@ def round_filters(filters: float, multiplier: float = 1.0, divisor: int = 8) -> 
     return rounded + divisor if rounded < 0.9 * scaled else rounded
 
 
+@checked("rows", "multiplier")
 def scale_width(rows: Sequence[InvertedResidual], multiplier: float) -> list[InvertedResidual]:
     """The same table with every width multiplied and rounded."""
     return [replace(row, filters=round_filters(row.filters, multiplier)) for row in rows]

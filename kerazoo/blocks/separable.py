@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from kerazoo._checks import checked_fields
 from kerazoo.blocks._trunk import Trunk
-from kerazoo.blocks.conventions import conv_bn, depthwise_bn
+from kerazoo.blocks.conventions import check_kernels, conv_bn, depthwise_bn
 
 
+@checked_fields
 @dataclass(frozen=True)
 class Separable:
     """One row of a block table: a depthwise and a 1x1 convolution, each with batch norm and act.
@@ -24,6 +26,9 @@ class Separable:
     repeats: int = 1
     kernels: tuple[int, ...] = (3,)
     activation: str = "relu6"
+
+    def __post_init__(self) -> None:
+        check_kernels(self.kernels)
 
 
 def separable_stages(trunk: Trunk, rows: Sequence[Separable]) -> None:

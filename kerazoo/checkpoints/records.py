@@ -109,6 +109,7 @@ def all_checkpoints() -> tuple[Checkpoint, ...]:
     return tuple(_registry().values())
 
 
+@checked("model_id")
 def checkpoints_for(model_id: str) -> tuple[Checkpoint, ...]:
     """The checkpoints of one model, defaults first; empty where there are none."""
     found = [c for c in all_checkpoints() if c.model == model_id]
@@ -134,7 +135,7 @@ def usual_dataset(model_id: str) -> str:
     return next((name for name in USUAL if name in known), USUAL[0])
 
 
-@checked("model_id", "dataset")
+@checked("model_id", "dataset", "size")
 def default_checkpoint(
     model_id: str, dataset: str = "imagenet", size: int | tuple[int, int] | None = None
 ) -> Checkpoint:

@@ -7,7 +7,7 @@ from typing import Any
 
 from kerazoo.cli._quiet import import_keras
 
-MODEL = "model id, weights id, hf://user/repo, folder of a run, .keras or .h5 file"
+MODEL = "model id, task, weights id, hf://user/repo, folder of a run, .keras or .h5 file"
 
 
 def add_model_options(parser: argparse.ArgumentParser, batch_size: bool = True) -> None:
@@ -36,7 +36,8 @@ def add_weights_options(parser: argparse.ArgumentParser) -> None:
     """`--weights` and `--like`."""
     parser.add_argument(
         "--weights",
-        help="of a model id: imagenet (default), cifar10, a weights id, hf://user/repo or a file",
+        help="of a model id: a data set (default: imagenet, coco or voc), a weights id, "
+        "hf://user/repo or a file",
     )
     parser.add_argument(
         "--like",

@@ -7,7 +7,7 @@ from typing import Any
 
 from kerazoo.cli._model import positive
 
-DATA = "TFDS name, folder or .csv file"
+DATA = "TFDS name, folder, or a .csv, .json (COCO) or .yaml (YOLO) file"
 _NUMBERS = {"epochs": positive, "batch_size": positive, "learning_rate": float, "seed": int}
 
 

@@ -89,5 +89,5 @@ def add_tiles(parser: argparse.ArgumentParser) -> None:
         metavar="SIDE",
         type=positive,
         help="look at each picture in overlapping tiles too, their longer side so many pixels of "
-        "it: for things that are small in large pictures (detectors)",
+        "it: for things that are small in large pictures (detectors, segmenters)",
     )

@@ -14,7 +14,7 @@ from kerazoo.tasks import TASKS
 SUMMARY = "time networks here and pick the most accurate one within a budget"
 EPILOG = """\
 Published weights that few others beat by multiply-adds are candidates. Those whose times tell which
-of them fit are built and timed, one picture at a time: ten at most. Reading the
+of them fit are built and timed, one picture at a time: ten at most, with DATA twelve. Reading the
 picture comes on top. Published figures decide or, with DATA, a linear probe on held-out pictures of
 it (classification), which takes minutes.
 

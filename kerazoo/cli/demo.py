@@ -9,7 +9,7 @@ from kerazoo.cli._model import MODEL
 from kerazoo.cli._output import say
 from kerazoo.cli._quiet import import_keras
 
-SUMMARY = "name what is on scikit-image's photographs and draw a contact sheet"
+SUMMARY = "find names, boxes and masks on scikit-image's photographs, and draw a contact sheet"
 EPILOG = """\
 Needs scikit-image, for its photographs alone (pip install "kerazoo[demo]"). The networks come with
 kerazoo, one for each task, nothing is downloaded. MODEL takes the place of all of them.

@@ -11,14 +11,16 @@ from kerazoo.cli._task import add_runtime, add_tiles, load_predictor
 
 SUMMARY = "measure how good a network is on a data set"
 EPILOG = """\
-DATA is a TFDS set in --data-dir, a folder with a folder for each class, or a CSV file; nothing is
-downloaded. The pictures are scaled and cropped as the weights want them. MODEL may also be what
-`kerazoo export` wrote.
+DATA is a TFDS set in --data-dir, a folder with a folder for each class, or a CSV file; for
+detectors pictures with boxes, as COCO, Pascal VOC or YOLO have them, for segmenters pictures with
+masks. Nothing is downloaded. The pictures are scaled and cropped as the weights want them. MODEL
+may also be what `kerazoo export` wrote. Detectors need the extra "detection".
 
 examples:
   kerazoo evaluate mixnet_m --data imagenet2012 --data-dir ~/tensorflow_datasets
   kerazoo evaluate mixnet_s --weights cifar10 --data cifar10 --data-dir data --split 'test[:1000]'
   kerazoo evaluate mixnet_s_pets.tflite --data pets/
+  kerazoo evaluate detection --data coco/ --split val --limit 500
   kerazoo evaluate mobilenet_v1_050 --size 160 --weights my.weights.h5 \\
       --data imagenet2012 --data-dir data --json
 """

@@ -52,7 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="fuse for tensorflow, openvino, onnx, litert or litert_int8 (default: the format's)",
     )
     parser.add_argument("--no-fuse", action="store_true", help="keep the network as it was built")
-    parser.add_argument("--labels", help="imagenet, cifar10, or a text file with a name a line")
+    parser.add_argument(
+        "--labels", help="imagenet, cifar10, coco, voc, …, or a text file with a name a line"
+    )
     add_task_options(parser, "of answers: ")
     parser.add_argument("--version", type=positive, default=1, help="savedmodel: its number (1)")
     parser.add_argument("--opset", type=positive, default=17, help="onnx: operations (17)")

@@ -10,7 +10,7 @@ from kerazoo.cli._output import say
 from kerazoo.cli._quiet import import_keras
 from kerazoo.cli._run import DATA, add_data_dir
 
-SUMMARY = "make a trained network smaller while it learns a little more"
+SUMMARY = "make a trained classifier smaller while it learns a little more"
 EPILOG = """\
 qat      int8 for LiteRT, after training with the rounding of int8
 prune    a share of the weights is zero: files get small when they are compressed

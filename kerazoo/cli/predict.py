@@ -19,11 +19,12 @@ from kerazoo.cli._task import (
     task_options,
 )
 
-SUMMARY = "name what is on pictures"
+SUMMARY = "find what is on pictures: names, boxes or masks"
 EPILOG = """\
 Folders are searched through. Pictures are turned as their EXIF data says; transparency is laid on
 white. A picture that cannot be read is reported on stderr and skipped, and the exit status is 1.
-MODEL may also be what `kerazoo export` wrote.
+MODEL may also be what `kerazoo export` wrote; `detection` and `segmentation` are the networks that
+come with the package.
 
 examples:
   kerazoo predict mixnet_m cat.jpg
@@ -36,6 +37,7 @@ examples:
   kerazoo predict mixnet_s photographs/ --sheet sheet.png
   kerazoo predict detection street.jpg --threshold 0.3 --save drawn/
   kerazoo predict detection aerial.jpg --tiles 600
+  kerazoo predict segmentation street.jpg --save drawn/
   kerazoo predict mixnet_s archive/ --output scores/ --engine ray
 """
 

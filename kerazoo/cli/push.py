@@ -12,9 +12,9 @@ SUMMARY = "publish a model or the folder of a run on the Hugging Face Hub"
 EPILOG = """\
 A folder with model.safetensors, config.json and README.md, as `kerazoo finetune` and weights/*
 have it, is sent as it is, but for the state that a run resumes from and further copies of the
-weights (backup/, tensorboard/, *.keras, *.h5). mistakes.png shows photographs of your data and
-stays here without --pictures. Anything else is a model, of which those three files are made. The
-token is that of `hf auth login`, or HF_TOKEN.
+weights (backup/, tensorboard/, *.keras, *.h5). mistakes.png and worst.png show photographs of your
+data and stay here without --pictures. Anything else is a model, of which those three files are
+made. The token is that of `hf auth login`, or HF_TOKEN.
 
 examples:
   kerazoo push runs/pets user/mixnet_s_pets --dry-run

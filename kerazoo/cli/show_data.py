@@ -17,9 +17,8 @@ SUMMARY = "draw a contact sheet of augmented training pictures"
 EPILOG = """\
 DATA is a TFDS name (with --data-dir), a folder with a sub-folder for each class, or a CSV file
 with the columns path and label; or pictures with boxes, as COCO, Pascal VOC or YOLO have them, or
-with masks.
-Pictures are those of the first batches of training with the same seed; under each are its classes,
-and their shares where MixUp or CutMix are on, in it its boxes.
+with masks. Pictures are those of the first batches of training with the same seed; under each are
+its classes, and their shares where MixUp or CutMix are on, in it its boxes or its mask.
 
 examples:
   kerazoo show-data pets/

@@ -22,12 +22,13 @@ A recipe is a small TOML file; those that come with kerazoo are known by name. T
 with the same --output goes on with a run that was stopped or killed. Options and --set replace
 what the recipe says.
 
-In OUTPUT: model.weights.h5 (the last weights), best.weights.h5, result.json, log.csv, curves.png,
-and run.json with everything that is needed to run it again.
+In OUTPUT: model.weights.h5 (the last weights), best.weights.h5, result.json, log.csv, curves.png
+(extra "plot"), and run.json with everything that is needed to run it again.
 
 examples:
   kerazoo train mixnet_s_cifar10 --data-dir data --output runs/mixnet_s
   kerazoo train my_recipe.toml --data pets/ --output runs/mine --epochs 40
+  kerazoo train ssdlite_mobilenet_v2_bccd --data bccd/ --output runs/bccd
   kerazoo train mixnet_s_cifar10 --data-dir data --output runs/adamw \\
       --set optimizer.name=adamw --set optimizer.learning_rate=0.002 --set augmentation.mixup=0.2
   kerazoo train mixnet_s_cifar10_second --data-dir data --output runs/second \\
@@ -68,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--freeze",
         action="append",
         metavar="LAYERS",
-        help="backbone (all but the classifier), or a pattern of layer names; repeatable",
+        help="backbone (all but the head), or a pattern of layer names; repeatable",
     )
     keys.add_argument(
         "--freeze-until", metavar="LAYERS", help="freeze these layers and all before: stage3"

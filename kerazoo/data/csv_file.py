@@ -60,6 +60,7 @@ def csv_source(
         first = f"{len(missing)} do not, the first is {quoted(missing[0])}"
         rule = f"a list of files that exist; {first}"
         raise invalid("path", str(path), rule)
+    _check_one_label(path, files, texts)
     name, within = split_name(split), np.arange(len(rows))
     parts = {row["split"] for row in rows} - {None}
     if parts and (short := [row["path"] for row in rows if row["split"] is None]):
@@ -117,6 +118,17 @@ def _row(
         raise invalid("path", str(path), f"{rule}; commas within a value need quotation marks")
     cells = {key: row.get(name) for key, name in wanted.items()}
     return {key: cell and (cell if key == "path" else cell.strip()) for key, cell in cells.items()}
+
+
+def _check_one_label(path: Any, files: Sequence[str], labels: Sequence[str]) -> None:
+    """A picture may be listed again, to be seen more often, but not as something else."""
+    known: dict[str, tuple[int, str]] = {}
+    for line, (file, label) in enumerate(zip(files, labels, strict=True), start=2):
+        first, before = known.setdefault(os.path.normpath(file), (line, label))
+        if label != before:
+            twice = f"{quoted(file)} has {quoted(before)} in row {first} and {quoted(label)}"
+            rule = f"a list with one label for each picture; {twice} in row {line}"
+            raise invalid("path", str(path), rule)
 
 
 def _distinct(path: Any, texts: Sequence[str]) -> tuple[str, ...]:

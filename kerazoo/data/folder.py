@@ -12,7 +12,7 @@ from kerazoo._errors import invalid, unknown
 from kerazoo.data.labelled import choose, file_source
 from kerazoo.data.source import Source
 from kerazoo.data.splits import split_name, split_of
-from kerazoo.picture_lists import PICTURE_SUFFIXES, pictures_under, say_left_out
+from kerazoo.picture_lists import PICTURE_SUFFIXES, pictures_in, pictures_under, say_left_out
 
 
 @checked("folder", "fractions", "seed")
@@ -64,6 +64,8 @@ def folder_source(
             raise invalid("folder", str(folder), rule)
         found.append(paths)
         left_out += others
+    if stray := pictures_in(root):
+        left_out["pictures beside the classes' folders"] += len(stray)
     say_left_out(root, left_out)
     files = [str(path) for paths in found for path in paths]
     labels = np.repeat(np.arange(len(classes)), [len(paths) for paths in found])

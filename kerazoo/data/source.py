@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from kerazoo._checks import check_int
+
 SHOWN = 3  # places that a message names
 
 
@@ -68,4 +70,5 @@ class Source:
 
     def picture_name(self, index: int) -> str:
         """How to call a picture in a message: its path, or its place in the split."""
+        check_int("index", index, 0, self.count - 1)
         return self.files[index] if self.files else f"{self.name} {self.split}, picture {index}"

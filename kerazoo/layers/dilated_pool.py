@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kerazoo._checks import check_int
+from kerazoo._checks import check_int, checked
 from kerazoo._errors import invalid
 from kerazoo._rules import is_int
 
@@ -29,6 +29,7 @@ class DilatedAveragePooling2D(keras.layers.Layer):
         ValueError: for an even pool size, a dilation below 1 or an unknown padding.
     """
 
+    @checked("pool_size", "dilation_rate", "padding")
     def __init__(self, pool_size: int = 3, dilation_rate: int = 1, padding: str = "same", **kwargs):
         super().__init__(**kwargs)
         if not is_int(pool_size) or pool_size < 1 or pool_size % 2 == 0:

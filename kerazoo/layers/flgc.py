@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from kerazoo._checks import check_int
+from kerazoo._checks import check_int, checked
 from kerazoo._errors import invalid
 from kerazoo._layer_facts import kernel_macs
 from kerazoo.layers._initializers import fresh
@@ -81,6 +81,9 @@ class FLGCConv2D(keras.layers.Conv2D):
         ValueError: for `groups` or `duplicate_top` out of range or an unknown variant.
     """
 
+    @checked(
+        "filters", "kernel_size", "groups", "duplicate_top", "straight_through", "duplicate_scores"
+    )
     def __init__(
         self,
         filters: int,
@@ -92,6 +95,7 @@ class FLGCConv2D(keras.layers.Conv2D):
         score_initializer: Any = None,
         **kwargs,
     ):
+        check_int("filters", filters)
         # For Conv2D this is one dense convolution; the groups exist in the mask only.
         super().__init__(filters, kernel_size, **kwargs)
         if self.data_format != "channels_last":

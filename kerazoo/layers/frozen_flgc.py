@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from kerazoo._checks import check_int, checked
 from kerazoo._errors import invalid
 from kerazoo._layer_facts import kernel_macs
 from kerazoo._rules import is_int
@@ -26,6 +27,7 @@ class GatherChannels(keras.layers.Layer):
         ValueError: if an index is negative or the list is empty.
     """
 
+    @checked("indices")
     def __init__(self, indices: Sequence[int], **kwargs):
         super().__init__(**kwargs)
         self.indices = _indices("indices", indices)
@@ -94,6 +96,16 @@ class FrozenFLGCConv2D(keras.layers.Layer):
         ValueError: if the groups' lists are empty or differ in length.
     """
 
+    @checked(
+        "group_channels",
+        "group_filters",
+        "kernel_size",
+        "strides",
+        "padding",
+        "dilation_rate",
+        "constant_filters",
+        "use_bias",
+    )
     def __init__(
         self,
         group_channels: Sequence[Sequence[int]],
@@ -112,9 +124,19 @@ class FrozenFLGCConv2D(keras.layers.Layer):
         super().__init__(**kwargs)
         self.group_channels = tuple(_indices("group_channels", g) for g in group_channels)
         self.group_filters = tuple(group_filters)
-        if not self.group_channels or len(self.group_filters) != len(self.group_channels):
+        if not self.group_channels:
+            raise invalid("group_channels", group_channels, "a list for each group")
+        right = len(self.group_filters) == len(self.group_channels)
+        if not right or min(self.group_filters) < 1:
             rule = f"one positive number for each of the {len(self.group_channels)} groups"
             raise invalid("group_filters", list(group_filters), rule)
+        check_int("constant_filters", constant_filters, 0)
+        sizes = {"kernel_size": kernel_size, "strides": strides, "dilation_rate": dilation_rate}
+        for name, pair in sizes.items():
+            if min(pair) < 1:
+                raise invalid(name, pair, "two positive integers")
+        if padding not in ("valid", "same"):
+            raise invalid("padding", padding, 'one of "valid" and "same"')
         self.kernel_size = tuple(kernel_size)
         self.strides = tuple(strides)
         self.padding = padding

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from kerazoo._checks import check_int
+from kerazoo._checks import check_int, checked
 from kerazoo._errors import invalid
 from kerazoo._layer_facts import kernel_macs
 from kerazoo._rules import is_int
@@ -35,6 +35,7 @@ class GroupedPointwiseConv2D(keras.layers.Layer):
         ValueError: if `filters` or `groups` is not positive, or a group would be empty.
     """
 
+    @checked("filters", "groups", "use_bias")
     def __init__(
         self,
         filters: int,

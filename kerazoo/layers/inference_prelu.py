@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from kerazoo._checks import checked
 from kerazoo.layers.prelu import PReLU
 
 
@@ -28,6 +29,7 @@ class InferencePReLU(PReLU):
         **kwargs: As in `PReLU`.
     """
 
+    @checked("bounded", "convolved")
     def __init__(self, bounded: bool = False, convolved: bool = False, **kwargs):
         super().__init__(**kwargs)
         self.bounded, self.convolved = bool(bounded), bool(convolved)

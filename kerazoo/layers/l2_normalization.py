@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from kerazoo._checks import checked
 from kerazoo._errors import invalid
 from kerazoo._rules import is_number
 
@@ -19,6 +20,7 @@ class L2Normalization(keras.layers.Layer):
         epsilon: Least length that is divided by.
     """
 
+    @checked("initial_scale", "epsilon")
     def __init__(self, initial_scale: float = 20.0, epsilon: float = 1e-12, **kwargs):
         super().__init__(**kwargs)
         for name, value in (("initial_scale", initial_scale), ("epsilon", epsilon)):

@@ -2,7 +2,7 @@
 
 import keras
 
-from kerazoo._checks import check_int
+from kerazoo._checks import check_int, checked
 from kerazoo._layer_facts import kernel_macs
 
 
@@ -23,7 +23,9 @@ class LearnedUpsampling2D(keras.layers.Conv2DTranspose):
         ValueError: if `factor` is not a positive integer.
     """
 
+    @checked("filters", "factor", "use_bias")
     def __init__(self, filters: int, factor: int = 2, use_bias: bool = False, **kwargs):
+        check_int("filters", filters)
         check_int("factor", factor)
         super().__init__(
             filters, factor, strides=factor, padding="valid", use_bias=use_bias, **kwargs

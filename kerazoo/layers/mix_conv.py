@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from kerazoo._checks import check_int
+from kerazoo._checks import check_int, checked
 from kerazoo._errors import invalid
 from kerazoo._layer_facts import DEPTHWISE, kernel_macs
 from kerazoo._rules import is_int
@@ -71,6 +71,17 @@ class MixConv2D(keras.layers.Layer):
 
     torch_axes = DEPTHWISE  # of each of its kernels
 
+    @checked(
+        "kernel_sizes",
+        "groups",
+        "partition",
+        "dilated",
+        "strides",
+        "dilation_rate",
+        "padding",
+        "use_bias",
+        "implementation",
+    )
     def __init__(
         self,
         kernel_sizes: Sequence[int] | None = None,

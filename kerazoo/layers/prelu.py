@@ -24,8 +24,10 @@ class PReLU(keras.layers.PReLU):
         self, alpha_initializer=None, alpha_regularizer=None, alpha_constraint=None, **kwargs
     ):
         kwargs.pop("shared_axes", None)  # the base class writes it into the configuration
+        if alpha_initializer is None:
+            alpha_initializer = keras.initializers.Constant(0.25)
         super().__init__(
-            alpha_initializer=alpha_initializer or keras.initializers.Constant(0.25),
+            alpha_initializer=alpha_initializer,
             alpha_regularizer=alpha_regularizer,
             alpha_constraint=alpha_constraint,
             **kwargs,

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from kerazoo._checks import check_int
+from kerazoo._checks import check_int, checked
 from kerazoo._layer_facts import kernel_macs
 from kerazoo.layers._initializers import fresh
 
@@ -31,6 +31,7 @@ class SqueezeExcite(keras.layers.Layer):
         ValueError: if `filters` is not a positive integer.
     """
 
+    @checked("filters")
     def __init__(
         self,
         filters: int,

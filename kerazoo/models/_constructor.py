@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from kerazoo._bounds import check_parameters
+from kerazoo._checks import checked
 from kerazoo._errors import did_you_mean, invalid, unknown
 from kerazoo._initial_values import late_values
 from kerazoo._keras_graph import layers_of
@@ -74,6 +75,7 @@ class Family:
         return found
 
 
+@checked("leading")
 def constructor(
     *, leading: tuple[str, ...] = (), **facts
 ) -> Callable[[Callable[..., Trunk]], Callable[..., ZooModel]]:

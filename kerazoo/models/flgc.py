@@ -9,10 +9,10 @@ from dataclasses import replace
 
 from kerazoo.blocks._trunk import Trunk
 from kerazoo.blocks.conventions import Conventions
-from kerazoo.layers import FLGCConv2D
+from kerazoo.layers import FLGCConv2D, GroupedConv2D
 from kerazoo.models._constructor import constructor
 from kerazoo.models.mobilenet_v2 import MobileNetV2
-from kerazoo.models.resnet import RESNET50, TORCH, resnet_trunk
+from kerazoo.models.resnet import RESNET14, RESNET50, TORCH, resnet_trunk
 
 
 def _learning(
@@ -58,6 +58,53 @@ def FLGCResNet50(
     """
     learning = _learning(conventions, lambda name: name != "stem_conv", groups, duplicate_top)
     return resnet_trunk(x, learning, stem_strides, RESNET50, stem)
+
+
+@constructor(
+    ids={"flgc_resnet14": {}},
+    conventions=TORCH,
+    dropout_rate=0.0,
+    leading=("input_shape", "groups", "duplicate_top"),
+)
+def FLGCResNet14(
+    x,
+    conventions,
+    stem_strides,
+    *,
+    groups: int = 8,
+    duplicate_top: int = 0,
+    width: float = 1.0,
+    learned: bool = True,
+    stem: str = "imagenet",
+) -> Trunk:
+    """ResNet-14, one bottleneck a stage, with groups in every convolution but the first.
+
+    Source of the groups: https://arxiv.org/abs/1904.00346; block table `RESNET14`, ours: the
+    smallest network of ResNet-50's blocks, for studies on small machines. No checkpoint is
+    published; `weights` must be None or a file of your own.
+
+    Args:
+        groups: Of every such convolution, 1 for ordinary ones.
+        duplicate_top: 0, or 3 as in the extension of Motohashi and Yamauchi; see `FLGCConv2D`.
+        width: Multiplies all channels.
+        learned: Whether the groups are learned. Otherwise they are neighbours, as in
+            `keras.layers.Conv2D(groups=...)`.
+        stem: As of `FLGCResNet50`.
+    """
+    rows = [
+        replace(row, filters=round(width * row.filters), width=round(width * (row.width or 0)))
+        for row in RESNET14
+    ]
+
+    def substitute(arguments):
+        if arguments["name"] == "stem_conv" or groups == 1:
+            return None
+        if learned:
+            return FLGCConv2D(groups=groups, duplicate_top=duplicate_top, **arguments)
+        return GroupedConv2D(groups=groups, **arguments)
+
+    grouped = replace(conventions, substitute=substitute)
+    return resnet_trunk(x, grouped, stem_strides, rows, stem, round(width * 64))
 
 
 @constructor(ids={"flgc_mobilenet_v2": {}}, leading=("input_shape", "groups", "duplicate_top"))

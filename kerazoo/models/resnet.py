@@ -23,6 +23,12 @@ RESNET10 = (  # filters, repeats, stride, width of the bottleneck's 3x3, groups
     Row(256,  1),
     Row(512,  1),
 )
+RESNET14 = (  # one bottleneck a stage
+    Row(256,  1, 1, 64),
+    Row(512,  1, 2, 128),
+    Row(1024, 1, 2, 256),
+    Row(2048, 1, 2, 512),
+)
 RESNET18 = (
     Row(64,   2, 1),
     Row(128,  2),
@@ -82,15 +88,16 @@ def resnet_trunk(
     stem_strides: int,
     blocks: Sequence[Row],
     stem: str,
+    stem_filters: int = 64,
 ) -> Trunk:
     """Stem and stages."""
     if stem not in STEMS:
         raise invalid("stem", stem, f"one of {STEMS}")
     trunk = Trunk(x, conventions)
     if stem == "cifar":
-        trunk.advance(conv_bn(x, 64, 3, conventions, "stem", 1, activation="relu"))
+        trunk.advance(conv_bn(x, stem_filters, 3, conventions, "stem", 1, activation="relu"))
     else:
-        x = conv_bn(x, 64, 7, conventions, "stem", stem_strides, activation="relu")
+        x = conv_bn(x, stem_filters, 7, conventions, "stem", stem_strides, activation="relu")
         trunk.advance(x, stem_strides)
         trunk.advance(max_pool(x, trunk.conventions, "stem_pool"), 2)
     residual_stages(trunk, blocks)

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerazoo._checks import checked
 from kerazoo._errors import invalid
 from kerazoo._graph import Graph
 from kerazoo._keras_graph import input_structure, is_graph, layers_of
@@ -162,6 +163,7 @@ class _Lowering:
         return RULES[type(operation)](operation, x, make)
 
 
+@checked("bridge")
 def largest_difference(bridge: Bridge, x: Any) -> float:
     """The largest difference of any output of the two models, over that output's largest value."""
     ours = keras.tree.flatten(bridge.origin(x, training=False))

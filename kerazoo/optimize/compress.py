@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerazoo._checks import check_int, check_number
+from kerazoo._checks import check_int, check_number, checked
 from kerazoo._errors import invalid
 from kerazoo.deploy.fusion import fuse
 from kerazoo.optimize._tfmot import legacy
@@ -57,6 +57,7 @@ class Compressing:
         return network, found
 
 
+@checked("model")
 def prune(model: keras.Model, sparsity: float = 0.5, *, steps: int) -> Compressing:
     """Set the smallest weights of dense and ordinary convolution kernels to zero while training.
 
@@ -89,6 +90,7 @@ def prune(model: keras.Model, sparsity: float = 0.5, *, steps: int) -> Compressi
     )
 
 
+@checked("model")
 def cluster(model: keras.Model, clusters: int = 16) -> Compressing:
     """Let dense and ordinary convolution kernels have a few different values, which are trained.
 

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerazoo._checks import checked
 from kerazoo._errors import invalid
 from kerazoo._files import check_output, publish, staging
 from kerazoo._graph import Graph
@@ -80,6 +81,7 @@ class QuantizeAware:
         return report
 
 
+@checked("model", "preprocessing", "labels")
 def quantize_aware(
     model: keras.Model,
     representative: Any,

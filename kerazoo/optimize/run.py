@@ -8,8 +8,8 @@ from typing import Any
 import keras
 
 from kerazoo import __version__
-from kerazoo._checks import checked
-from kerazoo._errors import invalid, unknown
+from kerazoo._checks import check_choice, check_int, check_number, checked
+from kerazoo._errors import invalid
 from kerazoo._files import publish, staging, write_json
 from kerazoo._locks import LOCK, holding
 from kerazoo._machine import installed_versions, require
@@ -24,6 +24,7 @@ from kerazoo.optimize.compress import cluster, prune
 from kerazoo.optimize.qat import QuantizeAware, quantize_aware
 from kerazoo.optimize.training import check_training, fine_tune
 from kerazoo.preprocessing import Preprocessing
+from kerazoo.tasks import task_of_model
 from kerazoo.training.inputs import fit_batches, load_inputs, open_inputs
 from kerazoo.training.recipe import Recipe, load_recipe
 
@@ -35,8 +36,9 @@ SETTLING = 50  # batches that batch-norm statistics are measured on at the end
 
 
 @checked(
-    *("data", "output", "data_dir", "train", "test", "calibration"),
-    *("preprocessing", "force", "command"),
+    *("model", "data", "output", "method", "data_dir", "train", "test", "calibration", "steps"),
+    *("epochs", "learning_rate", "batch_size", "seed", "sparsity", "clusters", "limit"),
+    *("preprocessing", "force", "command", "progress"),
 )
 def optimize(
     model: keras.Model,
@@ -101,12 +103,17 @@ def optimize(
             not those of the model, layers that cannot be lowered, an `output` that holds files or
             that another process writes to.
     """
-    if method not in METHODS:
-        raise unknown("method", method, METHODS)
+    check_choice("method", method, METHODS)
+    check_training(1 if steps is None else steps, learning_rate)
+    for name, value in {"epochs": epochs, "batch_size": batch_size}.items():
+        check_int(name, value)
+    check_int("seed", seed, 0)
+    check_int("limit", limit, optional=True)
+    check_number("sparsity", sparsity, above=0, below=1)
+    check_int("clusters", clusters, 2)
     output = Path(output)
     with holding(output):
         _check_output(output, force)
-        check_training(1 if steps is None else steps, learning_rate)
         packages = legacy()
         require(OPENERS["litert"].needs, "Measuring a LiteRT file")
         options = {"batch_size": batch_size, "seed": seed, "epochs": epochs}
@@ -224,6 +231,10 @@ def tuning_recipe(
     if info is None or known is None:
         rule = "a trained network of kerazoo that carries its preprocessing, or given with one"
         raise invalid("model", getattr(model, "name", model), rule)
+    task = task_of_model(model)
+    if not task.mixes:  # `fine_tune` learns from shares of the classes
+        rule = "one that gives a score for each class of a picture"
+        raise invalid("model", f"{model.name}, for {task.name}", rule)
     inside = bool(info.arguments.get("include_preprocessing"))
     height, width = model.input_shape[1:3]
     if height and width:

@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from kerazoo._checks import check_int, check_number
+from kerazoo._checks import check_int, check_number, checked
+from kerazoo._errors import invalid
 from kerazoo.optimize._tfmot import legacy
 
 _log = logging.getLogger("kerazoo")
 
 
+@checked("callbacks", "verbose")
 def fine_tune(
     model: Any,
     batches: Any,
@@ -40,6 +42,10 @@ def fine_tune(
         ArithmeticError: The loss is not finite.
     """
     check_training(steps, learning_rate)
+    if not hasattr(model, "compile") or not hasattr(model, "fit"):
+        raise invalid("model", model, "a tf_keras model")
+    if not hasattr(batches, "repeat"):
+        raise invalid("batches", batches, "a tf.data.Dataset")
     if not steps:
         return {}
     keras2 = legacy().keras

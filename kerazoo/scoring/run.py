@@ -59,7 +59,9 @@ class Scored:
                 yield from path.read_text(encoding="utf-8").splitlines()
 
 
-@checked("weights", "like", "runtime", "labels", "exact")
+@checked(
+    *("what", "output", "weights", "size", "like", "runtime", "labels", "exact", "settings", "tell")
+)
 def score(
     what: str | os.PathLike,
     pictures: Any,

@@ -158,6 +158,7 @@ class Run:
         model: The network, once it is built; its outputs are those that the loss works on.
     """
 
+    @checked("recipe", "output", "data_dir", "sources", "command")
     def __init__(
         self,
         recipe: Recipe,
@@ -175,6 +176,7 @@ class Run:
         self.model: ZooModel
         self.ended, self.writer = False, distribution.is_chief()
 
+    @checked("force")
     def open(self, force: bool = False) -> None:
         """Finds start weights, teacher and data, and compares the folder with them.
 

@@ -300,6 +300,18 @@ def test_files_of_the_machine_are_not_opened_for_who_names_them(address, sample,
     assert "cat" not in told
 
 
+def test_addresses_are_not_fetched(address):
+    """Gradio would, whatever lies there and however much of it."""
+    file = {"path": "https://example.invalid/x.png", "meta": {"_type": "gradio.FileData"}}
+    model = kerazoo.default_model()
+    body = json.dumps({"data": [file, model, "keras", False, model, "keras", ""]}).encode()
+    call = f"{address}/gradio_api/call/classification"
+    request = urllib.request.Request(call, body, {"Content-Type": "application/json"})
+    event = json.load(urllib.request.urlopen(request))["event_id"]
+    told = urllib.request.urlopen(f"{call}/{event}").read().decode()
+    assert "Send a picture, not its address." in told
+
+
 def test_the_space_starts_and_opens_what_it_offers_alone(tmp_path, sample):
     with running([sys.executable, str(ROOT / "space" / "app.py")]) as address:
         client = gradio_client.Client(address, verbose=False)

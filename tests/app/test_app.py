@@ -1,8 +1,11 @@
 """What the app answers, without Gradio: the same as `kerazoo.predict`, or one sentence."""
 
 import io
+import os
 import re
+import struct
 import threading
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +16,7 @@ import kerazoo
 from kerazoo.app import answer as answers
 from kerazoo.app import html
 from kerazoo.app.answer import answer, answer_many
-from kerazoo.app.looking import options_of, sentence
+from kerazoo.app.looking import look, options_of, sentence
 from kerazoo.app.networks import AS_BUILT, OPEN, Networks, runtimes
 from kerazoo.app.serve import is_loopback, serve
 from kerazoo.cli import main
@@ -22,6 +25,7 @@ from kerazoo.predictor import STAGES
 from kerazoo.preprocessing import Preprocessing
 from kerazoo.registry import list_models
 from kerazoo.tasks import TASKS, get_task
+from tests.picture_files import exif
 from tests.pictures import photographs
 
 
@@ -130,6 +134,84 @@ class TestBounds:
         assert "Cannot read picture" in page
         assert str(tmp_path) not in page
         assert "Traceback" not in page
+
+
+def bomb() -> bytes:
+    """A PNG whose header asks for 60,000 x 60,000 pixels."""
+    small = io.BytesIO()
+    Image.new("L", (8, 8)).save(small, "PNG")
+    header = struct.pack(">II", 60_000, 60_000) + bytes((8, 0, 0, 0, 0))
+    checksum = struct.pack(">I", zlib.crc32(b"IHDR" + header))
+    return small.getvalue()[:16] + header + checksum + small.getvalue()[33:]
+
+
+def whole(kind: str, picture=None, **options) -> bytes:
+    buffer = io.BytesIO()
+    noise = np.random.default_rng(0).integers(0, 256, (40, 40, 3), "uint8")
+    (picture or Image.fromarray(noise)).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+SVG = (
+    b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"><rect width="9" height="9"/></svg>'
+)
+GREY = Image.fromarray(np.arange(1600, dtype="uint16").reshape(40, 40) * 40)
+STRIP = Image.new("RGB", (40, 20), "red")
+
+
+class TestHostilePictures:
+    """A sentence about each that is none, and an answer about each that is one."""
+
+    @pytest.mark.parametrize(
+        ("name", "content", "words"),
+        [
+            ("none.png", b"", "Cannot read picture"),
+            ("bomb.png", bomb(), "too many pixels, 60,000 x 60,000"),
+            ("cut.png", whole("PNG")[:-900], "Cannot read picture"),
+            ("cut.jpg", whole("JPEG")[:300], "Cannot read picture"),
+            ("drawing.svg", SVG, "Cannot read picture"),
+            ("page.png", b"<html><script>alert(1)</script></html>", "Cannot read picture"),
+            ("red\x1b[31m<img src=x>\n.png", b"x", "red\\x1b[31m&lt;img src=x&gt;\\n.png"),
+            ("\u202egnp.exe", b"x", "\\u202egnp.exe"),
+        ],
+    )
+    def test_what_is_none(self, name, content, words, networks, small, tmp_path):
+        path = tmp_path / name
+        path.write_bytes(content)
+        page = answer_many(networks, "classification", [str(path)], (small, AS_BUILT), {})
+        assert words in page
+        assert 'role="alert"' in page
+        assert str(tmp_path) not in page
+        assert "Traceback" not in page
+        assert not set(page) & {"\x1b", "\n", "\u202e"}
+        assert "<script" not in page
+        assert list(tmp_path.iterdir()) == [path]  # nothing is kept beside it
+
+    def test_a_pipe_is_not_waited_for(self, networks, small, tmp_path):
+        os.mkfifo(tmp_path / "a.png")
+        page = answer(networks, "classification", str(tmp_path / "a.png"), [(small, AS_BUILT)], {})
+        assert "not a regular file" in page
+
+    @pytest.mark.parametrize(
+        ("name", "content"),
+        [
+            ("deep.png", whole("PNG", GREY)),
+            ("turned.jpg", whole("JPEG", STRIP, exif=exif(6))),
+            ("moves.gif", whole("GIF", save_all=True, append_images=[STRIP.resize((40, 40))])),
+            ("really_a_png.jpg", whole("PNG")),
+            ("no_ending", whole("WEBP")),
+        ],
+    )
+    def test_what_is_one_is_read_as_predict_reads_it(
+        self, name, content, networks, small, tmp_path
+    ):
+        path = tmp_path / name
+        path.write_bytes(content)
+        page = answer(networks, "classification", str(path), [(small, AS_BUILT)], {})
+        wanted = kerazoo.predict(small, path)
+        assert percentages(page) == [f"{100 * each.score:.1f}" for each in wanted]
+        shown = look(networks.get(small), path, get_task("classification"), {}).picture
+        assert shown.size == ((20, 40) if name == "turned.jpg" else (40, 40))
 
 
 class TestNetworks:

@@ -4,8 +4,10 @@ import json
 import runpy
 import sys
 
+import numpy as np
 import pytest
 
+import kerazoo
 from tests import ROOT
 
 FOLDER = ROOT / "benchmarks/studies"
@@ -118,9 +120,8 @@ def test_the_report_is_made_of_the_log(modules, folder):
 
 def test_no_such_study(modules):
     study, *_ = modules
-    with pytest.raises(
-        ValueError, match=r"There is no study 'kernels': choose one of kernel_sizes"
-    ):
+    message = r"There is no study 'kernels': choose one of kernel_sizes, learned_groups"
+    with pytest.raises(ValueError, match=message):
         study.Study.named("kernels")
 
 
@@ -135,3 +136,46 @@ def test_the_grid_of_kernel_sizes(modules):
     assert mixed.arguments["kernel_sizes"] == [3, 5, 7]
     assert by["mobilenet_v1", "plain", 13, 2].arguments["kernel_sizes"] == 13
     assert mixed.data.validation == "train[45000:]"
+
+
+def test_the_grid_of_learned_groups(modules):
+    study, *_ = modules
+    cells = study.Study.named("learned_groups").cells()
+    assert len({cell.digest for cell in cells}) == len(cells) == 2 * (1 + 3 * 4) + 3 * 2
+    by = {tuple(cell.place.values())[1:]: cell.recipe for cell in cells}
+    assert by["ordinary", 1, 2].arguments["groups"] == 1
+    assert not by["fixed", 4, 1].arguments["learned"]
+    assert by["learned, copies", 8, 5].arguments["duplicate_top"] == 3
+
+
+def test_what_a_study_watches_and_measures(modules, folder, tmp_path):
+    """The numbers of the learned groups, on a network that was trained for a step."""
+    study, runner, report = modules
+    own = study.Study.named("learned_groups")
+    small = {"input_shape": (32, 32, 3), "classes": 3, "weights": None, "stem": "cifar"}
+    network = kerazoo.create_model("flgc_resnet14", groups=4, duplicate_top=3, width=0.125, **small)
+    network(np.zeros((1, 32, 32, 3), "float32"), training=True)
+    told = own.asks("watch")(network)
+    assert 0 < told["copied"] < 3
+    assert 0 <= told["empty"] < 1
+    measured = own.asks("measure")(network)
+    dense = kerazoo.profile(network)
+    assert 0 < measured["multiply_adds"] < dense.macs
+    assert measured["frozen_time"] > 0
+    fixed = kerazoo.create_model("flgc_resnet14", groups=4, learned=False, width=0.125, **small)
+    assert own.asks("watch")(fixed) == own.asks("measure")(fixed) == {}
+
+    path = tmp_path / "watched.json"
+    callback = runner["after_epochs"](path, lambda model: {"copied": model})
+    for epoch, value in ((0, 0.1), (1, 0.2), (1, 0.3)):  # the second was broken off
+        callback.set_model(value)
+        callback.on_epoch_end(epoch)
+    assert runner["read_watched"](path) == [{"copied": 0.1}, {"copied": 0.3}]
+
+    log = study.Study(folder)
+    entry = json.loads(line(log.cells()[0], 0.5))
+    log.log.write_text(json.dumps(entry | {"watched": [{"copied": 0.25}], "frozen_time": 0.5}))
+    report["report"](log)
+    rows = (folder / "results.md").read_text().splitlines()
+    assert "| tiny | a | 3 | 0.001 | 2.0 | 50.00 | – | 0.250 | 0.500 | 1 of 2 | 1.0 |" in rows
+    assert "| tiny | a | 5 | – | – | – | – | – | – | 0 of 2 | – |" in rows

@@ -11,7 +11,8 @@ import tensorflow as tf
 import yaml
 from PIL import Image
 
-from kerazoo.data import boxes_source, csv_source, masks_source
+from kerazoo.data import boxes_source, csv_source, folder_source, masks_source
+from kerazoo.picture_lists import find_pictures
 from tests import picture_files
 from tests.damage import changed, mistakes
 
@@ -255,6 +256,7 @@ def test_many_damaged_files(name, folder):
         # A comma in a name cuts it short: two classes became one.
         ("csv/list.csv", "path,label\n0.png,cat, wild\n1.png,cat, tame\n", "no more values|line 2"),
         ("csv/list.csv", "path,label,label\n0.png,a,b\n1.png,b,a\n", "one column 'label'"),
+        ("csv/list.csv", "path,label\n0.png,a\n1.png,b\n./0.png,b\n", "'a' in row 2|'b' in row 4"),
     ],
 )
 def test_lists_that_say_two_things(name, text, words, folder):
@@ -326,3 +328,17 @@ def test_a_line_of_a_csv_without_its_split(tmp_path):
     (tmp_path / "list.csv").write_text("path,label,split\n0.png,a,train\n1.png,b\n")
     with pytest.raises(ValueError, match=r"all have a split; that of '1\.png' has none"):
         csv_source(tmp_path / "list.csv", "train")
+
+
+def test_pictures_beside_the_folders_of_classes_are_counted(tmp_path, caplog):
+    for name in ("a/0.png", "b/0.png", "0.png", ".hidden.png", "readme.txt"):
+        picture(tmp_path / name) if name.endswith("png") else (tmp_path / name).write_text("")
+    assert folder_source(tmp_path).count == 2
+    assert "(pictures beside the classes' folders 1)" in caplog.text
+
+
+def test_what_a_pattern_leaves_out_is_counted(tmp_path, caplog):
+    picture(tmp_path / "0.png")
+    (tmp_path / "notes.txt").write_text("")
+    assert find_pictures([f"{tmp_path}/*"]) == [tmp_path / "0.png"]
+    assert "1 files are left out (.txt 1)" in caplog.text

@@ -11,7 +11,7 @@ from kerazoo.cli import main
 from kerazoo.deploy import Runner
 from kerazoo.optimize import cluster, fine_tune, optimize, prune
 from tests.optimize.test_bridge import network, pictures
-from tests.tiny import NAME
+from tests.tiny import DEEP, NAME
 
 pytestmark = pytest.mark.usefixtures("tiny_net")
 
@@ -158,4 +158,8 @@ def test_arguments_are_checked_first(tmp_path):
         optimize(model, "cifar10", tmp_path / "out", "qat", learning_rate=-1)
     with pytest.raises(ValueError, match="carries its preprocessing"):
         optimize(model, "cifar10", tmp_path / "out", "qat")
+    detector = kerazoo.SSDLite(backbone=DEEP, classes=2, input_shape=(64, 64, 3))
+    known = {"preprocessing": kerazoo.Preprocessing((64, 64))}
+    with pytest.raises(ValueError, match=r"a score for each class of a picture\..*for detection"):
+        optimize(detector, "cifar10", tmp_path / "out", "qat", **known)
     assert not any(tmp_path.iterdir())
