@@ -130,12 +130,11 @@ def _format(data: Any, data_dir: Any, task: str | None) -> tuple[str | None, boo
     if data_dir is not None:
         return None, False
     boxed = boxed_splits(data)
-    if task == OF_MASKS:
-        found = find_masks(Path(data))
-        if found is not None:
-            return found.layout, False
-        return (boxed[0], True) if boxed and boxed[0] == COCO else (None, False)
-    return (boxed[0], True) if boxed else (None, False)
+    if boxed and task != OF_MASKS:
+        return boxed[0], True
+    if (found := find_masks(Path(data))) is not None:
+        return found.layout, False
+    return (COCO, True) if boxed and boxed[0] == COCO else (None, False)
 
 
 def _pictures(name: str, source: Source, report: Report) -> tuple[str, ...]:
