@@ -155,6 +155,7 @@ def test_pictures_of_another_size(tmp_path):
         ({"size": [24, 32], "counts": [5, 10**9]}, "run lengths can be read"),
         ({"size": [24, 32], "counts": "zzzzzz"}, "run lengths can be read"),
         ({"size": [4, 4], "counts": [6, 10]}, "as its picture is"),
+        ({"size": [10**6, 10**6], "counts": [10**12]}, "run lengths are of at most"),
         ([], "it has boxes alone, or nothing"),
     ],
 )

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from kerazoo._bounds import PICTURE_PIXELS
 from kerazoo._errors import invalid, quoted
 from kerazoo._rules import is_int, is_number
 from kerazoo.data.boxes.coco import Rows, belonging, corners_of, listed_pictures, read_tables
@@ -160,6 +161,9 @@ def _checked_runs(outline: Mapping[str, Any], place: str) -> dict[str, Any]:
     plain = isinstance(counts, list) and all(is_int(v) and v >= 0 for v in counts)
     if not good or not (plain or isinstance(counts, str)):
         raise invalid("data", place, "one whose run lengths have a `size` and `counts`")
+    if size[0] * size[1] > PICTURE_PIXELS.value:  # a mask of it would be made
+        rule = f"one whose run lengths are of at most {PICTURE_PIXELS.value:,} pixels"
+        raise invalid("data", f"{place}, {size[0]} x {size[1]}", f"{rule}; {PICTURE_PIXELS}")
     code = _masks()
     try:
         pixels = sum(map(int, counts)) if plain else size[0] * size[1]
