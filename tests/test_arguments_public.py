@@ -33,7 +33,7 @@ ODD += (10**400, 1j, datetime.date(2026, 11, 28), (3,), np.zeros(3), {"a": math.
 RESULTS = {"Scored", "TrainingData", "Source", "Bridge", "Compressing", "QuantizeAware", "Weights"}
 RESULTS |= {"Checkpoint", "ModelInfo", "ZooModel", "Trunk", "PicturePyramid"}
 ERRORS = {"DownloadError", "PictureError"}
-# Tried by tests/test_arguments.py. Constructors of networks are tried there by some of their arguments.
+# Tried by tests/test_arguments.py, constructors of networks by some of their arguments.
 TRIED = ("kerazoo", "kerazoo.data", "kerazoo.deploy", "kerazoo.training")
 # Of Keras: what makes a layer's values, and what is done to them. Its own words are clear.
 OF_KERAS = ("initializer", "regularizer", "constraint", "activation")
