@@ -44,7 +44,7 @@ def _finish(job: Job, finish: Callable[[dict], dict]) -> bytes:
     """A file of what a function makes of the outputs of one picture, in float."""
     import tensorflow as tf
 
-    with quiet("absl"), saved_finish(finish, job.graph, tuple(job.record.outputs)) as source:
+    with quiet("absl", "tensorflow"), saved_finish(finish, job.graph, tuple(job.record.outputs)) as source:
         return tf.lite.TFLiteConverter.from_saved_model(source).convert()
 
 
@@ -80,7 +80,7 @@ def converted(
     """
     import tensorflow as tf
 
-    with quiet("absl"), saved_graph(graph, outputs) as source:
+    with quiet("absl", "tensorflow"), saved_graph(graph, outputs) as source:
         converter = tf.lite.TFLiteConverter.from_saved_model(source)
         prepare(converter)
         try:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo._errors import invalid
-from kerazoo.deploy.exporting._format import Format, Job
+from kerazoo.deploy.exporting._format import Format, Job, quiet
 from kerazoo.deploy.exporting.graph import INPUT, outputs_of, save_module
 from kerazoo.deploy.exporting.record import ASSET
 from kerazoo.deploy.runtimes import RAW
@@ -65,7 +65,8 @@ def _write(job: Job, folder: Path) -> None:
         )
         signatures["encoded"] = module.encoded
     version = folder / job.name
-    save_module(module, signatures, version)
+    with quiet("absl", "tensorflow"):
+        save_module(module, signatures, version)
     asset = version / ASSET
     asset.parent.mkdir()
     asset.write_text(job.record.to_json(), "utf-8")

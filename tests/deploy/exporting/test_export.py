@@ -257,6 +257,14 @@ np.savez(out, **{f"{s}_{k}": v.numpy() for s, a in answers.items() for k, v in a
 """
 
 
+@pytest.mark.parametrize(("name", "format"), [("a", "savedmodel"), ("a.tflite", "litert")])
+def test_tensorflow_says_nothing(tiny, tmp_path, caplog, name, format):
+    """In a notebook its loggers print; an export that succeeds has nothing to tell."""
+    caplog.set_level("INFO", "tensorflow")
+    export(tiny, tmp_path / name, format, preprocessing=RECORD)
+    assert not [each for each in caplog.records if each.name.startswith(("tensorflow", "absl"))]
+
+
 @pytest.fixture(scope="module")
 def served(named, tmp_path_factory):
     """What a process answers that cannot import Keras, for real photographs."""
