@@ -44,9 +44,26 @@ class Cell:
 
     @functools.cached_property
     def digest(self) -> str:
-        """Of the whole recipe: a cell whose recipe was changed is open again."""
-        text = json.dumps(self.recipe.to_dict(), sort_keys=True)
+        """Of what the recipe says: a cell whose recipe was changed is open again.
+
+        Keys at their defaults do not count, so that a new one of the library's opens no cell.
+        """
+        plain = Recipe(self.recipe.model, self.recipe.epochs).to_dict()
+        text = json.dumps(_changed(self.recipe.to_dict(), plain), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _changed(values: Mapping[str, Any], plain: Mapping[str, Any]) -> dict[str, Any]:
+    """What differs from the defaults, of a recipe or a section of it."""
+    both = {key: (value, plain.get(key)) for key, value in values.items()}
+    sections = {
+        key: _changed(value, before)
+        for key, (value, before) in both.items()
+        if isinstance(value, dict) and isinstance(before, dict)
+    }
+    others = {key: value for key, (value, before) in both.items() if value != before}
+    named = {key: values[key] for key in ("model", "epochs") if key in values}
+    return {**others, **{key: value for key, value in sections.items() if value}, **named}
 
 
 @dataclass(frozen=True)

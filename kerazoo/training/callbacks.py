@@ -119,11 +119,18 @@ class Watch(keras.callbacks.Callback):
         monitor: What is watched.
         start: Where this call of `fit` begins.
         patience: Epochs to wait for a better one; None for ever.
+        by_loss: Whether the lower loss is better whatever the figure.
     """
 
-    def __init__(self, monitor: Figure, start: Position, patience: int | None = None) -> None:
+    def __init__(
+        self,
+        monitor: Figure,
+        start: Position,
+        patience: int | None = None,
+        by_loss: bool = False,
+    ) -> None:
         super().__init__()
-        self._monitor, self._patience = monitor, patience
+        self._monitor, self._patience, self._by_loss = monitor, patience, by_loss
         self.best, self.best_loss, self.waited = start.best, start.best_loss, start.waited
 
     @property
@@ -133,8 +140,10 @@ class Watch(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs: Any = None):
         value, loss = (float(logs[f"val_{name}"]) for name in (self._monitor.name, "loss"))
-        level = value == self.best and self.best_loss is not None and loss < self.best_loss
-        if self._monitor.better(value, self.best) or level:
+        lower = self.best_loss is None or loss < self.best_loss
+        ahead = self._monitor.better(value, self.best)
+        level = value == self.best and self.best_loss is not None and lower
+        if lower if self._by_loss else ahead or level:
             self.best, self.best_loss, self.waited = value, loss, 0
         else:
             self.waited += 1

@@ -167,7 +167,8 @@ class Fitting:
     ) -> list[keras.callbacks.Callback]:
         recipe, session, record = self.recipe, self.session, self.record
         steps, output, monitor = self.inputs.steps, record.output, self.inputs.task.monitor
-        guard, self._watch = ours.StopOnNaN(), ours.Watch(monitor, start, recipe.patience)
+        guard, by_loss = ours.StopOnNaN(), recipe.best_by == "loss"
+        self._watch = ours.Watch(monitor, start, recipe.patience, by_loss)
         books = ours.Bookkeeping(recipe_schedule(recipe, steps), steps, start)
         averages = ours.Averages() if recipe.optimizer.ema else None
         found = [guard, books, *([averages] if averages else [])]

@@ -69,6 +69,8 @@ class Recipe(Record, keys="recipe key"):
             an epoch (int) or a share of the epochs (float below 1). `[[0.4, 20], [0.7, 26]]` takes
             20 pixels for 40 % of the epochs, 26 up to 70 %, and the full size for the rest.
         patience: Epochs without a better validation after which training ends; None for never.
+        best_by: What makes an epoch's validation better: the task's `"figure"`, or the `"loss"`,
+            which says more where few pictures are watched.
         arguments: Of the model's constructor.
         data: Where pictures come from.
         preprocessing: Keys of `kerazoo.Preprocessing` that replace those of the start weights, or
@@ -93,6 +95,7 @@ class Recipe(Record, keys="recipe key"):
     strategy: str = field(_STRATEGY, "none")
     resolution: tuple[tuple[float, float], ...] = field(row(_STAGE, _RESOLUTION), ())
     patience: int | None = field(optional(integer()), None)
+    best_by: str = field(choice("figure", "loss"), "figure")
     arguments: dict[str, Any] = field(table(), {})
     data: Data = field(record(Data), Data())
     preprocessing: dict[str, Any] = field(table(), {})

@@ -99,6 +99,17 @@ def test_a_changed_recipe_opens_the_cells_again(modules, folder):
     assert len(own.open_cells()) == 8
 
 
+def test_defaults_do_not_count(modules, folder):
+    """So that a key that the library gets later opens no cell."""
+    study, *_ = modules
+    told = {cell.digest for cell in study.Study(folder).cells()}
+    recipe = folder / "recipe.toml"
+    recipe.write_text('dtype = "float32"\nseed = 5\n' + recipe.read_text())  # cells have seeds
+    assert {cell.digest for cell in study.Study(folder).cells()} == told
+    recipe.write_text('best_by = "loss"\n' + recipe.read_text())
+    assert not told & {cell.digest for cell in study.Study(folder).cells()}
+
+
 def test_the_report_is_made_of_the_log(modules, folder):
     study, _, report = modules
     own = study.Study(folder)

@@ -44,7 +44,10 @@ def _finish(job: Job, finish: Callable[[dict], dict]) -> bytes:
     """A file of what a function makes of the outputs of one picture, in float."""
     import tensorflow as tf
 
-    with quiet("absl", "tensorflow"), saved_finish(finish, job.graph, tuple(job.record.outputs)) as source:
+    with (
+        quiet("absl", "tensorflow"),
+        saved_finish(finish, job.graph, tuple(job.record.outputs)) as source,
+    ):
         return tf.lite.TFLiteConverter.from_saved_model(source).convert()
 
 

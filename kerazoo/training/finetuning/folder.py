@@ -156,7 +156,10 @@ class FinetuneFolder:
         monitor = self._task.monitor
         starts = {name: (read_run(self._at(name)) or {}).get("start") for name in self._recipes}
         return [
-            judge(name, self._at(name) / names.LOG, monitor, last, start)
+            judge(
+                *(name, self._at(name) / names.LOG, monitor, last, start),
+                by_loss=self._recipes[name].best_by == "loss",
+            )
             for name, start in starts.items()
         ]
 

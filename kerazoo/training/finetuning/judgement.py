@@ -38,6 +38,7 @@ def judge(
     monitor: Figure,
     last: bool,
     start: Mapping[str, float] | None = None,
+    by_loss: bool = False,
 ) -> Judgement:
     """What a log says of the epoch whose weights are kept.
 
@@ -47,6 +48,7 @@ def judge(
         monitor: The task's figure.
         last: The last epoch counts, not the best.
         start: What was measured before the first epoch, by the names of the log.
+        by_loss: Whether the best is that with the lowest loss, as `Recipe.best_by` says.
     """
     with open(log, encoding="utf-8") as file:
         rows: list[Mapping[str, Any]] = [*([start] if start else []), *csv.DictReader(file)]
@@ -56,7 +58,9 @@ def judge(
         Judgement(phase, round(float(row[key]), 6), float(row["val_loss"]), monitor, number)
         for number, row in enumerate(rows, 0 if start else 1)
     ]
-    return epochs[-1] if last else best_of(epochs, by_loss=True)
+    if last:
+        return epochs[-1]
+    return min(epochs, key=lambda each: each.loss) if by_loss else best_of(epochs, by_loss=True)
 
 
 def best_of(judgements: Sequence[Judgement], by_loss: bool = False) -> Judgement:

@@ -235,6 +235,8 @@ def test_the_better_phase_is_kept_and_of_equals_the_probe(tmp_path):
     kept = judge("all", log("f.csv", *rows), MONITOR, last=False, start=begun)
     assert (kept.figure, kept.epoch, level.epoch) == (0.85, 0, 3)
     assert judge("all", log("f.csv", *rows), MONITOR, last=True, start=begun).figure == 0.6
+    least = judge("all", log("g.csv", (0.9, 0.6), (0.7, 0.5)), MONITOR, last=False, by_loss=True)
+    assert (least.figure, least.epoch) == (0.7, 2)
 
 
 def test_training_ends_when_it_waits_too_long():
@@ -247,6 +249,12 @@ def test_training_ends_when_it_waits_too_long():
     assert stopped == [False, False, False, True]
     assert watch.model.stop_training
     assert (watch.best, watch.best_loss, watch.waited) == (0.5, 0.9, 2)
+    # By the loss, where the figure of few pictures goes up and down.
+    watch = Watch(MONITOR, Position(), patience=2, by_loss=True)
+    watch.set_model(keras.Sequential())
+    for figure, loss in ((0.5, 1.0), (0.4, 0.9), (0.6, 0.95), (0.3, 0.8), (0.9, 0.85)):
+        watch.on_epoch_end(0, {"val_accuracy": figure, "val_loss": loss})
+    assert (watch.best, watch.best_loss, watch.waited) == (0.3, 0.8, 1)
     recipe = load_recipe("mixnet_s_cifar10", {"epochs": 9, "patience": 2, "resolution": []})
     assert legs(recipe, Position(4, waited=2)) == []
     assert [leg.first for leg in legs(recipe, Position(4, waited=1))] == [4]
