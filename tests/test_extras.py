@@ -84,7 +84,7 @@ def test_every_command_that_is_told_installs_something():
 def test_the_table_of_extras_is_whole():
     table = START.partition("| extra |")[2].partition("\n\n")[0]
     named = set(re.findall(r"^\| `([\w-]+)` \|", table, re.MULTILINE))
-    assert named == set(EXTRAS) - {"quantizer"}  # which a benchmark alone uses
+    assert named == set(EXTRAS)
 
 
 def test_an_editable_install_is_a_plain_path():

@@ -18,9 +18,7 @@ def import_keras(*others: str, first: Callable[[], None] | None = None) -> None:
     initialised, in several lines that bury our own messages.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    # By itself TensorFlow uses oneDNN only where the processor has instructions for networks
-    # (VNNI, AMX, ...); benchmarks/onednn.py measures what that costs on the others.
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    use_onednn()
     with _held_back():
         import keras
     if first is not None:
@@ -53,6 +51,16 @@ def _is_stderr(stream: Any) -> bool:
         return stream.fileno() == 2
     except (AttributeError, OSError, ValueError):
         return False
+
+
+def use_onednn() -> None:
+    """Lets TensorFlow use oneDNN on every processor, if it is not imported yet.
+
+    By itself it does so only where there are instructions for networks (VNNI, AMX, …);
+    `benchmarks/onednn.py` measures what that costs on other processors.
+    """
+    if "tensorflow" not in sys.modules:  # else it would change our children alone
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
 @contextlib.contextmanager

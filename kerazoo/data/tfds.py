@@ -15,7 +15,7 @@ from kerazoo.data.source import Source
 from kerazoo.data.splits import default_split
 
 
-@checked("name", "split", "data_dir")
+@checked("name", "split", "task", "data_dir")
 def tfds_source(
     name: str,
     split: str | None = None,

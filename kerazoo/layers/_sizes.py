@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from kerazoo._checks import check_int, checked
+from kerazoo._checks import check_int
 from kerazoo._errors import invalid
 
 
@@ -27,7 +27,6 @@ class Sized(keras.layers.Layer, abc.ABC):
             or a call with the other number of maps.
     """
 
-    @checked("scale", "least")
     def __init__(self, scale: float | None = None, least: int = 1, **kwargs):
         super().__init__(**kwargs)
         positive = isinstance(scale, int | float) and not isinstance(scale, bool) and scale > 0

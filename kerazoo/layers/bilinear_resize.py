@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kerazoo._checks import check_flag, checked
+from kerazoo._checks import check_flag
 from kerazoo.layers._sizes import Sized, known
 
 
@@ -20,7 +20,6 @@ class BilinearResize2D(Sized):
             of PyTorch and TensorFlow 1), or the outer edges (half-pixel centres).
     """
 
-    @checked("scale", "least", "align_corners")
     def __init__(
         self, scale: float | None = None, least: int = 1, align_corners: bool = False, **kwargs
     ):

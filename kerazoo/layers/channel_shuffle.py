@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kerazoo._checks import check_flag, check_int, checked
+from kerazoo._checks import check_flag, check_int
 from kerazoo._errors import invalid
 
 
@@ -25,7 +25,6 @@ class ChannelShuffle(keras.layers.Layer):
         ValueError: if `groups` is not positive or does not divide the channels.
     """
 
-    @checked("groups", "planes")
     def __init__(self, groups: int, planes: bool = False, **kwargs):
         super().__init__(**kwargs)
         self.groups = check_int("groups", groups)
@@ -71,7 +70,6 @@ class ChannelSplit(keras.layers.Layer):
         ValueError: if `parts` is not positive or does not divide the channels.
     """
 
-    @checked("parts", "sliced")
     def __init__(self, parts: int = 2, sliced: bool = False, **kwargs):
         super().__init__(**kwargs)
         self.parts = check_int("parts", parts)

@@ -3,7 +3,6 @@
 import keras
 from keras import ops
 
-from kerazoo._checks import checked
 from kerazoo._errors import invalid
 from kerazoo._layer_facts import kernel_macs
 from kerazoo.layers._convolution import convolve_depthwise
@@ -34,7 +33,6 @@ class StridedDilatedDepthwiseConv2D(keras.layers.DepthwiseConv2D):
             an unknown padding.
     """
 
-    @checked("kernel_size", "strides", "dilation_rate", "padding")
     def __init__(
         self,
         kernel_size: int = 3,

@@ -81,9 +81,7 @@ class FLGCConv2D(keras.layers.Conv2D):
         ValueError: for `groups` or `duplicate_top` out of range or an unknown variant.
     """
 
-    @checked(
-        "filters", "kernel_size", "groups", "duplicate_top", "straight_through", "duplicate_scores"
-    )
+    @checked("filters", "kernel_size", "straight_through", "duplicate_scores")
     def __init__(
         self,
         filters: int,

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from kerazoo.cli._output import complain, print_json, print_table, say, shown
-from kerazoo.cli._quiet import import_keras
+from kerazoo.cli._quiet import use_onednn
 from tests import ROOT
 
 ESC = "\x1b[31m"
@@ -120,5 +120,13 @@ def test_tensorflow_uses_onednn_unless_told_otherwise(monkeypatch, given, used):
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", given or "")
     if given is None:
         monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS")
-    import_keras()
+    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
+    use_onednn()
     assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == used
+
+
+def test_onednn_is_left_alone_once_tensorflow_is_there(monkeypatch):
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    monkeypatch.setitem(sys.modules, "tensorflow", sys)
+    use_onednn()
+    assert "TF_ENABLE_ONEDNN_OPTS" not in os.environ

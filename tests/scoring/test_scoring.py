@@ -153,7 +153,7 @@ def test_a_part_size_is_whole_batches(material, tmp_path):
         ({"gpus": -1}, "`gpus`"),
         ({"force": "yes"}, "`force`"),
         ({"address": ""}, "`address`"),
-        ({"what": object()}, "`what` must be the name or path of a network"),
+        ({"what": object()}, "`what` must be text or a path"),
         ({"pictures": ["a.tar", "b.jpg"]}, "no such file"),
         ({"pictures": []}, "`pictures`"),
         ({"column": "none", "pictures": "bytes.parquet"}, "`column` must be a column of"),
@@ -284,7 +284,7 @@ class TestCommand:
         command += ["--batch-size", "4", "--output", str(folder), "--form", "jsonl", "--top", "1"]
         assert main(command) == 1  # some could not be read
         told = capsys.readouterr().err
-        assert f"{COUNT} pictures, {len(CORRUPT)} unreadable, in 1 files: {folder}" in told
+        assert f"{COUNT} pictures, {len(CORRUPT)} unreadable, in 1 file: {folder}" in told
         assert all(name in told for name in CORRUPT)
         lines = (folder / "part-000000.jsonl").read_text("utf-8").splitlines()
         good = [row for row in map(json.loads, lines) if row["error"] is None]
