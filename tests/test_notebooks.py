@@ -20,8 +20,11 @@ def cells(notebook):
     return [(cell.cell_type, cell.source) for cell in notebook.cells]
 
 
-def test_there_are_three():
-    assert IDS == ["finetune_cifar10", "finetune_pets", "mixconv_explained"]
+def test_there_are_five():
+    assert [
+        *("detect_and_train", "finetune_cifar10", "finetune_pets", "mixconv_explained"),
+        "segment_pets",
+    ] == IDS
 
 
 @pytest.mark.parametrize("text", TEXTS, ids=IDS)
