@@ -181,6 +181,15 @@ def staging(path: Path) -> Iterator[Path]:
         raise _cannot_write(error, path) from error
 
 
+@contextlib.contextmanager
+def named_in_errors(path: Path) -> Iterator[None]:
+    """An `OSError` of writing within it names the file, which that of an open one does not."""
+    try:
+        yield
+    except OSError as error:
+        raise _cannot_write(error, path) from error
+
+
 def _cannot_write(error: OSError, path: Path) -> OSError:
     reason = f"Cannot be written: {error.strerror or error}"
     return OSError(error.errno or errno.EIO, reason, str(path))

@@ -193,6 +193,7 @@ def test_interrupts_are_quiet(tmp_path):
 FULL = """
 import resource, os
 most = int(sys.argv[3])
+logging.raiseExceptions = False  # TensorFlow's logging meets the limit too
 _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
@@ -220,10 +221,11 @@ except OSError as error:
 
 # The command, so often: with room for files of so many bytes alone, from the start of an epoch on.
 ON_FULL_DISKS = """
-import contextlib, io, json, resource, signal
+import contextlib, io, json, logging, resource, signal
 from kerazoo.cli import main
 from kerazoo.training.callbacks import Bookkeeping
 
+logging.raiseExceptions = False  # TensorFlow's logging meets the limit too
 _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 begin = Bookkeeping.on_epoch_begin

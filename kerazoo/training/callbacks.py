@@ -19,7 +19,7 @@ import keras
 from keras import ops
 from keras.src.saving.saving_lib import save_weights_only
 
-from kerazoo._files import write_bytes, write_text
+from kerazoo._files import named_in_errors, write_bytes, write_text
 from kerazoo.tasks.description import Figure
 from kerazoo.training.state import Position, save_state
 
@@ -149,6 +149,26 @@ class Watch(keras.callbacks.Callback):
             self.waited += 1
         if self.is_over:
             self.model.stop_training = True
+
+
+class Log(keras.callbacks.CSVLogger):
+    """A line for each epoch; on a full disk the error names the file.
+
+    Args:
+        path: Of the CSV file, to which lines are added.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, append=True)
+        self._path = path
+
+    def on_train_begin(self, logs: Any = None):
+        with named_in_errors(self._path):
+            super().on_train_begin(logs)
+
+    def on_epoch_end(self, epoch, logs: Any = None):
+        with named_in_errors(self._path):
+            super().on_epoch_end(epoch, logs)
 
 
 class KeepBest(keras.callbacks.Callback):

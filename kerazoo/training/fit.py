@@ -183,7 +183,7 @@ class Fitting:
             )
             phase, epochs = phase_of(output), recipe.epochs
             found += [
-                keras.callbacks.CSVLogger(output / names.LOG, append=True),
+                ours.Log(output / names.LOG),
                 ours.KeepBest(output / names.BEST, self._watch, averages),
                 backup,
                 Report(epochs, steps, session.bar, books, monitor, phase, start),
