@@ -17,7 +17,8 @@ def import_keras(*others: str, first: Callable[[], None] | None = None) -> None:
     TensorFlow logs through a library that takes no notice of TF_CPP_MIN_LOG_LEVEL before it is
     initialised, in several lines that bury our own messages.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # oneDNN reports as an error which types it leaves to TensorFlow; what fails is raised anyway.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     use_onednn()
     with _held_back():
         import keras

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo._errors import invalid
-from kerazoo._files import read_utf8
+from kerazoo._files import check_output, read_utf8
 from kerazoo._machine import is_installed
 from kerazoo._progress import Progress
 from kerazoo.cli._model import add_model_options, load_network, named_preprocessing, positive
@@ -79,6 +79,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     representative = _representative(args)
+    if args.output:  # before all that takes seconds
+        check_output(Path(args.output), (), args.force)
     import_keras()
     from kerazoo.deploy.exporting import FORMATS
     from kerazoo.deploy.exporting.writing import check_arguments

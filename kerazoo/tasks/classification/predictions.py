@@ -16,9 +16,11 @@ class Classes(list):
     Attributes:
         sure: Whether the best one has the score that its class needs (`kerazoo.confidence`); None
             where nobody measured that.
+        reached: The same of each of them; empty where nobody measured it.
     """
 
     sure: bool | None = None
+    reached: Sequence[bool | None] = ()
 
 
 def decode(outputs: Mapping[str, Any], record: Any, top: int = 5) -> list[Classes]:
@@ -40,8 +42,8 @@ def decode(outputs: Mapping[str, Any], record: Any, top: int = 5) -> list[Classe
         shares = probabilities(np.asarray(scores))
         thresholds = confidence.of_classes(shares.shape[1])
         for each, row in zip(found, shares, strict=True):
-            best = each[0].index
-            each.sure = bool(row[best] >= thresholds[best])
+            each.reached = [bool(row[c.index] >= thresholds[c.index]) for c in each]
+            each.sure = each.reached[0]
     return found
 
 
@@ -60,7 +62,8 @@ def captions(prediction: Sequence[Prediction]) -> list[tuple[str, float]]:
 
 def as_json(prediction: Sequence[Prediction]) -> list[dict[str, Any]]:
     """`{"index": 281, "name": "tabby, tabby cat", "score": 0.943, "sure": True}` for each class."""
-    return [each._asdict() | {"sure": getattr(prediction, "sure", None)} for each in prediction]
+    reached = getattr(prediction, "reached", ()) or [None] * len(prediction)
+    return [each._asdict() | {"sure": sure} for each, sure in zip(prediction, reached, strict=True)]
 
 
 def probabilities(scores: np.ndarray) -> np.ndarray:

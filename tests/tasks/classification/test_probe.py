@@ -155,9 +155,15 @@ def test_not_sure():
     assert task.rows(dog) == [("55.0", "dog")]
     assert task.captions(cat)[0][0] == "not sure: cat"
     assert [each["sure"] for each in (*task.json(cat), *task.json(dog))] == [False, True]
+    # Each class by what it needs itself: the second one is not as sure as the first.
+    both, _ = task.decode({"scores": np.array([[0.1, 0.9], [0.5, 0.5]], "float32")}, Record, top=2)
+    assert [(each["name"], each["sure"]) for each in task.json(both)] == [
+        *(("dog", True), ("cat", False)),
+    ]
     Record.confidence = None
     (nobody, _) = task.decode({"scores": scores}, Record, top=1)
     assert nobody.sure is None
+    assert task.json(nobody)[0]["sure"] is None
     assert task.rows(nobody) == [("60.0", "cat")]
 
 
