@@ -6,6 +6,8 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 from kerazoo.blocks._trunk import Trunk
 from kerazoo.blocks.conventions import Conventions
@@ -15,17 +17,23 @@ from kerazoo.models.mobilenet_v2 import MobileNetV2
 from kerazoo.models.resnet import RESNET14, RESNET50, TORCH, resnet_trunk
 
 
-def _learning(
-    conventions: Conventions, chosen: Callable[[str], bool], groups: int, duplicate_top: int
+def _grouped(
+    conventions: Conventions, chosen: Callable[[str], bool], make: Callable[..., Any]
 ) -> Conventions:
-    """The same conventions with an FLGC layer wherever `chosen` says so of a layer's name."""
+    """The same conventions with what `make` makes wherever `chosen` says so of a layer's name."""
 
     def substitute(arguments):
-        if not chosen(arguments["name"]):
-            return None
-        return FLGCConv2D(groups=groups, duplicate_top=duplicate_top, **arguments)
+        return make(**arguments) if chosen(arguments["name"]) else None
 
     return replace(conventions, substitute=substitute)
+
+
+def _learned(groups: int, duplicate_top: int) -> Callable[..., FLGCConv2D]:
+    return lambda **arguments: FLGCConv2D(groups=groups, duplicate_top=duplicate_top, **arguments)
+
+
+def _not_the_first(name: str) -> bool:
+    return name != "stem_conv"
 
 
 @constructor(
@@ -56,7 +64,8 @@ def FLGCResNet50(
         stem: `"imagenet"` (7x7 with `stem_strides`, then pooling) or `"cifar"` (3x3, stride 1, no
             pooling, for 32x32 pictures).
     """
-    learning = _learning(conventions, lambda name: name != "stem_conv", groups, duplicate_top)
+    make = _learned(groups, duplicate_top)
+    learning = _grouped(conventions, _not_the_first, make)
     return resnet_trunk(x, learning, stem_strides, RESNET50, stem)
 
 
@@ -95,16 +104,10 @@ def FLGCResNet14(
         replace(row, filters=round(width * row.filters), width=round(width * (row.width or 0)))
         for row in RESNET14
     ]
-
-    def substitute(arguments):
-        if arguments["name"] == "stem_conv" or groups == 1:
-            return None
-        if learned:
-            return FLGCConv2D(groups=groups, duplicate_top=duplicate_top, **arguments)
-        return GroupedConv2D(groups=groups, **arguments)
-
-    grouped = replace(conventions, substitute=substitute)
-    return resnet_trunk(x, grouped, stem_strides, rows, stem, round(width * 64))
+    if groups > 1:
+        make = _learned(groups, duplicate_top) if learned else partial(GroupedConv2D, groups=groups)
+        conventions = _grouped(conventions, _not_the_first, make)
+    return resnet_trunk(x, conventions, stem_strides, rows, stem, round(width * 64))
 
 
 @constructor(ids={"flgc_mobilenet_v2": {}}, leading=("input_shape", "groups", "duplicate_top"))
@@ -129,7 +132,6 @@ def FLGCMobileNetV2(
         duplicate_top: 0, or 3 as in the extension of Motohashi and Yamauchi; see `FLGCConv2D`.
         alpha: Width multiplier of MobileNetV2.
     """
-    learning = _learning(
-        conventions, lambda name: name.endswith("_project_conv"), groups, duplicate_top
-    )
+    make = _learned(groups, duplicate_top)
+    learning = _grouped(conventions, lambda name: name.endswith("_project_conv"), make)
     return MobileNetV2.builder(x, learning, stem_strides, alpha=alpha)

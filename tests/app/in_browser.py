@@ -282,6 +282,16 @@ def test_eight_visitors_at_once_get_their_own_answers(address, tmp_path):
     assert found == wanted
 
 
+def told_by_api(address, file):
+    """What a call of the API without a browser is answered about a file."""
+    model = kerazoo.default_model()
+    body = json.dumps({"data": [file, model, "keras", False, model, "keras", ""]}).encode()
+    call = f"{address}/gradio_api/call/classification"
+    request = urllib.request.Request(call, body, {"Content-Type": "application/json"})
+    event = json.load(urllib.request.urlopen(request))["event_id"]
+    return urllib.request.urlopen(f"{call}/{event}").read().decode()
+
+
 @pytest.mark.parametrize("place", ["path", "url"])
 def test_files_of_the_machine_are_not_opened_for_who_names_them(address, sample, tmp_path, place):
     """A picture is a file that somebody sent, or it is nothing."""
@@ -290,12 +300,7 @@ def test_files_of_the_machine_are_not_opened_for_who_names_them(address, sample,
     file = {"path": str(mine), "meta": {"_type": "gradio.FileData"}}
     if place == "url":
         file |= {"path": "mine.png", "url": f"file://{mine}"}
-    model = kerazoo.default_model()
-    body = json.dumps({"data": [file, model, "keras", False, model, "keras", ""]}).encode()
-    call = f"{address}/gradio_api/call/classification"
-    request = urllib.request.Request(call, body, {"Content-Type": "application/json"})
-    event = json.load(urllib.request.urlopen(request))["event_id"]
-    told = urllib.request.urlopen(f"{call}/{event}").read().decode()
+    told = told_by_api(address, file)
     assert told.startswith("event: error")
     assert "cat" not in told
 
@@ -303,12 +308,7 @@ def test_files_of_the_machine_are_not_opened_for_who_names_them(address, sample,
 def test_addresses_are_not_fetched(address):
     """Gradio would, whatever lies there and however much of it."""
     file = {"path": "https://example.invalid/x.png", "meta": {"_type": "gradio.FileData"}}
-    model = kerazoo.default_model()
-    body = json.dumps({"data": [file, model, "keras", False, model, "keras", ""]}).encode()
-    call = f"{address}/gradio_api/call/classification"
-    request = urllib.request.Request(call, body, {"Content-Type": "application/json"})
-    event = json.load(urllib.request.urlopen(request))["event_id"]
-    told = urllib.request.urlopen(f"{call}/{event}").read().decode()
+    told = told_by_api(address, file)
     assert "Send a picture, not its address." in told
 
 

@@ -14,13 +14,16 @@ class Classes(list):
     """The best classes of a picture, `Prediction`s, best first.
 
     Attributes:
-        sure: Whether the best one has the score that its class needs (`kerazoo.confidence`); None
-            where nobody measured that.
-        reached: The same of each of them; empty where nobody measured it.
+        reached: Whether each has the score that its class needs (`kerazoo.confidence`); empty where
+            nobody measured that.
     """
 
-    sure: bool | None = None
-    reached: Sequence[bool | None] = ()
+    reached: Sequence[bool] = ()
+
+    @property
+    def sure(self) -> bool | None:
+        """Of the best one; None where nobody measured it."""
+        return self.reached[0] if self.reached else None
 
 
 def decode(outputs: Mapping[str, Any], record: Any, top: int = 5) -> list[Classes]:
@@ -43,7 +46,6 @@ def decode(outputs: Mapping[str, Any], record: Any, top: int = 5) -> list[Classe
         thresholds = confidence.of_classes(shares.shape[1])
         for each, row in zip(found, shares, strict=True):
             each.reached = [bool(row[c.index] >= thresholds[c.index]) for c in each]
-            each.sure = each.reached[0]
     return found
 
 
